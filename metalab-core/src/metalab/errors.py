@@ -1,0 +1,64 @@
+"""One tree of exceptions: everything metalab raises on purpose is a MetalabError."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CancelledError",
+    "CaptureError",
+    "CodeChangedError",
+    "ExperimentFailedError",
+    "IdentityError",
+    "MetalabError",
+    "MissingExtraError",
+    "PluginError",
+    "RunFailedError",
+    "StoreError",
+    "StoreNotFoundError",
+]
+
+
+class MetalabError(Exception):
+    """The base of every error that metalab raises on purpose."""
+
+
+class PluginError(MetalabError):
+    """A plugin is missing, ambiguous, disabled, or does not load."""
+
+
+class MissingExtraError(MetalabError, ImportError):
+    """A soft dependency is not installed; the text names the extra that brings it."""
+
+
+class IdentityError(MetalabError, TypeError):
+    """A value cannot be told apart from others for certain, so it may not enter a run's id."""
+
+
+class CodeChangedError(MetalabError):
+    """Stored results were made by other code than the experiment's present code."""
+
+
+class StoreError(MetalabError):
+    """A store cannot be read or written."""
+
+
+class StoreNotFoundError(StoreError, FileNotFoundError):
+    """There is no store at the place named."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class CaptureError(MetalabError):
+    """A captured value cannot be stored; the run that captured it fails."""
+
+
+class CancelledError(MetalabError):
+    """Raised inside an operation that asks whether its run was cancelled."""
+
+
+class RunFailedError(MetalabError):
+    """A run returned something that is no result."""
+
+
+class ExperimentFailedError(MetalabError):
+    """A launch stopped for a reason that is no single run's failure."""

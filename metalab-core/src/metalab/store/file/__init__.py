@@ -1,0 +1,1 @@
+"""A store in a directory: append-only segments, folded on read."""
