@@ -1,1 +1,16 @@
+"""Progress: events of a launch, shown as they come."""
 
+from __future__ import annotations
+
+from metalab.progress.choice import create_progress_tracker
+from metalab.progress.plain import SimpleProgressTracker
+from metalab.progress.settings import MetricDisplay, Progress
+from metalab.progress.tracker import ProgressTracker
+
+__all__ = [
+    "MetricDisplay",
+    "Progress",
+    "ProgressTracker",
+    "SimpleProgressTracker",
+    "create_progress_tracker",
+]

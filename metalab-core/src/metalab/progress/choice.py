@@ -1,0 +1,57 @@
+"""Which tracker shows a launch: what the user said, or what fits the error stream."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from metalab.errors import MissingExtraError
+from metalab.progress.plain import SimpleProgressTracker
+from metalab.progress.settings import Progress
+from metalab.progress.tracker import GuardedTracker, ProgressTracker
+
+__all__ = ["create_progress_tracker"]
+
+
+def create_progress_tracker(
+    progress: bool | Progress | ProgressTracker | None = None,
+    *,
+    stream: TextIO | None = None,
+) -> ProgressTracker | None:
+    """Return the tracker for what ``metalab.run(progress=...)`` was given.
+
+    None shows a bar on a terminal and a few lines elsewhere, unless all is over in two
+    seconds; True shows the same from the first moment; False shows nothing (and returns
+    None); a Progress says how; a tracker is used as it is, and what it raises is logged.
+    ``stream`` stands for the error stream. Raises TypeError for anything else, and
+    MissingExtraError for ``Progress(style="rich")`` where rich is not installed.
+    """
+    if progress is False:
+        return None
+    if isinstance(progress, ProgressTracker):
+        return GuardedTracker(progress)
+    if progress is not None and progress is not True and not isinstance(progress, Progress):
+        raise TypeError(
+            f"progress={progress!r}: give True, False, None, a metalab.Progress or an object "
+            "made from metalab.ProgressTracker"
+        )
+    settings = progress if isinstance(progress, Progress) else Progress()
+    drawn = _rich(settings, stream)
+    return drawn or SimpleProgressTracker(settings, stream=stream, patient=progress is None)
+
+
+def _rich(settings: Progress, stream: TextIO | None) -> ProgressTracker | None:
+    target = stream if stream is not None else sys.stderr
+    if settings.style == "plain" or (settings.style == "auto" and not target.isatty()):
+        return None
+    try:
+        # The one soft dependency of this room, read only where it is drawn with.
+        from metalab.progress.rich import RichProgressTracker  # noqa: PLC0415
+    except ImportError as error:
+        if settings.style == "auto":
+            return None
+        raise MissingExtraError(
+            "Progress(style='rich') needs rich: pip install 'metalab[rich]' "
+            "(style='plain' works without it)"
+        ) from error
+    return RichProgressTracker(settings, stream=stream)

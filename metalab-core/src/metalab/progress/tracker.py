@@ -1,0 +1,132 @@
+"""Trackers: objects that are told of a launch's events and show how far it has come."""
+
+from __future__ import annotations
+
+import abc
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from metalab.progress.settings import Progress
+from metalab.progress.tally import Snapshot, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metalab.events import Event
+
+__all__ = ["GuardedTracker", "LiveTracker", "ProgressTracker"]
+
+_logger = logging.getLogger(__name__)
+
+
+class ProgressTracker(abc.ABC):
+    """Is told of the events of one launch, from any thread; the base for trackers of one's own."""
+
+    @abc.abstractmethod
+    def start(self, total: int, skipped: int = 0, title: str = "") -> None:
+        """Begin: ``total`` runs in the plan, ``skipped`` of which need nothing."""
+
+    @abc.abstractmethod
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+
+    @abc.abstractmethod
+    def finish(self, status_line: str | None = None) -> None:
+        """End, showing a last line in place of the counts if one is given."""
+
+
+class LiveTracker(ProgressTracker):
+    """Counts events as they come and draws on a thread of its own, at a bounded rate.
+
+    A launch is therefore never slowed down by what it is drawn on, and a fault in drawing
+    is logged and ends the drawing, not the launch.
+    """
+
+    interval: float = 0.1
+    """Seconds between two drawings."""
+
+    def __init__(self, settings: Progress | None = None) -> None:
+        self.settings = settings or Progress()
+        self.title = self.settings.title or ""
+        self._tally = Tally(self.settings.metrics)
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._broken = False
+
+    @abc.abstractmethod
+    def opened(self, snapshot: Snapshot) -> None:
+        """Draw for the first time."""
+
+    @abc.abstractmethod
+    def draw(self, snapshot: Snapshot) -> None:
+        """Draw the present counts."""
+
+    @abc.abstractmethod
+    def closed(self, snapshot: Snapshot, status_line: str | None) -> None:
+        """Draw for the last time."""
+
+    def start(self, total: int, skipped: int = 0, title: str = "") -> None:
+        """Begin to draw."""
+        self.title = self.settings.title or title or "runs"
+        self._tally.begin(total, skipped)
+        self._ended.clear()
+        self._show(self.opened)
+        # A daemon: an interpreter that ends without finish() does not wait for a drawing.
+        self._thread = threading.Thread(target=self._loop, name="metalab-progress", daemon=True)
+        self._thread.start()
+
+    def __call__(self, event: Event) -> None:
+        """Count one event."""
+        self._tally.add(event)
+
+    def finish(self, status_line: str | None = None) -> None:
+        """Stop drawing after a last time; without effect the second time."""
+        if self._thread is None:
+            return
+        self._ended.set()
+        self._thread.join()
+        self._thread = None
+        self._show(self.closed, status_line)
+
+    def _loop(self) -> None:
+        while not self._ended.wait(self.interval):
+            self._show(self.draw)
+
+    def _show(self, drawing: Callable[..., None], *details: object) -> None:
+        if self._broken:
+            return
+        try:
+            drawing(self._tally.snapshot(), *details)
+        except Exception:  # a closed stream or a fault of a terminal may not cost a run
+            self._broken = True
+            _logger.exception("progress is no longer shown")
+
+
+class GuardedTracker(ProgressTracker):
+    """Passes all on to a user's tracker, until that raises; what it raises is logged."""
+
+    def __init__(self, tracker: ProgressTracker) -> None:
+        self._tracker = tracker
+        self._broken = False
+
+    def start(self, total: int, skipped: int = 0, title: str = "") -> None:
+        """Pass the start on."""
+        self._pass_on(self._tracker.start, total, skipped, title)
+
+    def __call__(self, event: Event) -> None:
+        """Pass an event on."""
+        self._pass_on(self._tracker, event)
+
+    def finish(self, status_line: str | None = None) -> None:
+        """Pass the end on."""
+        self._pass_on(self._tracker.finish, status_line)
+
+    def _pass_on(self, method: Callable[..., None], *details: object) -> None:
+        if self._broken:
+            return
+        try:
+            method(*details)
+        except Exception:  # a user's tracker may not cost a run
+            self._broken = True
+            _logger.exception("%r raised and is told nothing further", self._tracker)
