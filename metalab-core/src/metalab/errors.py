@@ -6,6 +6,7 @@ __all__ = [
     "CancelledError",
     "CaptureError",
     "CodeChangedError",
+    "CodeChangedWarning",
     "ExperimentFailedError",
     "IdentityError",
     "MetalabError",
@@ -35,6 +36,10 @@ class IdentityError(MetalabError, TypeError):
 
 class CodeChangedError(MetalabError):
     """Stored results were made by other code than the experiment's present code."""
+
+
+class CodeChangedWarning(UserWarning):
+    """Tells that stored results were made by other code, and what is done about them."""
 
 
 class StoreError(MetalabError):

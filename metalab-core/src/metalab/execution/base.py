@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import attrs
 
 if TYPE_CHECKING:
-    from metalab.events import Event
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from metalab.execution.ledger import Ledger
     from metalab.execution.policy import FailurePolicy
     from metalab.planning import Plan
+    from metalab.results.derived import DerivedMetric
     from metalab.store.base import Store
 
 __all__ = ["Batch", "Executor", "Submission"]
@@ -22,19 +24,23 @@ __all__ = ["Batch", "Executor", "Submission"]
 class Batch:
     """All that an executor needs to execute the pending runs of one launch.
 
-    ``pending`` holds indices into ``plan``; ``attempts`` the (epoch, attempt) each of them
-    starts with, aligned with ``pending``. ``emit`` takes events from any thread.
+    ``pending`` holds indices into ``plan``. ``tries`` holds, by run id, the (epoch,
+    attempt) of those runs that have a record already; the others begin with (0, 1).
+    ``manifest`` names the experiment's manifest in the store. What happens to each run is
+    told to ``ledger``. ``underived`` holds the indices of runs that are not pending but
+    lack a derived metric.
     """
 
     plan: Plan
     pending: Sequence[int]
-    attempts: Callable[[str], tuple[int, int]]
+    tries: Mapping[str, tuple[int, int]]
     store: Store
     launch: str
     manifest: str
-    emit: Callable[[Event], None]
+    ledger: Ledger
     failures: FailurePolicy
-    derived_metrics: Sequence[Any] = ()
+    derived_metrics: Sequence[DerivedMetric] = ()
+    underived: Sequence[int] = ()
 
 
 class Submission(abc.ABC):
@@ -49,19 +55,22 @@ class Submission(abc.ABC):
         """Start no further run, and ask the running ones to stop; returns at once."""
 
     @abc.abstractmethod
-    def is_done(self) -> bool:
-        """Tell whether the batch is over."""
-
     def error(self) -> BaseException | None:
         """Return what stopped the batch, if that was no run's own failure."""
-        return None
+
+    def is_done(self) -> bool:
+        """Tell whether the batch is over."""
+        return self.wait(0)
+
+    @abc.abstractmethod
+    def secure(self) -> None:
+        """Make durable what was finished so far; called before a process leaves in haste."""
 
 
 class Executor(abc.ABC):
     """Executes batches. One executor may be given several batches at once.
 
-    ``can_kill`` tells whether it can end a run that does not cooperate; without it limits
-    on time and memory are refused before anything runs.
+    ``can_kill`` tells whether it can end a run that does not cooperate.
     """
 
     name: ClassVar[str]
@@ -69,10 +78,14 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def submit(self, batch: Batch) -> Submission:
-        """Begin to execute the batch and return at once (``inline`` returns when done)."""
+        """Begin to execute the batch and return at once (``inline`` returns when done).
 
+        Raises RuntimeError after ``shutdown``.
+        """
+
+    @abc.abstractmethod
     def shutdown(self, *, wait: bool = True) -> None:
-        """End the executor's workers; with ``wait``, after the batches it was given."""
+        """Take no further batch; with ``wait``, return once those given are over."""
 
     def __enter__(self) -> Self:
         """Return the executor itself."""
@@ -84,5 +97,5 @@ class Executor(abc.ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Shut the executor down; batches under way are finished unless an error is raised."""
-        self.shutdown(wait=True)
+        """Shut the executor down, after the batches it was given."""
+        self.shutdown()

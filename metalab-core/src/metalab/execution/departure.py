@@ -1,0 +1,85 @@
+"""Leaving: Ctrl-C while runs are under way, and scripts that end before their runs do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metalab.execution.base import Submission
+
+__all__ = ["keep_open", "release", "stop_after_interrupt"]
+
+_EXIT_STATUS = 128 + 2  # what a shell reports of a process that SIGINT ended
+
+_open: list[Submission] = []
+_registered = threading.Lock()
+_watching = False
+
+
+def keep_open(submission: Submission) -> None:
+    """Have the interpreter wait for a submission before it shuts down."""
+    global _watching  # noqa: PLW0603  one hook for the life of the process
+    with _registered:
+        _open.append(submission)
+        if not _watching:
+            # atexit is too late: by then threads may no longer be started, and the commit
+            # thread of a store may have to. concurrent.futures uses the same hook.
+            threading._register_atexit(_finish_open)  # type: ignore[attr-defined]  # noqa: SLF001
+            _watching = True
+
+
+def release(submission: Submission) -> None:
+    """Forget a submission that is over."""
+    with _registered:
+        if submission in _open:
+            _open.remove(submission)
+
+
+def stop_after_interrupt(submission: Submission) -> None:
+    """Stop a submission after the first Ctrl-C and wait for the runs under way.
+
+    A second Ctrl-C makes durable what was finished and ends the process with status 130;
+    in a notebook it returns instead and leaves the runs to themselves.
+    """
+    submission.cancel()
+    if submission.wait(0.1):
+        return
+    _say("stopping: the runs under way are finished first; press Ctrl-C again to leave at once")
+    try:
+        submission.wait()
+    except KeyboardInterrupt:
+        if "ipykernel" in sys.modules:
+            _say("detached: the runs under way go on in the background")
+            return
+        _leave()
+
+
+def _finish_open() -> None:
+    # A Ctrl-C that ended the script is meant for its runs as well.
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        for submission in _open:
+            stop_after_interrupt(submission)
+        return
+    try:
+        for submission in _open:
+            submission.wait()
+    except KeyboardInterrupt:
+        for submission in _open:
+            stop_after_interrupt(submission)
+        _leave()
+
+
+def _leave() -> None:
+    for submission in _open:
+        submission.secure()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_EXIT_STATUS)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"\nmetalab: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,168 @@
+"""The ledger of a launch: what has become of its runs, told to whoever listens."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from array import array
+from typing import TYPE_CHECKING
+
+import attrs
+
+from metalab.events import Event, EventCallback
+from metalab.records import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from metalab.records import RunRecord
+
+__all__ = ["Ledger", "RunStatus"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class RunStatus:
+    """How many runs of a launch are in which state; all but ``total`` add up to ``total``.
+
+    ``completed`` leaves out the runs that were ``skipped`` because a success was stored.
+    """
+
+    total: int
+    completed: int = 0
+    running: int = 0
+    pending: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+    lost: int = 0
+
+    @property
+    def done(self) -> int:
+        """Count the runs that need nothing more from this launch."""
+        return self.completed + self.failed + self.skipped + self.cancelled + self.lost
+
+    @property
+    def in_flight(self) -> int:
+        """Count the runs that are executing or waiting to."""
+        return self.running + self.pending
+
+
+class Ledger:
+    """Counts what happens to the runs of one launch and passes it on as events.
+
+    Events are made only while somebody listens. A listener is called on the thread on
+    which the thing happened, one call at a time; what it raises is logged and goes no
+    further.
+    """
+
+    def __init__(self, total: int, skipped: Sequence[int] = ()) -> None:
+        self._total = total
+        self._ended = array("Q", skipped)
+        self._skipped = len(skipped)
+        self._running = 0
+        self._counts = dict.fromkeys((Status.SUCCESS, Status.FAILED, Status.CANCELLED), 0)
+        self._abandoned = 0
+        self._over = False
+        self._listeners: list[EventCallback] = []
+        self._closers: list[Callable[[], None]] = []
+        # Reentrant: a listener may ask for the status, or cancel the launch.
+        self._telling = threading.RLock()
+        self._changed = threading.Condition()
+
+    def listen(self, listener: EventCallback) -> None:
+        """Call the listener with every event from now on."""
+        self._listeners = [*self._listeners, listener]
+
+    def unlisten(self, listener: EventCallback) -> None:
+        """Call the listener no more."""
+        self._listeners = [other for other in self._listeners if other is not listener]
+
+    def tell(self, event: Event) -> None:
+        """Pass an event to every listener."""
+        with self._telling:
+            for listener in self._listeners:
+                try:
+                    listener(event)
+                except Exception:  # a listener is the user's, and a run is not its to break
+                    _LOG.exception("a listener failed on the event %s", event.kind)
+
+    def skipped(self, run_ids: Iterable[str]) -> None:
+        """Tell of the runs that are not executed because a success is stored."""
+        for run_id in run_ids:
+            self.tell(Event.run_skipped(run_id, reason="a success is stored"))
+
+    def started(self, record: RunRecord) -> None:
+        """Count a run whose operation is about to be called."""
+        with self._changed:
+            self._running += 1
+        if self._listeners:
+            self.tell(Event.run_started(record.run_id, record=record))
+
+    def ended(self, record: RunRecord) -> None:
+        """Count a run whose record has become durable."""
+        with self._changed:
+            self._running -= 1
+            self._counts[record.status] += 1
+            self._ended.append(record.index)
+            self._changed.notify_all()
+        if self._listeners:
+            self.tell(_ending(record))
+
+    def when_finished(self, closer: Callable[[], None]) -> None:
+        """Call the closer once the launch is over; at once if it is already."""
+        with self._changed:
+            if not self._over:
+                self._closers.append(closer)
+                return
+        closer()
+
+    def finish(self) -> None:
+        """Close the ledger: runs that have not started by now never will."""
+        with self._changed:
+            self._running = 0
+            self._abandoned = self._total - len(self._ended)
+            self._over = True
+            self._changed.notify_all()
+            closers, self._closers = self._closers, []
+        for closer in closers:
+            closer()
+
+    @property
+    def status(self) -> RunStatus:
+        """The state of the launch at this moment."""
+        with self._changed:
+            ended = len(self._ended) + self._abandoned
+            return RunStatus(
+                total=self._total,
+                completed=self._counts[Status.SUCCESS],
+                running=self._running,
+                pending=self._total - ended - self._running,
+                failed=self._counts[Status.FAILED],
+                skipped=self._skipped,
+                cancelled=self._counts[Status.CANCELLED] + self._abandoned,
+            )
+
+    def endings(self) -> Iterator[int]:
+        """Yield the plan index of each run as it ends, the skipped ones first."""
+        position = 0
+        while True:
+            with self._changed:
+                while len(self._ended) == position:
+                    if self._over:
+                        return
+                    self._changed.wait()
+                index = self._ended[position]
+            position += 1
+            yield index
+
+
+def _ending(record: RunRecord) -> Event:
+    if record.status is Status.SUCCESS:
+        return Event.run_finished(record.run_id, record=record, metrics=record.metrics)
+    if record.status is Status.CANCELLED:
+        return Event.run_cancelled(record.run_id, record=record)
+    error = record.error or {}
+    text = f"{error.get('type', 'Failed')}: {error.get('message', '')}"
+    return Event.run_failed(record.run_id, text, record=record)

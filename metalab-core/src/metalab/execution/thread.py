@@ -1,0 +1,100 @@
+"""The thread executor: runs side by side in this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from metalab.execution.base import Executor, Submission
+from metalab.execution.local import LocalSubmission, Task
+from metalab.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metalab.execution.base import Batch
+
+__all__ = ["ThreadExecutor", "metalab_make_executor"]
+
+
+class ThreadExecutor(Executor):
+    """Executes runs on up to ``max_workers`` threads, shared by all batches it is given.
+
+    ``max_workers`` is the number of CPUs this process may use by default. Threads help
+    where operations wait or release the interpreter's lock. Runs are taken in plan order,
+    batch after batch. Raises ValueError for fewer than one worker.
+    """
+
+    name = "thread"
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        if max_workers is not None and max_workers < 1:
+            raise ValueError(f"max_workers={max_workers}: an executor needs at least one worker")
+        self.max_workers = max_workers or usable_cpus()
+        self._lock = threading.Lock()
+        self._batches: list[LocalSubmission] = []
+        self._threads: set[int] = set()
+        self._closed = False
+
+    def submit(self, batch: Batch) -> Submission:
+        """Begin to execute the batch on the executor's threads."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("this ThreadExecutor was shut down; make a new one")
+        submission = LocalSubmission(batch, self.name)
+        with self._lock:
+            self._batches.append(submission)
+        wanted = len(batch.pending) + len(batch.underived)
+        for _ in range(min(wanted, self.max_workers)):
+            self._add_thread()
+        submission.close_if_over()
+        return submission
+
+    def shutdown(self, *, wait: bool = True) -> None:
+        """Take no further batch; with ``wait``, return once those given are over."""
+        with self._lock:
+            self._closed = True
+            batches = list(self._batches)
+        for submission in batches if wait else ():
+            submission.wait()
+
+    def _add_thread(self) -> None:
+        with self._lock:
+            free = set(range(self.max_workers)) - self._threads
+            if not free:
+                return
+            number = min(free)
+            self._threads.add(number)
+        # A daemon: leaving the interpreter is held up by the open handles, which also
+        # listen to Ctrl-C there, and not by threads, which cannot.
+        threading.Thread(
+            target=self._work, args=(number,), name=f"metalab-worker-{number}", daemon=True
+        ).start()
+
+    def _work(self, number: int) -> None:
+        while (found := self._next(number)) is not None:
+            submission, task = found
+            submission.work(str(number), task)
+
+    def _next(self, number: int) -> tuple[LocalSubmission, Task] | None:
+        with self._lock:
+            for submission in self._batches:
+                if (task := submission.take()) is not None:
+                    return submission, task
+            self._batches = [batch for batch in self._batches if not batch.is_done()]
+            self._threads.discard(number)
+            return None
+
+
+def usable_cpus() -> int:
+    """Count the CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@hookimpl
+def metalab_make_executor(options: Mapping[str, Any]) -> Executor:
+    """Make the executor that ``executor="thread"`` names."""
+    return ThreadExecutor(**options)

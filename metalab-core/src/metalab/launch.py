@@ -1,0 +1,84 @@
+"""What a launch leaves in the store beside its runs: who started it, where, with what."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import secrets
+import socket
+import string
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from metalab.plugins import EXTENSION_POINTS
+
+__all__ = ["describe_launch", "new_launch"]
+
+_ALPHABET = string.ascii_lowercase + string.digits
+_GIT_SECONDS = 5
+
+
+def new_launch() -> str:
+    """Return a name for a launch: six letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(6))
+
+
+def describe_launch(**details: Any) -> dict[str, Any]:
+    """Describe this process and its surroundings once a launch, as strict JSON."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "command": list(sys.argv),
+        "directory": str(Path.cwd()),
+        "user": _user(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "metalab": version("metalab-core"),
+        "plugins": [
+            {"group": p.group, "name": p.name, "distribution": p.distribution, "version": p.version}
+            for point in EXTENSION_POINTS
+            for p in point.loaded()
+        ],
+        "git": _git(),
+        **details,
+    }
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        return None
+
+
+def _git() -> dict[str, Any] | None:
+    said = _git_says("status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    if said is None:
+        return None
+    lines = said.splitlines()
+    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
+    return {
+        "commit": heads.get("branch.oid"),
+        "branch": heads.get("branch.head"),
+        "dirty": any(not line.startswith("#") for line in lines),
+    }
+
+
+def _git_says(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603  fixed words
+            ["git", *arguments],  # noqa: S607  git is wherever the user has it
+            capture_output=True,
+            text=True,
+            timeout=_GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

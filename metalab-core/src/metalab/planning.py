@@ -1,0 +1,194 @@
+"""Plans: an experiment's runs as an indexable sequence, and what is left of it to do."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import attrs
+
+from metalab.context import FrozenContext, freeze
+from metalab.identity.canonical import fingerprint
+from metalab.identity.code import CodeFingerprint, code_fingerprint
+from metalab.identity.runs import RunIdentity, seed_fingerprint
+from metalab.params.resolver import with_resolver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metalab.experiment import Experiment
+    from metalab.params.base import ParamCase, ParamSource
+    from metalab.seeds import SeedBundle
+
+__all__ = ["Plan", "RunSpec", "make_plan"]
+
+_ID_BYTES = 16
+
+
+@attrs.frozen
+class RunSpec:
+    """One run of a plan: all that its worker needs beside the experiment itself."""
+
+    index: int
+    run_id: str
+    case: ParamCase
+    seeds: SeedBundle
+    params_fingerprint: str
+    seed_fingerprint: str
+
+
+@attrs.frozen(eq=False)
+class RunIds(Sequence[str]):
+    """The ids of a plan's runs in order, 16 bytes each."""
+
+    packed: bytes = attrs.field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.packed) // _ID_BYTES
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        """Return the id at an index as 32 hex digits; a slice gives a list."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        start = range(len(self))[index] * _ID_BYTES
+        return self.packed[start : start + _ID_BYTES].hex()
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids in order."""
+        text = self.packed.hex()
+        width = 2 * _ID_BYTES
+        return (text[i : i + width] for i in range(0, len(text), width))
+
+
+@attrs.frozen(eq=False)
+class Plan(Sequence[RunSpec]):
+    """Every run of an experiment, params outer and replicates inner, equal points once.
+
+    A run is made from its index alone, so a plan of a million runs holds their ids and no
+    params. ``points`` holds the indices into ``cases`` that are no duplicates.
+    """
+
+    experiment: Experiment
+    context: FrozenContext
+    code: CodeFingerprint
+    cases: ParamSource = attrs.field(repr=False)
+    points: Sequence[int] = attrs.field(repr=False)
+    ids: RunIds = attrs.field(repr=False)
+    digest: str
+
+    @property
+    def experiment_id(self) -> str:
+        """The experiment's name and version."""
+        return self.experiment.experiment_id
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, index: int) -> RunSpec: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RunSpec]: ...
+    def __getitem__(self, index: int | slice) -> RunSpec | list[RunSpec]:
+        """Return one run, or a list of them for a slice; IndexError beyond the end."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        point, replicate = divmod(index, len(self.experiment.seeds))
+        case = self.cases[self.points[point]]
+        bundle = self.experiment.seeds[replicate]
+        return RunSpec(
+            index,
+            self.ids[index],
+            case,
+            bundle,
+            _params_fingerprint(case, self.experiment.defaults),
+            seed_fingerprint(bundle.root_seed, bundle.replicate_index),
+        )
+
+    def manifest(self) -> dict[str, Any]:
+        """Describe the experiment, its context and its code as strict JSON."""
+        return {
+            **self.experiment.to_manifest(self.context),
+            "code": attrs.asdict(self.code),
+            "plan": {"digest": self.digest, "runs": len(self)},
+        }
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Plan an experiment: hash its context and give every run its id; nothing is executed.
+
+    Raises FileNotFoundError for a file of the context that is missing and IdentityError,
+    naming the place, for a value that has no identity.
+    """
+    context = freeze(experiment.context)
+    cases = _resolved(experiment, context)
+    identity = RunIdentity(
+        experiment.name,
+        experiment.version,
+        f"{experiment.operation.name}\n{experiment.operation.captured}",
+        context.fingerprint,
+        experiment.seeds.base_seed,
+    )
+    points, packed = _identify(experiment, cases, identity)
+    return Plan(
+        experiment,
+        context,
+        code_fingerprint(experiment.operation.function),
+        cases,
+        points,
+        RunIds(packed),
+        hashlib.blake2b(packed, digest_size=16).hexdigest(),
+    )
+
+
+def _resolved(experiment: Experiment, context: FrozenContext) -> ParamSource:
+    if experiment.param_resolver is None:
+        return experiment.params
+    return with_resolver(experiment.params, experiment.param_resolver, context.spec)
+
+
+def _identify(
+    experiment: Experiment, cases: ParamSource, identity: RunIdentity
+) -> tuple[Sequence[int], bytes]:
+    replicates = [bundle.replicate_index for bundle in experiment.seeds]
+    is_new = _novelty(cases, experiment.defaults)
+    packed = bytearray()
+    points = array("Q")
+    for point, case in enumerate(cases):
+        params = _params_fingerprint(case, experiment.defaults)
+        if is_new(params):
+            points.append(point)
+            packed += bytes.fromhex("".join(identity.run_ids(params, replicates)))
+    return points, bytes(packed)
+
+
+def _novelty(cases: ParamSource, defaults: Mapping[str, Any]) -> Callable[[str], bool]:
+    # A source that knows its points to differ saves the memory of remembering them.
+    if getattr(cases, "distinct", False) and not defaults:
+        return lambda _: True
+    seen: set[bytes] = set()
+
+    def is_new(params: str) -> bool:
+        before = len(seen)
+        seen.add(bytes.fromhex(params))
+        return len(seen) > before
+
+    return is_new
+
+
+def _params_fingerprint(case: ParamCase, defaults: Mapping[str, Any]) -> str:
+    if not defaults:
+        return case.case_id
+    told = {
+        name: value
+        for name, value in case.params.items()
+        if name not in defaults
+        or fingerprint(value, f"params[{name!r}]") != fingerprint(defaults[name])
+    }
+    return fingerprint(told, "params")
