@@ -85,7 +85,7 @@ class Ledger:
             for listener in self._listeners:
                 try:
                     listener(event)
-                except Exception:  # a listener is the user's, and a run is not its to break
+                except Exception:  # noqa: BLE001  a listener is the user's; runs are not its to break
                     _LOG.exception("a listener failed on the event %s", event.kind)
 
     def skipped(self, run_ids: Iterable[str]) -> None:

@@ -1,0 +1,128 @@
+"""The ledger counts what happens to a launch's runs and tells listeners."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import attrs
+import pytest
+
+from metalab.events import Event, EventKind
+from metalab.execution.ledger import Ledger, RunStatus
+from metalab.records import RunRecord, Status
+
+
+def _record(index: int, status: Status = Status.SUCCESS) -> RunRecord:
+    record = RunRecord.success(run_id=f"{index:032x}", index=index)
+    error = {"type": "ValueError", "message": "no", "traceback": ""}
+    failed = status is Status.FAILED
+    return attrs.evolve(record, status=status, error=error if failed else None)
+
+
+@pytest.mark.parametrize("status", [Status.SUCCESS, Status.FAILED, Status.CANCELLED])
+def test_counts_always_add_up_to_the_total(status):
+    ledger = Ledger(5, skipped=[0])
+    for index in (1, 2):
+        ledger.started(_record(index))
+    ledger.ended(_record(1, status))
+    seen = ledger.status
+    counts = attrs.asdict(seen)
+    total = counts.pop("total")
+    assert total == sum(counts.values()) == 5
+    assert (seen.running, seen.pending, seen.skipped) == (1, 2, 1)
+    assert seen.done == 2
+    assert seen.in_flight == 3
+
+
+def test_runs_that_never_started_count_as_cancelled_once_the_launch_is_over():
+    ledger = Ledger(4)
+    ledger.started(_record(0))
+    ledger.ended(_record(0))
+    ledger.finish()
+    assert ledger.status == RunStatus(total=4, completed=1, cancelled=3)
+
+
+def test_events_carry_the_record_and_the_cause():
+    ledger, seen = Ledger(2), []
+    ledger.listen(seen.append)
+    ledger.started(_record(0))
+    ledger.ended(_record(0, Status.FAILED))
+    ledger.skipped(["a"])
+    assert [event.kind for event in seen] == [
+        EventKind.RUN_STARTED,
+        EventKind.RUN_FAILED,
+        EventKind.RUN_SKIPPED,
+    ]
+    assert seen[1].payload["error"] == "ValueError: no"
+    assert seen[1].payload["record"].index == 0
+
+
+def test_what_a_listener_raises_is_logged_and_goes_no_further(caplog):
+    ledger, seen = Ledger(1), []
+    ledger.listen(lambda event: 1 / 0)
+    ledger.listen(seen.append)
+    with caplog.at_level(logging.ERROR):
+        ledger.tell(Event.progress())
+    assert len(seen) == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_listeners_are_called_one_at_a_time():
+    ledger, inside, clashes = Ledger(1), threading.Lock(), []
+
+    def listener(event):
+        if not inside.acquire(blocking=False):
+            clashes.append(event)
+            return
+        inside.release()
+
+    ledger.listen(listener)
+    threads = [
+        threading.Thread(target=lambda: [ledger.tell(Event.progress()) for _ in range(300)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert clashes == []
+
+
+def test_a_listener_may_ask_for_the_status():
+    ledger, seen = Ledger(1), []
+    ledger.listen(lambda _: seen.append(ledger.status.total))
+    ledger.tell(Event.progress())
+    assert seen == [1]
+
+
+def test_an_unlistened_callback_hears_nothing_more():
+    ledger, seen = Ledger(1), []
+    ledger.listen(seen.append)
+    ledger.unlisten(seen.append)
+    other = seen.append
+    ledger.listen(other)
+    ledger.unlisten(other)
+    ledger.tell(Event.progress())
+    assert len(seen) <= 1
+
+
+def test_endings_come_in_the_order_they_happen_skipped_first():
+    ledger = Ledger(3, skipped=[2])
+    found = []
+    reader = threading.Thread(target=lambda: found.extend(ledger.endings()))
+    reader.start()
+    for index in (1, 0):
+        ledger.started(_record(index))
+        ledger.ended(_record(index))
+    ledger.finish()
+    reader.join(10)
+    assert found == [2, 1, 0]
+
+
+def test_closers_are_called_once_even_when_added_late():
+    ledger, calls = Ledger(1), []
+    ledger.when_finished(lambda: calls.append("early"))
+    ledger.finish()
+    ledger.when_finished(lambda: calls.append("late"))
+    assert calls == ["early", "late"]

@@ -1,0 +1,161 @@
+"""Leaving: Ctrl-C, scripts that end before their runs do, and kill -9 at any moment."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+import metalab
+
+SCRIPT = """
+import sys, time
+import metalab
+
+@metalab.operation
+def slow(params, capture):
+    with open(sys.argv[1] + ".calls", "a") as calls:
+        calls.write(f"{params['x']}\\n")
+    time.sleep(float(sys.argv[2]))
+    capture.metric("y", params["x"])
+
+exp = metalab.Experiment(
+    name="leave", version="1", context={}, operation=slow,
+    params=metalab.grid(x=list(range(6))), seeds=metalab.seeds(base=1),
+)
+handle = metalab.run(exp, sys.argv[1], progress=False)
+print("started", flush=True)
+"""
+
+WAITS = SCRIPT + "handle.result()\nprint('finished', flush=True)\n"
+FALLS_OFF = SCRIPT
+SLEEPS = SCRIPT + "time.sleep(60)\n"
+
+
+@pytest.fixture
+def start(tmp_path):
+    processes = []
+
+    def start(script, seconds=0.2):
+        file = tmp_path / "script.py"
+        file.write_text(textwrap.dedent(script))
+        process = subprocess.Popen(
+            [sys.executable, str(file), str(tmp_path / "store"), str(seconds)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _calls(tmp_path):
+    return (tmp_path / "store.calls").read_text().split()
+
+
+def _wait_for_calls(tmp_path, count):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if (tmp_path / "store.calls").exists() and len(_calls(tmp_path)) >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the script did not begin")
+
+
+def test_a_script_whose_last_line_is_run_finishes_its_runs(start, tmp_path):
+    process = start(FALLS_OFF, 0.05)
+    assert process.wait(60) == 0, process.stderr.read()
+    assert len(metalab.load_results(tmp_path / "store").successful) == 6
+
+
+@pytest.mark.parametrize("script", [WAITS, FALLS_OFF, SLEEPS], ids=["result", "end", "own code"])
+def test_ctrl_c_stops_the_launch_and_the_next_one_resumes(start, tmp_path, script):
+    process = start(script)
+    _wait_for_calls(tmp_path, 2)
+    process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    process.wait(30)
+    assert process.returncode != 0
+    assert time.monotonic() - begun < 5
+    executed = len(_calls(tmp_path))
+    assert executed < 6
+    done = metalab.load_results(tmp_path / "store")
+    assert len(done.successful) == executed
+
+    again = start(WAITS, 0.01)
+    out, err = again.communicate(timeout=60)
+    assert "finished" in out, err
+    assert sorted(_calls(tmp_path)) == [str(n) for n in range(6)]
+    assert len(metalab.load_results(tmp_path / "store").successful) == 6
+
+
+@pytest.mark.parametrize("script", [WAITS, FALLS_OFF], ids=["result", "end"])
+def test_a_second_ctrl_c_leaves_at_once_with_130(start, tmp_path, script):
+    process = start(script, 20)
+    _wait_for_calls(tmp_path, 1)
+    process.send_signal(signal.SIGINT)
+    _read_until(process, "press Ctrl-C again")
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert time.monotonic() - begun < 5
+    assert metalab.load_results(tmp_path / "store").store is not None
+
+
+def _read_until(process, text):
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"the process ended without saying {text!r}")
+
+
+def test_an_inline_run_hit_by_ctrl_c_is_recorded_as_cancelled(start, tmp_path):
+    process = start(WAITS.replace("progress=False", "progress=False, executor='inline'"), 20)
+    _wait_for_calls(tmp_path, 1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) != 0
+    results = metalab.load_results(tmp_path / "store")
+    assert [run.status for run in results] == ["cancelled"]
+
+
+def test_nothing_is_lost_or_done_twice_over_kills_at_random_moments(start, tmp_path):
+    """Twenty launches are killed with SIGKILL; whoever was seen as done never runs again."""
+    moments = random.Random(20)
+    script = WAITS.replace("range(6)", "range(300)").replace("executor", "executor")
+    done_before: set[str] = set()
+    for _ in range(20):
+        calls_before = len(_calls(tmp_path)) if (tmp_path / "store.calls").exists() else 0
+        process = start(script, 0.004)
+        process.stdout.readline()
+        time.sleep(moments.uniform(0.0, 0.08))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        results = metalab.load_results(tmp_path / "store")
+        done = {str(run.params["x"]) for run in results.successful}
+        assert done >= done_before
+        new_calls = _calls(tmp_path)[calls_before:]
+        assert not set(new_calls) & done_before
+        done_before = done
+        assert not results.store.read().damage or all(
+            re.search("jsonl", damage.place) for damage in results.store.read().damage
+        )
+    final = start(script, 0.0)
+    out, err = final.communicate(timeout=120)
+    assert "finished" in out, err
+    results = metalab.load_results(tmp_path / "store")
+    assert [run.metrics["y"] for run in results] == list(range(300))
+    assert len({run.run_id for run in results}) == 300
