@@ -1,4 +1,4 @@
-"""The plugin system: a name is looked up in metadata, one module is imported, its hooks are checked.
+"""The plugin system: a name is found in metadata, its module imported, its hooks checked.
 
 Looking up by name before importing keeps a run from paying for plugins it does not use,
 and keeps a broken plugin from breaking anything but the call that asked for it.
@@ -7,8 +7,9 @@ and keeps a broken plugin from breaking anything but the call that asked for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
 from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import EntryPoint, distributions, entry_points
 from typing import Any
 
@@ -18,7 +19,15 @@ import pluggy
 from metalab.errors import PluginError
 from metalab.hookspecs import ExecutorHooks, ParamSourceHooks, SerializerHooks, StoreHooks
 
-__all__ = ["EXECUTORS", "EXTENSION_POINTS", "PARAM_SOURCES", "SERIALIZERS", "STORES"]
+__all__ = [
+    "EXECUTORS",
+    "EXTENSION_POINTS",
+    "PARAM_SOURCES",
+    "SERIALIZERS",
+    "STORES",
+    "ExtensionPoint",
+    "PluginInfo",
+]
 
 # Names that other distributions of this project serve, so that an error can say what to install.
 _KNOWN_EXTRAS = {
@@ -27,6 +36,7 @@ _KNOWN_EXTRAS = {
     ("metalab.stores", "postgres"): "metalab[postgres]",
     ("metalab.stores", "postgresql"): "metalab[postgres]",
 }
+_SPECIFICATIONS = (StoreHooks, ExecutorHooks, SerializerHooks, ParamSourceHooks)
 
 
 @attrs.frozen(order=True)
@@ -40,16 +50,8 @@ class PluginInfo:
     version: str
 
     def __str__(self) -> str:
+        """Name the plugin and its distribution."""
         return f"{self.name} ({self.distribution} {self.version})"
-
-
-def _disabled() -> frozenset[str]:
-    listed = os.environ.get("METALAB_DISABLE_PLUGINS", "")
-    return frozenset(_normalised(name) for name in listed.split(",") if name.strip())
-
-
-def _normalised(distribution: str) -> str:
-    return distribution.strip().lower().replace("_", "-").replace(".", "-")
 
 
 class ExtensionPoint:
@@ -57,11 +59,12 @@ class ExtensionPoint:
 
     def __init__(self, group: str, specification: type) -> None:
         self.group = group
-        self._specification = specification
+        self._hooks = [name for name in vars(specification) if name.startswith("metalab_")]
         self._index: dict[str, list[EntryPoint]] | None = None
         self._loaded: dict[str, pluggy.HookRelay] = {}
 
     def __contains__(self, name: object) -> bool:
+        """Tell whether an installed, enabled distribution serves the name."""
         return name in self._entries()
 
     def __getitem__(self, name: str) -> Any:
@@ -78,11 +81,11 @@ class ExtensionPoint:
 
     def installed(self) -> list[PluginInfo]:
         """List what metadata offers, sorted, importing nothing; disabled plugins are left out."""
-        return sorted(_info(e, self.group) for found in self._entries().values() for e in found)
+        return sorted(_info(entry) for found in self._entries().values() for entry in found)
 
     def info(self, name: str) -> PluginInfo:
         """Return where the plugin of that name comes from; raises PluginError as lookup does."""
-        return _info(self._find(name), self.group)
+        return _info(self._find(name))
 
     def loaded(self) -> list[PluginInfo]:
         """List the plugins that were used so far in this process."""
@@ -90,86 +93,103 @@ class ExtensionPoint:
 
     def forget(self) -> None:
         """Read the metadata again on the next lookup, for tests and interactive installs."""
+        _scan.cache_clear()
         self._index = None
         self._loaded.clear()
+
+    def missing(self, name: str) -> str:
+        """Say that no plugin has the name, what is installed and what to install."""
+        names = sorted(self._entries())
+        text = f"no {self.group} plugin is named {name!r} (installed: {', '.join(names) or 'none'})"
+        for entry in _scan().select(group=self.group, name=name):
+            return f"{text}; METALAB_DISABLE_PLUGINS turns off {_info(entry)}"
+        if _is_uninstalled():
+            return f"{text}; metalab runs from source that is not installed: pip install metalab"
+        if extra := _KNOWN_EXTRAS.get((self.group, name)):
+            return f"{text}; install it with: pip install '{extra}'"
+        if close := get_close_matches(name, names, n=1):
+            return f"{text}; did you mean {close[0]!r}?"
+        return text
 
     def _entries(self) -> dict[str, list[EntryPoint]]:
         if self._index is None:
             index: dict[str, list[EntryPoint]] = {}
             disabled = _disabled()
-            for entry in _unique(entry_points(group=self.group)):
-                if _normalised(_info(entry, self.group).distribution) not in disabled:
+            for entry in _scan().select(group=self.group):
+                if not disabled or _normalised(_info(entry).distribution) not in disabled:
                     index.setdefault(entry.name, []).append(entry)
             self._index = index
         return self._index
 
     def _find(self, name: str) -> EntryPoint:
         found = self._entries().get(name, [])
-        if len(found) == 1:
-            return found[0]
-        if found:
-            rivals = " and ".join(str(_info(entry, self.group)) for entry in found)
+        if len(found) > 1:
+            rivals = " and ".join(sorted(str(_info(entry)) for entry in found))
             raise PluginError(
-                f"two distributions serve {name!r} in {self.group}: {rivals}; "
-                "uninstall one, or set METALAB_DISABLE_PLUGINS to its distribution's name"
+                f"more than one distribution serves {name!r} in {self.group}: {rivals}; "
+                "uninstall all but one, or name the others in METALAB_DISABLE_PLUGINS"
             )
-        raise PluginError(self.missing(name))
-
-    def missing(self, name: str) -> str:
-        """Say that no plugin has the name, what is installed and what to install."""
-        names = sorted(self._entries())
-        text = f"no {self.group} plugin is named {name!r} (installed: {', '.join(names) or 'none'})"
-        extra = _KNOWN_EXTRAS.get((self.group, name))
-        if _is_uninstalled():
-            return text + "; metalab runs from source that is not installed: pip install metalab"
-        if extra:
-            return text + f"; install it with: pip install '{extra}'"
-        if close := get_close_matches(name, names, n=1):
-            return text + f"; did you mean {close[0]!r}?"
-        return text
+        if not found:
+            raise PluginError(self.missing(name))
+        return found[0]
 
     def _load(self, entry: EntryPoint) -> pluggy.HookRelay:
-        info = _info(entry, self.group)
+        info = _info(entry)
+        # A manager of its own, so that no plugin can answer for another one's name.
         manager = pluggy.PluginManager("metalab")
-        manager.add_hookspecs(self._specification)
+        for specification in _SPECIFICATIONS:  # one module may serve several groups
+            manager.add_hookspecs(specification)
         try:
-            manager.register(entry.load(), name=info.name)
+            plugin = entry.load()
+            manager.register(plugin, name=info.name)
             manager.check_pending()
         except Exception as error:  # whatever a third party's module does at import
             raise PluginError(
                 f"{info.distribution} {info.version} does not load its {self.group} plugin "
-                f"{info.name!r} ({info.module}): {error}"
+                f"{info.name!r} ({info.module}): {type(error).__name__}: {error}"
             ) from error
-        if not _implements_any(manager):
+        if fault := self._fault(plugin, manager):
             raise PluginError(
                 f"{info.distribution} {info.version} registers {info.module} as {info.name!r} in "
-                f"{self.group}, but it marks no function with metalab.hookimpl"
+                f"{self.group}, but {fault}"
             )
         return manager.hook
 
-
-def _implements_any(manager: pluggy.PluginManager) -> bool:
-    return any(manager.get_hookcallers(plugin) for plugin in manager.get_plugins())
-
-
-def _unique(found: Any) -> Iterator[EntryPoint]:
-    # A distribution can be seen twice when its folder is on sys.path twice.
-    seen: set[tuple[str, str, str]] = set()
-    for entry in found:
-        dist = entry.dist.name if entry.dist else ""
-        if (key := (entry.name, entry.value, _normalised(dist))) not in seen:
-            seen.add(key)
-            yield entry
+    def _fault(self, plugin: object, manager: pluggy.PluginManager) -> str | None:
+        # pluggy passes over a function without the marker in silence.
+        implemented = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
+        for hook in self._hooks:
+            if hook not in implemented and callable(getattr(plugin, hook, None)):
+                return f"its function {hook} is not marked with @metalab.hookimpl"
+        if implemented.isdisjoint(self._hooks):
+            return f"it implements none of that group's hooks: {', '.join(self._hooks)}"
+        return None
 
 
-def _info(entry: EntryPoint, group: str) -> PluginInfo:
+@cache
+def _scan() -> Any:
+    # One scan for all groups: it reads a file of every distribution on sys.path.
+    return entry_points()
+
+
+def _info(entry: EntryPoint) -> PluginInfo:
     dist = entry.dist
-    name, version = (dist.name, dist.version) if dist else ("unknown", "0")
-    return PluginInfo(group, entry.name, entry.value, name, version)
+    # What an interrupted uninstall leaves of a distribution has no name and no version.
+    found = (dist.name or "unknown", dist.version or "unknown") if dist else ("unknown", "unknown")
+    return PluginInfo(entry.group, entry.name, entry.value, *found)
+
+
+def _disabled() -> frozenset[str]:
+    listed = os.environ.get("METALAB_DISABLE_PLUGINS", "")
+    return frozenset(_normalised(name) for name in listed.split(",") if name.strip())
+
+
+def _normalised(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
 
 
 def _is_uninstalled() -> bool:
-    return not any(_normalised(d.name or "") == "metalab-core" for d in distributions())
+    return not any(True for _ in distributions(name="metalab-core"))
 
 
 STORES = ExtensionPoint("metalab.stores", StoreHooks)
