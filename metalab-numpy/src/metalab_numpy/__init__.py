@@ -1,1 +1,1 @@
-"""metalab_numpy."""
+"""Numpy objects as parameters, metrics and artifacts of metalab; installing it is all it takes."""

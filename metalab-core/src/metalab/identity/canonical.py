@@ -8,19 +8,22 @@ Python version.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
 from enum import Enum, Flag
 from hashlib import blake2b
 from struct import Struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from metalab.errors import IdentityError
 from metalab.identity.names import reference
-from metalab.identity.objects import is_namedtuple, state_of
+from metalab.identity.objects import is_namedtuple, namedtuple_items, state_of
+from metalab.identity.refusal import RefusalError, placed, refusal_of
 from metalab.identity.standard import form_of
 from metalab.plugins import SERIALIZERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "CanonicalForm",
@@ -57,10 +60,9 @@ def canonical_bytes(value: object, path: str = "value") -> bytes:
     """
     try:
         return _encode(value)
-    except _RefusalError as refusal:
-        raise IdentityError(f"{path}{refusal.place}: {refusal}") from refusal.__cause__
-    except RecursionError:
-        raise IdentityError(f"{path}: contains itself, or is nested too deeply") from None
+    except (RefusalError, RecursionError):
+        with placed(path):
+            raise
 
 
 def fingerprint(value: object, path: str = "value") -> str:
@@ -74,7 +76,10 @@ def hash_bytes(data: bytes) -> str:
 
 
 def canonical_item(key: str, value: object, path: str = "value") -> bytes:
-    """Return the bytes of one item of a dict, for ``canonical_mapping``; ``path`` names the value."""
+    """Return the bytes of one item of a dict for ``canonical_mapping``.
+
+    ``path`` names the value in errors.
+    """
     return _encode_key(key) + canonical_bytes(value, path)
 
 
@@ -95,24 +100,13 @@ def library_form(value: object) -> tuple[str, CanonicalForm] | None:
     return None
 
 
-class _RefusalError(Exception):
-    """A value that cannot be encoded; containers add, from the inside out, where it stands."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.steps: list[str] = []
-
-    @property
-    def place(self) -> str:
-        return "".join(reversed(self.steps))
-
-
 def _encode(value: Any) -> bytes:
     return _ENCODERS.get(type(value), _encode_other)(value)
 
 
 def _encode_float(value: float) -> bytes:
-    return b"f" + _PACK(value) if value == value else _NAN  # noqa: PLR0124 - NaN alone differs from itself
+    # NaN alone differs from itself; its many bit patterns are one value here.
+    return b"f" + _PACK(value) if value == value else _NAN  # noqa: PLR0124
 
 
 def _encode_text(value: str) -> bytes:
@@ -136,12 +130,12 @@ def _encode_dict(value: dict[Any, Any]) -> bytes:
     items = []
     key: Any = None
     try:
-        for key, item in value.items():  # noqa: B007 - the handler names the key it stopped at
+        for key, item in value.items():
             data = _KEYS.get(key) if type(key) is str else None
             if data is None:
                 data = _encode_key(key)
             items.append(data + _ENCODERS.get(type(item), _encode_other)(item))
-    except _RefusalError as refusal:
+    except RefusalError as refusal:
         refusal.steps.append(f"[{key!r}]")
         raise
     items.sort()
@@ -151,8 +145,9 @@ def _encode_dict(value: dict[Any, Any]) -> bytes:
 def _encode_items(value: Iterable[Any]) -> list[bytes]:
     items: list[bytes] = []
     try:
-        items.extend(_encode(item) for item in value)
-    except _RefusalError as refusal:
+        for item in value:
+            items.append(_ENCODERS.get(type(item), _encode_other)(item))  # noqa: PERF401 - its length is the place of a refusal
+    except RefusalError as refusal:
         refusal.steps.append(f"[{len(items)}]")
         raise
     return items
@@ -168,12 +163,13 @@ def _encode_tuple(value: tuple[Any, ...]) -> bytes:
 
 def _encode_members(tag: bytes, value: Iterable[Any]) -> bytes:
     items = []
-    for item in value:
-        try:
+    item: Any = None
+    try:
+        for item in value:
             items.append(_encode(item))
-        except _RefusalError as refusal:
-            refusal.steps.append(f"{{{item!r}}}")
-            raise
+    except RefusalError as refusal:
+        refusal.steps.append(f"{{{item!r}}}")
+        raise
     return b"%b%d:%b" % (tag, len(items), b"".join(sorted(items)))
 
 
@@ -183,75 +179,73 @@ def _encode_tagged(kind: bytes, name: str, payload: object) -> bytes:
 
 def _encode_other(value: Any) -> bytes:
     try:
-        data = _encode_special(value)
+        for encoder in _OTHERS:
+            data = encoder(value)
+            if data is not None:
+                return data
     except IdentityError as error:
-        raise _RefusalError(str(error)) from error
-    if data is None:
-        raise _RefusalError(_refusal_of(value))
-    return data
+        raise RefusalError(str(error)) from error
+    raise RefusalError(refusal_of(value))
 
 
-def _encode_special(value: Any) -> bytes | None:
+def _encode_standard(value: Any) -> bytes | None:
+    form = form_of(type(value))
+    return None if form is None else _encode_tagged(b"v", form.tag, form.dump(value))
+
+
+def _encode_payload(value: Any) -> bytes | None:
     cls = type(value)
-    if form := form_of(cls):
-        return _encode_tagged(b"v", form.tag, form.dump(value))
-    if callable(getattr(cls, "fingerprint_payload", None)):
-        return _encode_tagged(b"p", reference(cls), value.fingerprint_payload())
-    if found := library_form(value):
-        library, known = found
-        if known.tag is None:
-            return _encode(known.payload)
-        return _encode_tagged(b"x", library, (known.tag, known.payload))
-    if isinstance(value, Enum):
-        member = value.value if isinstance(value, Flag) else value.name
-        return _encode_tagged(b"e", reference(cls), member)
-    if is_namedtuple(cls):
-        return _encode_namedtuple(value)
-    if isinstance(value, type) or hasattr(value, "__qualname__"):
-        return b"r" + _encode_text(reference(value))
-    return _encode_object(value)
+    if not callable(getattr(cls, "fingerprint_payload", None)):
+        return None
+    return _encode_tagged(b"p", reference(cls), value.fingerprint_payload())
 
 
-def _encode_namedtuple(value: Any) -> bytes:
-    if getattr(value, "__dict__", None):
-        raise IdentityError(f"the named tuple has attributes beside its fields: {vars(value)!r}")
-    return _encode_tagged(b"n", reference(type(value)), tuple(value))
+def _encode_library(value: Any) -> bytes | None:
+    found = library_form(value)
+    if found is None:
+        return None
+    library, form = found
+    if form.tag is None:
+        return _encode(form.payload)
+    return _encode_tagged(b"x", library, (form.tag, form.payload))
+
+
+def _encode_enum(value: Any) -> bytes | None:
+    if not isinstance(value, Enum):
+        return None
+    # Members are known by name; a combination of flags may have none.
+    member = value.value if isinstance(value, Flag) else value.name
+    return _encode_tagged(b"e", reference(type(value)), member)
+
+
+def _encode_namedtuple(value: Any) -> bytes | None:
+    cls = type(value)
+    return (
+        _encode_tagged(b"n", reference(cls), namedtuple_items(value))
+        if is_namedtuple(cls)
+        else None
+    )
+
+
+def _encode_reference(value: Any) -> bytes | None:
+    if not isinstance(value, type) and not hasattr(value, "__qualname__"):
+        return None
+    return b"r" + _encode_text(reference(value))
 
 
 def _encode_object(value: object) -> bytes | None:
     state = state_of(value)
     if state is None:
         return None
-    return b"o" + _encode_text(reference(type(value))) + _encode_fields(state)
-
-
-def _encode_fields(state: dict[str, object]) -> bytes:
     items = []
-    for name, item in state.items():
-        try:
+    name = ""
+    try:
+        for name, item in state.items():
             items.append(_encode_key(name) + _encode(item))
-        except _RefusalError as refusal:
-            refusal.steps.append(f".{name}")
-            raise
-    return canonical_mapping(items)
-
-
-def _refusal_of(value: object) -> str:
-    cls = type(value)
-    for base in cls.__mro__[1:]:
-        if base in _ENCODERS:
-            return (
-                f"{cls.__qualname__} is a subclass of {base.__name__}, whose further behaviour "
-                f"an id cannot hold; write {base.__name__}(...)"
-            )
-    libraries = {base.__module__.partition(".")[0] for base in cls.__mro__}
-    if "numpy" in libraries and "numpy" not in SERIALIZERS:
-        return f"a {cls.__module__}.{cls.__qualname__}: {SERIALIZERS.missing('numpy')}"
-    return (
-        f"a {cls.__module__}.{cls.__qualname__} cannot be told apart from others for certain; "
-        "write plain values, make it an attrs class or dataclass, "
-        "or give its class fingerprint_payload()"
-    )
+    except RefusalError as refusal:
+        refusal.steps.append(f".{name}")
+        raise
+    return b"o" + _encode_text(reference(type(value))) + canonical_mapping(items)
 
 
 _KEYS: dict[str, bytes] = {}
@@ -268,3 +262,12 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     tuple: _encode_tuple,
     type(None): lambda value: b"N",  # noqa: ARG005 - every encoder takes the value
 }
+_OTHERS: tuple[Callable[[Any], bytes | None], ...] = (
+    _encode_standard,
+    _encode_payload,
+    _encode_library,
+    _encode_enum,
+    _encode_namedtuple,
+    _encode_reference,
+    _encode_object,
+)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType, MethodType, ModuleType
+from typing import TYPE_CHECKING
 
 from metalab.errors import IdentityError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["adopt_main", "canonical_module", "main_name", "reference", "resolve"]
 
@@ -44,7 +47,7 @@ def main_name() -> str:
     if spec is not None and spec.name not in _MAIN_ALIASES:
         return str(spec.name)
     file = getattr(main, "__file__", None)
-    return os.path.splitext(os.path.basename(file))[0] if file else "__main__"
+    return Path(file).stem if file else "__main__"
 
 
 def canonical_module(name: str) -> str:
@@ -78,7 +81,7 @@ def reference(obj: object) -> str:
 
 
 def resolve(ref: str) -> object | None:
-    """Return what a ``module:qualname`` names among the modules loaded, or None; imports nothing."""
+    """Return what ``module:qualname`` names among the modules loaded, or None; imports nothing."""
     module, _, qualname = ref.partition(":")
     if module == main_name():
         found = _walk(_AdoptedMain.namespace, qualname)

@@ -10,7 +10,7 @@ import attrs
 
 from metalab.errors import IdentityError
 
-__all__ = ["is_namedtuple", "is_stateful_class", "rebuild", "state_of"]
+__all__ = ["is_namedtuple", "is_stateful_class", "namedtuple_items", "rebuild", "state_of"]
 
 # attrs keeps a computed hash beside the fields.
 _ATTRS_CACHED_HASH = "_attrs_cached_hash"
@@ -48,8 +48,8 @@ def state_of(value: object) -> dict[str, object] | None:
 
 
 def rebuild(cls: type, state: dict[str, Any]) -> object:
-    """Make an instance of an attrs class or dataclass that has this state, running none of its code."""
-    value = object.__new__(cls)
+    """Make an instance of an attrs class or dataclass with this state; none of its code runs."""
+    value: object = object.__new__(cls)
     for name, item in state.items():
         object.__setattr__(value, name, item)
     if _ATTRS_CACHED_HASH in _names_of_hash(cls):
@@ -62,10 +62,19 @@ def is_namedtuple(cls: type) -> bool:
     return issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple)
 
 
+def namedtuple_items(value: Any) -> tuple[Any, ...]:
+    """Return the items of a named tuple; raises IdentityError if it has attributes beside them."""
+    if getattr(value, "__dict__", None):
+        raise IdentityError(
+            f"a {type(value).__qualname__} with attributes beside its fields: {vars(value)!r}"
+        )
+    return tuple(value)
+
+
 def _field_names(cls: type) -> list[str]:
     if "__attrs_attrs__" in vars(cls):
         return [field.name for field in attrs.fields(cls)]
-    return [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    return [field.name for field in dataclasses.fields(cls)]
 
 
 def _is_cache(cls: type, name: str) -> bool:

@@ -6,13 +6,15 @@ The types are known by name, so that reading this module loads none of theirs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from metalab.errors import IdentityError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["StandardForm", "form_by_tag", "form_of"]
 
@@ -88,6 +90,10 @@ def _moment_loader(name: str) -> Callable[[Any], object]:
     return load
 
 
+def _dump_complex(value: complex) -> list[float]:
+    return [value.real, value.imag]
+
+
 def _dump_span(value: Any) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
@@ -106,6 +112,7 @@ def _posix(value: Any) -> str:
 
 _PATH = _by_text("path", "pathlib", "Path", _posix)
 _FORMS = {
+    "builtins.complex": StandardForm("complex", _dump_complex, lambda parts: complex(*parts)),
     "datetime.date": StandardForm("date", lambda value: value.isoformat(), _load_date),
     "datetime.datetime": StandardForm("datetime", _dump_moment, _moment_loader("datetime")),
     "datetime.time": StandardForm("time", _dump_moment, _moment_loader("time")),

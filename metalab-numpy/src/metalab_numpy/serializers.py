@@ -1,0 +1,95 @@
+"""Serializers: arrays as numpy's own files, never with pickled objects inside."""
+
+from __future__ import annotations
+
+from typing import IO, Any, BinaryIO
+from zipfile import ZipFile, ZipInfo
+
+import attrs
+
+import numpy as np
+from metalab_numpy.dtypes import why_not
+
+__all__ = ["NpySerializer", "NpzSerializer"]
+
+# Numpy refuses longer headers by default; ours are as long as the dtypes we wrote.
+_MAX_HEADER = 2**20
+_ENDING = ".npy"
+
+
+@attrs.frozen
+class NpySerializer:
+    """Writes one array as an ``.npy`` file; dtype, shape and memory order come back."""
+
+    kind: str = "array"
+    format: str = "numpy/npy"
+    extension: str = "npy"
+
+    def can_handle(self, obj: object) -> bool:
+        """Tell whether it is an ndarray of values; subclasses and object arrays are not."""
+        return type(obj) is np.ndarray and why_not(obj.dtype) is None
+
+    def dump(self, obj: Any, file: BinaryIO) -> None:
+        """Write an array; raises TypeError for anything else, ValueError for object arrays."""
+        _check(obj, "an array")
+        np.lib.format.write_array(file, obj, allow_pickle=False)
+
+    def load(self, file: BinaryIO) -> Any:
+        """Read an array; raises ValueError for a damaged file and for pickled objects."""
+        return _read(file)
+
+
+@attrs.frozen
+class NpzSerializer:
+    """Writes a dict of arrays as an ``.npz`` file, uncompressed; keys keep their order."""
+
+    kind: str = "arrays"
+    format: str = "numpy/npz"
+    extension: str = "npz"
+
+    def can_handle(self, obj: object) -> bool:
+        """Tell whether it is a dict from names to ndarrays of values."""
+        return (
+            type(obj) is dict
+            and all(type(name) is str and _is_name(name) for name in obj)
+            and all(NpySerializer().can_handle(array) for array in obj.values())
+        )
+
+    def dump(self, obj: Any, file: BinaryIO) -> None:
+        """Write a dict of arrays; raises TypeError or ValueError that names the key at fault."""
+        if type(obj) is not dict:
+            raise TypeError(f"npz files hold a dict of arrays, not a {type(obj).__name__}")
+        for name, array in obj.items():
+            if type(name) is not str or not _is_name(name):
+                raise TypeError(f"npz files hold arrays by name, and {name!r} is none")
+            _check(array, f"the array {name!r}")
+        with ZipFile(file, "w") as archive:
+            for name, array in obj.items():
+                # Without a clock the same arrays give the same bytes.
+                with archive.open(ZipInfo(name + _ENDING), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+    def load(self, file: BinaryIO) -> dict[str, Any]:
+        """Read the dict of arrays; raises ValueError for pickled objects."""
+        arrays = {}
+        with ZipFile(file) as archive:
+            for info in archive.infolist():
+                with archive.open(info) as member:
+                    arrays[info.filename.removesuffix(_ENDING)] = _read(member)
+        return arrays
+
+
+def _read(file: IO[bytes]) -> Any:
+    return np.lib.format.read_array(file, allow_pickle=False, max_header_size=_MAX_HEADER)
+
+
+def _is_name(name: str) -> bool:
+    # A zip file cuts names at NUL and rewrites backslashes on some platforms.
+    return "\0" not in name and "\\" not in name
+
+
+def _check(obj: Any, what: str) -> None:
+    if type(obj) is not np.ndarray:
+        raise TypeError(f"{what} must be an ndarray, not a {type(obj).__name__}; use np.asarray")
+    if reason := why_not(obj.dtype):
+        raise ValueError(f"{what} cannot be stored: {reason}; convert it with .astype(...)")
