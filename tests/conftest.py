@@ -1,0 +1,84 @@
+"""What all tests share: stores that go away, one hypothesis profile, and two house rules."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_LONG = ("slow", "wheels")
+_STORES = ("experiments", "runs")
+_LEFT = pytest.StashKey[set[Path]]()
+
+# Two slow cores do not make a property false.
+settings.register_profile("metalab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("metalab")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The root of a collection that does not exist yet, as a locator."""
+    return str(tmp_path / "store")
+
+
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch):
+    """Work inside an empty folder, so that the default store is made there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what takes minutes, unless a marker expression says what to run."""
+    if config.option.markexpr:
+        return
+    left_out = [item for item in items if any(map(item.get_closest_marker, _LONG))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not any(map(item.get_closest_marker, _LONG))]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Where everything must be there (METALAB_REQUIRE_ALL=1), a skip is a failure."""
+    report = yield
+    return _required(report, item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """The same for a module that skips itself as a whole."""
+    report = yield
+    return _required(report, collector)
+
+
+def _required(report, node):
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and os.environ.get("METALAB_REQUIRE_ALL") == "1":
+        report.outcome = "failed"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"{node.nodeid}: METALAB_REQUIRE_ALL is set, but: {reason}"
+    return report
+
+
+def pytest_sessionstart(session):
+    session.config.stash[_LEFT] = _stores_in_root()
+
+
+def pytest_sessionfinish(session):
+    """A test that leaves its store in the repository has forgotten to say where it goes."""
+    if _stores_in_root() != session.config.stash[_LEFT]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if _stores_in_root() != config.stash[_LEFT]:
+        terminalreporter.section("a test wrote to the repository", red=True)
+        terminalreporter.line(f"look into {', '.join(_STORES)} of {ROOT}")
+
+
+def _stores_in_root():
+    return {path for name in _STORES for path in (ROOT / name).rglob("*")}

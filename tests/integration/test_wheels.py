@@ -1,0 +1,121 @@
+"""The distributions as an installer sees them: built, installed alone, and put to work."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+pytestmark = pytest.mark.wheels
+
+CORE = {
+    ("metalab.executors", "inline"),
+    ("metalab.executors", "thread"),
+    ("metalab.param_sources", "grid"),
+    ("metalab.param_sources", "manual"),
+    ("metalab.param_sources", "random"),
+    ("metalab.serializers", "builtins"),
+    ("metalab.serializers", "pickle"),
+    ("metalab.stores", "file"),
+}
+NUMPY = {("metalab.serializers", "numpy")}
+OTHERS = {
+    ("metalab.executors", "slurm"),
+    ("metalab.stores", "postgres"),
+    ("metalab.stores", "postgresql"),
+}
+PLUGINS = {"": CORE, "[numpy]": CORE | NUMPY, "[full]": CORE | NUMPY | OTHERS}
+
+# What the README's script prints, by parameter and replicate.
+SCORES = ["0.009705", "0.034986", "0.097047", "0.349861", "0.970472", "3.498611"]
+
+
+def _run(*command, cwd):
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory):
+    """Every distribution of this repository, each wheel made from its source distribution."""
+    folder = tmp_path_factory.mktemp("dist")
+    _run("uv", "build", "--quiet", "--all-packages", "--out-dir", str(folder), cwd=ROOT)
+    return folder
+
+
+@pytest.fixture(scope="session", params=list(PLUGINS), ids=lambda extra: f"metalab{extra}")
+def installed(request, dist, tmp_path_factory):
+    """A clean environment with the wheels of one choice of extras, outside the repository."""
+    folder = tmp_path_factory.mktemp("installed")
+    wheels = {wheel.name.split("-")[0].replace("_", "-"): wheel for wheel in dist.glob("*.whl")}
+    # Ours come from these files alone, whatever an index has under the same names.
+    ours = folder / "ours.txt"
+    ours.write_text("".join(f"{name} @ {path.as_uri()}\n" for name, path in wheels.items()))
+    python = folder / "env" / "bin" / "python"
+    _run("uv", "venv", "--quiet", "--seed", "--python", sys.executable, "env", cwd=folder)
+    wanted = f"metalab{request.param} @ {wheels['metalab'].as_uri()}"
+    pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _run(*pip, "--constraint", str(ours), wanted, cwd=folder)
+    return request.param, python
+
+
+def _metalab(python, *words, cwd):
+    return _run(str(python.with_name("metalab")), *words, cwd=cwd)
+
+
+def test_all_five_are_built(dist):
+    names = {"metalab", *(f"metalab_{part}" for part in ("core", "numpy", "postgres", "slurm"))}
+    assert {wheel.name.split("-")[0] for wheel in dist.glob("*.whl")} == names
+    assert {sdist.name.split("-")[0] for sdist in dist.glob("*.tar.gz")} == names
+
+
+def test_its_requirements_fit_each_other(installed, tmp_path):
+    _run(str(installed[1]), "-m", "pip", "check", cwd=tmp_path)
+
+
+def test_its_plugins_are_found_and_load(installed, tmp_path):
+    extra, python = installed
+    rows = json.loads(_metalab(python, "plugins", "--check", "--json", cwd=tmp_path))
+    assert {(row["group"], row["name"]) for row in rows} == PLUGINS[extra]
+
+
+def test_the_readme_script_runs_and_resumes(installed, tmp_path):
+    _, python = installed
+    script = shutil.copy(ROOT / "docs" / "examples" / "mvp.py", tmp_path / "mvp.py")
+    first = _run(str(python), str(script), cwd=tmp_path)
+    (segment,) = (tmp_path / "experiments").glob("*/runs/*.jsonl")
+    before = segment.read_bytes()
+    again = _run(str(python), str(script), cwd=tmp_path)
+    for said in (first, again):
+        assert sorted(score for score in SCORES if score in said) == SCORES
+    assert [path.read_bytes() for path in segment.parent.iterdir()] == [before]
+
+
+def test_a_missing_library_is_named_with_its_extra(installed, tmp_path):
+    extra, python = installed
+    script = """if True:
+        import metalab
+        @metalab.operation
+        def op(params):
+            return {"y": params["x"]}
+        experiment = metalab.Experiment(
+            name="e", version="1", context={}, operation=op,
+            params=metalab.grid(x=[1, 2]), seeds=metalab.seeds(base=1),
+        )
+        results = metalab.run(experiment).result()
+        results.display()
+        try:
+            print(len(results.to_dataframe()), "rows")
+        except metalab.MissingExtraError as error:
+            print(error)
+    """
+    (tmp_path / "script.py").write_text(script)
+    said = _run(str(python), "script.py", cwd=tmp_path)
+    assert said.splitlines()[-1].endswith("2 rows" if extra == "[full]" else "'metalab[pandas]'")
