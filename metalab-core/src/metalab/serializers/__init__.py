@@ -1,1 +1,8 @@
+"""Serializers: how captured objects become bytes, found by the library the object comes from."""
 
+from __future__ import annotations
+
+from metalab.serializers.base import Serializer
+from metalab.serializers.registry import serializer_for, serializer_named
+
+__all__ = ["Serializer", "serializer_for", "serializer_named"]
