@@ -411,7 +411,12 @@ class TestFaults:
 
 class TestChoice:
     def test_false_shows_nothing(self):
-        assert create_progress_tracker(False) is None
+        stream = io.StringIO()
+        tracker = create_progress_tracker(False, stream=stream)
+        tracker.start(1, 0, "e:1")
+        tracker(Event.run_failed("a", error="x"))
+        tracker.finish()
+        assert not stream.getvalue()
 
     def test_a_stream_that_is_no_terminal_gets_plain_lines(self):
         tracker = create_progress_tracker(True, stream=io.StringIO())

@@ -8,7 +8,7 @@ from typing import TextIO
 from metalab.errors import MissingExtraError
 from metalab.progress.plain import SimpleProgressTracker
 from metalab.progress.settings import Progress
-from metalab.progress.tracker import GuardedTracker, ProgressTracker
+from metalab.progress.tracker import GuardedTracker, ProgressTracker, SilentTracker
 
 __all__ = ["create_progress_tracker"]
 
@@ -17,17 +17,17 @@ def create_progress_tracker(
     progress: bool | Progress | ProgressTracker | None = None,
     *,
     stream: TextIO | None = None,
-) -> ProgressTracker | None:
+) -> ProgressTracker:
     """Return the tracker for what ``metalab.run(progress=...)`` was given.
 
     None shows a bar on a terminal and a few lines elsewhere, unless all is over in two
-    seconds; True shows the same from the first moment; False shows nothing (and returns
-    None); a Progress says how; a tracker is used as it is, and what it raises is logged.
+    seconds; True shows the same from the first moment; False shows nothing;
+    a Progress says how; a tracker is used as it is, and what it raises is logged.
     ``stream`` stands for the error stream. Raises TypeError for anything else, and
     MissingExtraError for ``Progress(style="rich")`` where rich is not installed.
     """
     if progress is False:
-        return None
+        return SilentTracker()
     if isinstance(progress, ProgressTracker):
         return GuardedTracker(progress)
     if progress is not None and progress is not True and not isinstance(progress, Progress):

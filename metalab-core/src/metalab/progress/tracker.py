@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from metalab.events import Event
 
-__all__ = ["GuardedTracker", "LiveTracker", "ProgressTracker"]
+__all__ = ["GuardedTracker", "LiveTracker", "ProgressTracker", "SilentTracker"]
 
 _logger = logging.getLogger(__name__)
 
@@ -101,6 +101,19 @@ class LiveTracker(ProgressTracker):
         except Exception:  # a closed stream or a fault of a terminal may not cost a run
             self._broken = True
             _logger.exception("progress is no longer shown")
+
+
+class SilentTracker(ProgressTracker):
+    """Shows nothing."""
+
+    def start(self, total: int, skipped: int = 0, title: str = "") -> None:
+        """Show nothing."""
+
+    def __call__(self, event: Event) -> None:
+        """Show nothing."""
+
+    def finish(self, status_line: str | None = None) -> None:
+        """Show nothing."""
 
 
 class GuardedTracker(ProgressTracker):

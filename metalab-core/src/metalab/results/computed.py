@@ -1,0 +1,76 @@
+"""Computing derived metrics of many runs: to keep them, or for one table."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from metalab.progress.iteration import watched
+from metalab.records import Status
+from metalab.results.derived import DerivedMetricError, stale
+from metalab.results.freshness import values_of
+from metalab.results.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from metalab.results.derived import DerivedMetric
+    from metalab.results.freshness import Entries
+    from metalab.results.reader import Reader
+    from metalab.results.rows import Rows
+
+__all__ = ["DerivedMetricWarning", "derived_values", "keep_derived"]
+
+
+class DerivedMetricWarning(UserWarning):
+    """A derived metric of one run could not be computed; nothing is kept of it."""
+
+
+def keep_derived(
+    reader: Reader,
+    rows: Rows,
+    metrics: Sequence[DerivedMetric],
+    *,
+    overwrite: bool,
+    progress: bool,
+) -> None:
+    """Compute what is missing or does not hold any more, or all, and keep it."""
+    for run in watched(_runs(reader, rows), len(rows.ids), "derived metrics", progress):
+        wanted = metrics if overwrite else stale(reader.derived(run.run_id), metrics)
+        if run.status is Status.SUCCESS:
+            for name, entry in _computed(run, wanted).items():
+                reader.store.put_derived(run.run_id, name, entry["values"], code=entry["code"])
+    reader.refresh()
+
+
+def derived_values(
+    reader: Reader,
+    rows: Rows,
+    metrics: Sequence[DerivedMetric],
+    *,
+    kept: bool,
+    progress: bool,
+) -> Iterator[dict[str, Any]]:
+    """Yield the derived values of each run: of the metrics given, and with ``kept`` of all kept."""
+    names = {metric.name for metric in metrics}
+    for run in watched(_runs(reader, rows), len(rows.ids), "derived metrics", progress):
+        entries = reader.derived(run.run_id)
+        wanted = stale(entries, metrics) if run.status is Status.SUCCESS else []
+        shown = {name: entry for name, entry in entries.items() if kept or name in names}
+        for metric in wanted:
+            shown.pop(metric.name, None)
+        yield values_of({**shown, **_computed(run, wanted)})
+
+
+def _runs(reader: Reader, rows: Rows) -> Iterator[Run]:
+    return (Run(record, reader.store, reader=reader) for record in rows.records())
+
+
+def _computed(run: Run, metrics: Sequence[DerivedMetric]) -> Entries:
+    entries: Entries = {}
+    for metric in metrics:
+        try:
+            entries[metric.name] = {"values": metric.of(run), "code": metric.code}
+        except DerivedMetricError as error:
+            warnings.warn(str(error), DerivedMetricWarning, stacklevel=5)
+    return entries

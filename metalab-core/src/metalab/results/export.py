@@ -1,0 +1,75 @@
+"""Exported tables: the columns that were asked for, and the CSV file made of them."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import msgspec
+
+from metalab.identity.values import to_jsonable
+from metalab.results.columns import Columns, spread
+from metalab.results.computed import derived_values
+from metalab.results.derived import as_derived_metrics
+from metalab.results.reducers import Reducers, reduced_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from metalab.results.derived import DerivedMetrics
+    from metalab.results.reader import Reader
+    from metalab.results.rows import Rows
+
+__all__ = ["TableOptions", "columns_of", "write_csv"]
+
+
+class TableOptions(TypedDict, total=False):
+    """The options of ``Results.to_dataframe`` and ``Results.to_csv``."""
+
+    include_params: bool
+    include_metrics: bool
+    include_record: bool
+    include_derived: bool
+    derived_metrics: DerivedMetrics
+    artifact_reducers: Reducers | None
+    progress: bool
+
+
+def columns_of(reader: Reader, rows: Rows, options: TableOptions) -> dict[str, list[Any]]:
+    """Make the columns that the options ask for."""
+    columns = Columns(
+        params=options.get("include_params", True),
+        metrics=options.get("include_metrics", True),
+        record=options.get("include_record", True),
+    ).of(rows.rows())
+    progress = options.get("progress", False)
+    metrics = as_derived_metrics(options.get("derived_metrics"))
+    kept = options.get("include_derived", False)
+    if metrics or kept:
+        values = derived_values(reader, rows, metrics, kept=kept, progress=progress)
+        columns |= {f"derived_{name}": column for name, column in spread(values).items()}
+    if reducers := options.get("artifact_reducers"):
+        reduced = spread(reduced_values(reader, rows, reducers, progress=progress))
+        columns |= {_free(name, columns): column for name, column in reduced.items()}
+    return columns
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    return name if name not in taken else _free(f"artifact_{name}", taken)
+
+
+def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
+    """Write columns as a CSV file in UTF-8 and return its path."""
+    cells = [list(map(_cell, column)) for column in columns.values()]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*cells, strict=True))
+    return path
+
+
+def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return msgspec.json.encode(to_jsonable(value)).decode()

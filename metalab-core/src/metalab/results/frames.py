@@ -1,0 +1,50 @@
+"""Frames: columns as a pandas DataFrame. pandas is imported here alone, when a frame is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metalab.errors import MissingExtraError
+from metalab.results.columns import MOMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+__all__ = ["frame_of"]
+
+_EXACT = 2**53
+
+
+def frame_of(columns: Mapping[str, Sequence[Any]], length: int) -> pd.DataFrame:
+    """Make a frame of columns of a length; raises MissingExtraError without pandas.
+
+    Integers and booleans keep their type where no value is missing. Moments are aware
+    datetimes in UTC. Integers that floats cannot hold exactly stay Python integers.
+    """
+    try:
+        import pandas as pd  # noqa: PLC0415  a soft dependency, and a slow import
+    except ImportError as error:
+        raise MissingExtraError(
+            "to_dataframe() needs pandas: pip install 'metalab[pandas]' "
+            "(display(), table() and to_csv() work without it)"
+        ) from error
+    made = {name: _series(pd, name, column) for name, column in columns.items()}
+    # Without columns there would be no rows either.
+    return pd.DataFrame(made, index=pd.RangeIndex(length))
+
+
+def _series(pd: Any, name: str, column: Sequence[Any]) -> Any:
+    if name in MOMENTS:
+        return pd.to_datetime(column, format="ISO8601", utc=True)
+    if _would_lose_digits(column):
+        return pd.Series(column, dtype=object)
+    return column
+
+
+def _would_lose_digits(column: Sequence[Any]) -> bool:
+    kinds = set(map(type, column))
+    if int not in kinds or not kinds & {float, type(None)}:
+        return False
+    return any(type(value) is int and abs(value) > _EXACT for value in column)

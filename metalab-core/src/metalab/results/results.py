@@ -1,0 +1,247 @@
+"""Results: the runs of an experiment, in order, to look at, choose from and turn into tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+
+from metalab.records import RunRecord, Status
+from metalab.results import display
+from metalab.results.columns import MOMENTS, Columns
+from metalab.results.computed import keep_derived
+from metalab.results.derived import as_derived_metrics
+from metalab.results.export import TableOptions, columns_of, write_csv
+from metalab.results.frames import frame_of
+from metalab.results.lookup import resolve_id
+from metalab.results.reader import Reader
+from metalab.results.rows import HeldRows, LoggedRows, Rows, in_plan_order
+from metalab.results.run import Run
+from metalab.results.selection import select, wanted_status
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+    from metalab.results.derived import DerivedMetrics
+    from metalab.results.reducers import Reducers
+    from metalab.store.base import Store
+
+__all__ = ["Results", "display_results"]
+
+
+class Results(Sequence[Run]):
+    """The runs of an experiment, in the order of its plan.
+
+    Made by ``metalab.load_results`` and ``handle.result()``. It is what the store held when
+    it was made, reads records when they are looked at, and holds none of them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        records: Iterable[RunRecord | Run] | Rows,
+        *,
+        reader: Reader | None = None,
+    ) -> None:
+        self._reader = reader or Reader(store)
+        self._rows = records if isinstance(records, Rows) else _held(records)
+
+    @classmethod
+    def from_store(cls, store: Store, *, order: Iterable[str] | None = None) -> Self:
+        """Read the runs of one experiment's store: those of ``order`` that have a record.
+
+        Without an order all of them, by their index in the plan, then by id.
+        """
+        reader = Reader(store)
+        rows = LoggedRows(reader.log, in_plan_order(reader.log, order))
+        return cls(store, rows, reader=reader)
+
+    @property
+    def store(self) -> Store:
+        """The store that the runs are kept in."""
+        return self._reader.store
+
+    @property
+    def runs(self) -> list[Run]:
+        """All runs as a list."""
+        return list(self)
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """All records as a list."""
+        return list(self._rows.records())
+
+    @property
+    def successful(self) -> Self:
+        """The runs that succeeded."""
+        return self.filter(status=Status.SUCCESS)
+
+    @property
+    def failed(self) -> Self:
+        """The runs that failed."""
+        return self.filter(status=Status.FAILED)
+
+    def __len__(self) -> int:
+        return len(self._rows.ids)
+
+    def __iter__(self) -> Iterator[Run]:
+        """Yield the runs in order."""
+        return map(self._run, self._rows.records())
+
+    @overload
+    def __getitem__(self, key: int | str) -> Run: ...
+    @overload
+    def __getitem__(self, key: slice) -> Self: ...
+    def __getitem__(self, key: int | str | slice) -> Run | Self:
+        """Return a run by its place or by its id (a unique prefix is enough), or a slice."""
+        if isinstance(key, slice):
+            return self._selected(range(len(self))[key])
+        place = resolve_id(key, self._rows.ids) if isinstance(key, str) else range(len(self))[key]
+        return self._run(next(self._rows.records([place])))
+
+    def __contains__(self, run: object) -> bool:
+        """Tell whether a run, or the run of an id, is among these."""
+        return (run.run_id if isinstance(run, Run) else run) in self._rows.ids
+
+    def filter(
+        self,
+        status: str | Callable[[str], bool] | None = None,
+        tags: str | Iterable[str] | None = None,
+        **fields: Any,
+    ) -> Self:
+        """Choose the runs with a status, with all the tags, and with the fields' values.
+
+        A field is the name of a param or metric, or one of run_id, experiment_id, seed,
+        replicate, attempt, code_hash and duration_ms; its value is compared for equality,
+        or a function of it decides: ``filter(model="svm", loss=lambda v: v < 0.1)``.
+        Raises KeyError if there are runs and none has a field of that name.
+        """
+        if isinstance(prefix := fields.get("run_id"), str):
+            fields["run_id"] = self._rows.ids[resolve_id(prefix, self._rows.ids)]
+        places = select(self._rows.rows(), wanted_status(status), tags, fields)
+        return self._selected(places)
+
+    def load(self, run_id: str, name: str, *, allow_pickle: bool = False) -> Any:
+        """Load an artifact of the run whose id begins with ``run_id``."""
+        return self[run_id].artifact(name, allow_pickle=allow_pickle)
+
+    def table(self, as_dataframe: bool = False) -> Any:
+        """Return a dict for each run, or a frame: the record, params, metrics and tags.
+
+        Keys are those of ``to_dataframe``; what a run lacks is None. Moments are datetimes.
+        """
+        if as_dataframe:
+            return self.to_dataframe()
+        columns = Columns().of(self._rows.rows())
+        for name in MOMENTS:
+            columns[name] = [text and datetime.fromisoformat(text) for text in columns[name]]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def to_dataframe(
+        self,
+        *,
+        include_params: bool = True,
+        include_metrics: bool = True,
+        include_record: bool = True,
+        include_derived: bool = False,
+        derived_metrics: DerivedMetrics | None = None,
+        artifact_reducers: Reducers | None = None,
+        progress: bool = False,
+    ) -> pd.DataFrame:
+        """Make a pandas DataFrame with a row for each run.
+
+        Columns: those of the record, ``param_<name>``, metrics under their own names, and
+        ``derived_<name>``. ``derived_metrics`` are computed where they are not kept (and
+        not kept then; ``compute_derived`` does). ``artifact_reducers`` maps an artifact's
+        name to a function of the object, or of the object and the run, that returns a dict
+        of columns. Raises MissingExtraError without pandas; the other tables work without.
+        """
+        options: TableOptions = {
+            "include_params": include_params,
+            "include_metrics": include_metrics,
+            "include_record": include_record,
+            "include_derived": include_derived,
+            "derived_metrics": derived_metrics,
+            "artifact_reducers": artifact_reducers,
+            "progress": progress,
+        }
+        return frame_of(columns_of(self._reader, self._rows, options), len(self))
+
+    def to_csv(self, path: str | os.PathLike[str], **options: Unpack[TableOptions]) -> Path:
+        """Write a CSV file with the columns of ``to_dataframe`` and return its path.
+
+        Takes the options of ``to_dataframe``. Floats are written so that they read back
+        exactly, what is missing stays empty, structures are JSON. pandas is not needed.
+        """
+        columns = columns_of(self._reader, self._rows, options)
+        return write_csv(columns, Path(path).expanduser())
+
+    def compute_derived(
+        self, metrics: DerivedMetrics, *, overwrite: bool = False, progress: bool = False
+    ) -> None:
+        """Compute metrics from the successful runs and keep them in the store.
+
+        ``metrics`` are functions of a Run that return a scalar or a dict of scalars, or
+        ``"module:function"``. Only what is missing is computed, or was computed from
+        another record or by other code; ``overwrite`` computes all. A function that raises
+        is a DerivedMetricWarning that names the run.
+        """
+        wanted = as_derived_metrics(metrics)
+        keep_derived(self._reader, self._rows, wanted, overwrite=overwrite, progress=progress)
+
+    def summary(self) -> dict[str, Any]:
+        """Count the runs, in all and by status; durations in milliseconds, None without any."""
+        counts: Counter[str] = Counter()
+        durations: list[float] = []
+        for row in self._rows.rows():
+            counts[row.status] += 1
+            if row.ms is not None:
+                durations.append(row.ms)
+        return {
+            "total_runs": len(self),
+            "by_status": {status.value: counts[status] for status in Status if counts[status]},
+            "avg_duration_ms": sum(durations) / len(durations) if durations else None,
+            "min_duration_ms": min(durations, default=None),
+            "max_duration_ms": max(durations, default=None),
+        }
+
+    def display(
+        self, *, group_by: str | Iterable[str] | None = None, show_summary: bool = True
+    ) -> None:
+        """Print a table of the runs, or of groups of runs with equal values of ``group_by``.
+
+        Groups show the mean of each metric over their successful runs, and its standard
+        deviation. Of many runs the first ones are shown. Raises KeyError, listing the names
+        there are, for a name that no run has.
+        """
+        if group_by is None:
+            table = display.listed(self._rows.rows(), len(self))
+        else:
+            names = [group_by] if isinstance(group_by, str) else list(group_by)
+            table = display.grouped(self._rows.rows(), names)
+        display.show(table, display.summary_line(self.summary()) if show_summary else None)
+
+    def __repr__(self) -> str:
+        """Count the runs by status."""
+        return f"Results({display.summary_line({**self.summary(), 'avg_duration_ms': None})})"
+
+    def _selected(self, places: Iterable[int]) -> Self:
+        return type(self)(self.store, self._rows.select(places), reader=self._reader)
+
+    def _run(self, record: RunRecord) -> Run:
+        return Run(record, self.store, reader=self._reader)
+
+
+def _held(records: Iterable[RunRecord | Run]) -> HeldRows:
+    return HeldRows([each.record if isinstance(each, Run) else each for each in records])
+
+
+def display_results(
+    results: Results, *, group_by: str | Iterable[str] | None = None, show_summary: bool = True
+) -> None:
+    """Print a table of results; the same as ``results.display(...)``."""
+    results.display(group_by=group_by, show_summary=show_summary)
