@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
@@ -16,13 +17,14 @@ import attrs
 
 from metalab.records import ArtifactDescriptor, RunRecord, Status
 from metalab.store.document import record_of
+from metalab.store.lines import crc_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from metalab.store.config import StoreConfig
 
-__all__ = ["Damage", "RunLog", "RunState", "RunWriter", "Store"]
+__all__ = ["Acknowledge", "Damage", "RunLog", "RunState", "RunWriter", "Store", "StoreWriter"]
 
 Acknowledge = Callable[[], None]
 
@@ -108,6 +110,31 @@ class RunWriter(abc.ABC):
         self.close()
 
 
+class StoreWriter(RunWriter):
+    """A store's writer of runs, which also writes what is said about runs afterwards."""
+
+    @abc.abstractmethod
+    def put_derived(
+        self,
+        run_id: str,
+        name: str,
+        values: Mapping[str, Any],
+        *,
+        code: str,
+        of: str,
+        rev: int = 1,
+    ) -> None:
+        """Write values derived from the record whose line has the crc ``of``.
+
+        ``name`` is their function's, ``code`` its fingerprint; of several for one name the
+        greatest ``rev`` counts.
+        """
+
+    @abc.abstractmethod
+    def forget(self, run_id: str, epoch: int) -> None:
+        """Write that a run's lines before an epoch count no more."""
+
+
 class RunLog(abc.ABC):
     """The folded lines of one experiment at one moment; immutable."""
 
@@ -130,6 +157,10 @@ class RunLog(abc.ABC):
         """Return what resuming must know of a run, or None."""
 
     @abc.abstractmethod
+    def forgotten(self, run_id: str) -> int:
+        """Return the epoch in which a forgotten run begins anew; 0 if it was never forgotten."""
+
+    @abc.abstractmethod
     def lines(self, run_ids: Iterable[str] | None = None) -> Iterator[bytes]:
         """Yield the current line of each run: JSON as ``metalab.store.document`` says.
 
@@ -148,8 +179,9 @@ class RunLog(abc.ABC):
     def derived(self, run_id: str) -> dict[str, Mapping[str, Any]]:
         """Return a run's derived values by the name of the function that made them.
 
-        Each has ``values``, ``code`` (the function's fingerprint) and ``of`` (the crc of
-        the record's line they were computed from).
+        Each has ``values``, ``code`` (the function's fingerprint), ``of`` (the crc of the
+        record's line they were computed from: stale where that is not the current one) and
+        ``rev``.
         """
 
 
@@ -189,8 +221,14 @@ class Store(abc.ABC):
         """List the experiments kept here, sorted."""
 
     @abc.abstractmethod
-    def writer(self, launch: str, task: str = "0") -> RunWriter:
-        """Return a new writer for one worker of a launch; nothing is written before a put."""
+    def writer(
+        self, launch: str, task: str = "0", *, executor: str = "", owner: str = ""
+    ) -> StoreWriter:
+        """Return a new writer for one worker of a launch; nothing is written before a put.
+
+        ``executor`` and ``owner`` say who can tell whether the worker still lives: the
+        executor's name, and what that executor calls the worker.
+        """
 
     @abc.abstractmethod
     def read(self, since: RunLog | None = None) -> RunLog:
@@ -228,22 +266,55 @@ class Store(abc.ABC):
         """List the names of the logs of the run's current attempt, sorted."""
 
     @abc.abstractmethod
+    def close(self) -> None:
+        """Release what the store holds open; it may be used again."""
+
+    @contextmanager
+    def own_writer(self) -> Iterator[StoreWriter]:
+        """Lend a writer for what no worker of a launch writes; all is durable afterwards."""
+        with self.writer("manual") as writer:
+            yield writer
+
     def put_derived(
         self, run_id: str, name: str, values: Mapping[str, Any], *, code: str = ""
     ) -> None:
-        """Keep values derived from a run's current record, by the name of their function."""
+        """Keep values derived from a run's current record, by the name of their function.
 
-    @abc.abstractmethod
+        Raises KeyError if the run has no record.
+        """
+        log = self.read()
+        of = crc_of(next(log.lines([run_id])))
+        known = log.derived(run_id).get(name, {})
+        with self.own_writer() as writer:
+            writer.put_derived(run_id, name, values, code=code, of=of, rev=known.get("rev", 0) + 1)
+
     def delete_run(self, run_id: str) -> None:
         """Forget a run: it counts as never run. Its bytes stay until the store is compacted."""
+        state = self.read().state(run_id)
+        if state is not None:
+            with self.own_writer() as writer:
+                writer.forget(run_id, state.epoch + 1)
 
-    @abc.abstractmethod
     def put_run_record(self, record: RunRecord) -> None:
-        """Keep one record durably, as a writer of its own would."""
+        """Keep one record durably, as a worker would.
 
-    @abc.abstractmethod
-    def close(self) -> None:
-        """Release what the store holds open; it may be used again."""
+        It never displaces a success. Where it differs from a kept record of the same
+        attempt and status it becomes a further attempt; a forgotten run has a record again.
+        """
+        log = self.read()
+        state = log.state(record.run_id)
+        if state is None:
+            record = attrs.evolve(record, epoch=max(record.epoch, log.forgotten(record.run_id)))
+        elif (state.epoch, state.status, state.attempt) == (
+            record.epoch,
+            record.status,
+            record.attempt,
+        ):
+            if record_of(next(log.lines([record.run_id]))) == record:
+                return
+            record = attrs.evolve(record, attempt=record.attempt + 1)
+        with self.own_writer() as writer:
+            writer.put(record)
 
     def get_run_record(self, run_id: str) -> RunRecord | None:
         """Return the current record of a run, or None."""

@@ -15,7 +15,7 @@ from metalab.store.locator import LocatorInfo, parse_locator
 if TYPE_CHECKING:
     from metalab.store.base import Store
 
-__all__ = ["DEFAULT_STORE_ROOT", "StoreConfig", "parse_to_config"]
+__all__ = ["DEFAULT_STORE_ROOT", "StoreConfig", "create_store", "parse_to_config"]
 
 DEFAULT_STORE_ROOT = "./experiments"
 """Where ``metalab.run`` keeps results when no store is named."""
@@ -106,3 +106,13 @@ def parse_to_config(locator: str | os.PathLike[str], **fields: Any) -> StoreConf
     if config is None:
         raise ValueError(f"the {info.scheme} plugin declines the locator {info!r}")
     return config
+
+
+def create_store(locator: str | os.PathLike[str] | StoreConfig, **fields: Any) -> Store:
+    """Open the store that a locator or a configuration names, making it where it is missing.
+
+    Fields and errors are those of ``parse_to_config`` and ``StoreConfig.connect``.
+    """
+    if isinstance(locator, StoreConfig):
+        return attrs.evolve(locator, **fields).connect()
+    return parse_to_config(locator, **fields).connect()

@@ -1,0 +1,104 @@
+"""Artifacts: where their bytes go, what their uris say, and how they are read again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+from metalab.errors import StoreError
+from metalab.records import ArtifactDescriptor, RunRecord
+from metalab.store.file import disk
+from metalab.store.file.layout import Folder
+from metalab.store.file.packs import LARGEST, parse_pack_uri
+from metalab.store.names import file_name
+
+__all__ = ["keep_large", "member_name", "open_uri", "sha256", "small_bytes"]
+
+_BLOCK = 1 << 20
+_uri = re.compile(r"artifacts/(?!\.)[a-z0-9%._~-]+/(?!\.)[a-z0-9%._~-]+")
+
+
+def small_bytes(source: bytes | Path) -> bytes | None:
+    """Return the bytes of an artifact that belongs into a pack, None for a larger one."""
+    if isinstance(source, Path):
+        if source.stat().st_size > LARGEST:
+            return None
+        source = disk.read_all(source)
+    return source if len(source) <= LARGEST else None
+
+
+def member_name(record: RunRecord, name: str, extension: str) -> str:
+    """Return the name of an artifact in a pack: ``<run>/<attempt>/<name>.<extension>``."""
+    attempt = f"{record.epoch}.{record.attempt}" if record.epoch else str(record.attempt)
+    return f"{file_name(record.run_id)}/{attempt}/{_with_extension(name, extension)}"
+
+
+def keep_large(
+    folder: Folder, record: RunRecord, name: str, source: bytes | Path, extension: str
+) -> tuple[str, str, int]:
+    """Keep an artifact as a file of its own, durably: its uri, sha256 and size.
+
+    The name holds the content's hash: equal content is kept once, and no attempt overwrites
+    another.
+    """
+    run = file_name(record.run_id)
+    target = folder.make("artifacts", run[:2])
+    with disk.temporary(target) as (file, written):
+        digest, size = _copy(source, file)
+        path = target / f"{run}.{file_name(name)}.{digest[:12]}{_extension(extension)}"
+        if not (path.exists() and path.stat().st_size == size):
+            disk.replace(file, written, path, size)
+    return f"artifacts/{target.name}/{path.name}", digest, size
+
+
+def open_uri(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
+    """Open the bytes of an artifact; see ``Store.open_artifact``."""
+    uri = artifact if isinstance(artifact, str) else artifact.uri
+    packed = parse_pack_uri(uri)
+    if packed is None and _uri.fullmatch(uri) is None:
+        raise ValueError(
+            f"{uri!r} is no artifact of this store: uris begin with packs/ or artifacts/"
+        )
+    try:
+        if packed is None:
+            return (folder / uri).open("rb")
+        name, offset, size = packed
+        data = disk.read_from(folder / "packs" / name, offset, size)
+    except FileNotFoundError as error:
+        raise StoreError(f"the bytes of {uri} are gone: {error.filename} is missing") from error
+    if len(data) < size or not _is_content(data, artifact):
+        raise StoreError(f"the bytes of {uri} are damaged in {folder / 'packs' / name}")
+    return io.BytesIO(data)
+
+
+def _is_content(data: bytes, artifact: ArtifactDescriptor | str) -> bool:
+    if isinstance(artifact, str) or artifact.content_hash is None:
+        return True
+    return sha256(data) == artifact.content_hash
+
+
+def sha256(data: bytes) -> str:
+    """Return the hash by which an artifact's content is known."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _copy(source: bytes | Path, file: BinaryIO) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    size = 0
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as content:
+        while block := content.read(_BLOCK):
+            digest.update(block)
+            file.write(block)
+            size += len(block)
+    return digest.hexdigest(), size
+
+
+def _with_extension(name: str, extension: str) -> str:
+    return f"{file_name(name)}{_extension(extension)}"
+
+
+def _extension(extension: str) -> str:
+    return f".{file_name(extension, longest=40)}" if extension else ""

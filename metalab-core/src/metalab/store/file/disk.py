@@ -1,0 +1,256 @@
+"""Every call by which a file store touches the disk, and what differs between platforms.
+
+Tests put faults in here; nothing else in the store opens, writes or syncs a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from metalab.errors import StoreError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = [
+    "after_fork",
+    "append",
+    "blocks",
+    "close",
+    "create",
+    "explain",
+    "is_hopeless",
+    "is_ours",
+    "make_directory",
+    "names",
+    "publish",
+    "read_all",
+    "read_from",
+    "read_last",
+    "remove",
+    "replace",
+    "size_of",
+    "sync",
+    "sync_directory",
+    "temporary",
+]
+
+_BLOCK = 1 << 20
+_EXTRA = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_HOPELESS = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.EISDIR,
+}
+_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EACCES: "ask for write permission, or name another store",
+    errno.EPERM: "ask for write permission, or name another store",
+    errno.EROFS: "name a store on a file system that is not read-only",
+    errno.ENOTDIR: "name a folder, not a file",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+}
+
+
+def create(path: Path) -> int:
+    """Open a new file for appending; raises FileExistsError if the name is taken."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | _EXTRA, 0o666)
+
+
+def append(fd: int, data: bytes) -> None:
+    """Append in one call; raises OSError if not all of the data was taken."""
+    written = os.write(fd, data)
+    if written != len(data):
+        # The kernel gives the reason only to the next write, and there must be no such write.
+        raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes were written")
+
+
+def sync(fd: int) -> None:
+    """Return once the file's data would survive the machine."""
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if sys.platform == "darwin" and full is not None:  # there fsync leaves the drive's cache
+        fcntl.fcntl(fd, full)
+        return
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def sync_directory(path: Path) -> None:
+    """Return once the names in a directory would survive the machine."""
+    if os.name == "nt":  # no handle of a directory can be synced there
+        return
+    fd = os.open(path, os.O_RDONLY | _EXTRA)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def close(fd: int) -> None:
+    """Close a file whose data is synced or given up, so that an error here means nothing."""
+    with contextlib.suppress(OSError):
+        os.close(fd)
+
+
+def remove(path: Path) -> None:
+    """Remove a file of ours that never counted; it does no harm where that fails."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def is_ours(fd: int, path: Path, size: int) -> bool:
+    """Tell whether the path still names the open file, with all we wrote to it."""
+    try:
+        named = os.stat(path)
+    except FileNotFoundError:
+        return False
+    opened = os.fstat(fd)
+    same = (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+    return same and opened.st_nlink > 0 and opened.st_size >= size
+
+
+def make_directory(path: Path) -> bool:
+    """Make a directory durably; False if it was there. Its parent must exist."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if path.is_dir():
+            return False
+        raise NotADirectoryError(
+            errno.ENOTDIR, "a file stands where a folder is needed", path
+        ) from None
+    sync_directory(path.parent)
+    return True
+
+
+@contextlib.contextmanager
+def temporary(directory: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Open a hidden file beside its later name; it is removed unless it was moved away."""
+    path = directory / f".tmp.{secrets.token_hex(8)}"
+    try:
+        with path.open("xb") as file:
+            yield file, path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def publish(path: Path, data: bytes) -> bool:
+    """Put a whole file under a name, durably; False if the name was taken: first one wins."""
+    with temporary(path.parent) as (file, written):
+        file.write(data)
+        file.flush()
+        sync(file.fileno())
+        try:
+            os.link(written, path)
+        except FileExistsError:
+            return False
+        except (OSError, AttributeError):  # a file system, or a platform, without hard links
+            if path.exists():
+                return False
+            file.close()
+            written.replace(path)
+    sync_directory(path.parent)
+    return True
+
+
+def replace(file: BinaryIO, written: Path, path: Path, size: int) -> None:
+    """Move a finished temporary file to its name, durably."""
+    file.flush()
+    sync(file.fileno())
+    file.close()
+    try:
+        written.replace(path)
+    except FileNotFoundError:
+        # A network file system may replay a rename that has been done.
+        if not (path.exists() and path.stat().st_size == size):
+            raise
+    sync_directory(path.parent)
+
+
+def names(directory: Path) -> list[str]:
+    """List a directory, sorted, each name once; empty where there is no directory."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted({entry.name for entry in entries})
+    except FileNotFoundError:
+        return []
+
+
+def read_all(path: Path) -> bytes:
+    """Return a whole small file."""
+    with path.open("rb") as file:
+        return file.read()
+
+
+def read_from(path: Path, offset: int, size: int | None = None) -> bytes:
+    """Return ``size`` bytes of a file from an offset, or all that follow.
+
+    The file is opened anew each time: network file systems promise fresh data to nobody
+    else.
+    """
+    with path.open("rb", buffering=0) as file:
+        length = os.fstat(file.fileno()).st_size - offset
+        if size is not None:
+            length = min(length, size)
+        if length <= 0:
+            return b""
+        file.seek(offset)
+        data = file.read(length) or b""
+        while len(data) < length and (more := file.read(length - len(data))):
+            data += more
+        return data
+
+
+def read_last(path: Path, size: int) -> bytes:
+    """Return the last bytes of a file."""
+    with path.open("rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - size, 0))
+        return file.read(size)
+
+
+def blocks(path: Path, offset: int, size: int = 8 << 20) -> Iterator[bytes]:
+    """Yield what a file holds now from an offset on, in blocks."""
+    with path.open("rb", buffering=0) as file:
+        left = os.fstat(file.fileno()).st_size - offset
+        file.seek(offset)
+        while left > 0 and (block := file.read(min(size, left))):
+            left -= len(block)
+            yield block
+
+
+def size_of(path: Path) -> int:
+    """Return a file's size, asking its server anew as opening a file does."""
+    with path.open("rb", buffering=0) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def after_fork(callback: Callable[[], None]) -> None:
+    """Call back in every child that this process forks; nothing where none can be forked."""
+    register = getattr(os, "register_at_fork", None)
+    if register is not None:
+        register(after_in_child=callback)
+
+
+def is_hopeless(error: OSError) -> bool:
+    """Tell whether trying again later cannot help."""
+    return error.errno in _HOPELESS
+
+
+def explain(error: OSError, what: str) -> StoreError:
+    """Say what could not be done, why, where, and what to do."""
+    place = f" ({error.filename})" if error.filename else ""
+    advice = _ADVICE.get(error.errno or 0, "check the file system")
+    return StoreError(f"{what}: {error.strerror or error}{place}; {advice}, then run again")

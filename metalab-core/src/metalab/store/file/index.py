@@ -1,0 +1,164 @@
+"""The index that a read builds: where each run's lines lie, a few bytes a line.
+
+Records themselves stay on disk. A line is a *row*: segment, offset, length and *head*, where
+a head is all that lines with equal epoch, attempt, status and code share.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Callable
+from typing import Any, Self
+
+import attrs
+
+from metalab.records import Status
+from metalab.store.base import RunState
+from metalab.store.fold import FORGOTTEN, RANKS, key_of
+
+__all__ = ["Head", "Index"]
+
+_head = re.compile(
+    rb'","epoch":([0-9]+),"attempt":([0-9]+),"status":"([a-z]+)","code":"([0-9A-Za-z_.-]*)"'
+).fullmatch
+
+Order = tuple[int, int, int]
+Tie = tuple[str, int, int]
+
+
+@attrs.frozen
+class Head:
+    """What a line's fixed keys say: its place in the order, and the state it stands for."""
+
+    order: Order
+    state: RunState
+
+
+class Index:
+    """Rows by run, for lines of every kind that concern runs.
+
+    ``tie`` returns what decides between a row and another of equal order.
+    """
+
+    tie: Callable[[int], Tie]
+
+    def __init__(self) -> None:
+        self.segment = array("I")
+        self.offset = array("Q")
+        self.length = array("I")
+        self.head = array("I")
+        self.heads: list[Head] = []
+        self.current: dict[bytes, int] = {}
+        self.displaced: dict[bytes, list[int]] = {}
+        self.forgets: dict[bytes, int] = {}
+        self.series: dict[bytes, list[int]] = {}
+        self.derived: dict[bytes, list[int]] = {}
+        self._by_text: dict[bytes, int] = {}
+        self._by_head: dict[Head, int] = {}
+
+    def copy(self) -> Self:
+        """Return an index that can grow while this one stays as it is."""
+        other = type(self)()
+        for name in ("segment", "offset", "length", "head"):
+            setattr(other, name, getattr(self, name)[:])
+        for name in ("heads", "current", "forgets", "_by_text", "_by_head"):
+            setattr(other, name, getattr(self, name).copy())
+        for name in ("displaced", "series", "derived"):
+            setattr(other, name, {key: rows[:] for key, rows in getattr(self, name).items()})
+        return other
+
+    def head_of(self, text: bytes) -> int | None:
+        """Return the head that the bytes between a line's id and its writer spell out."""
+        number = self._by_text.get(text)
+        if number is None:
+            found = _head(text)
+            if found is None:
+                return None
+            epoch, attempt, status, code = found.groups()
+            number = self._head(int(epoch), int(attempt), status.decode(), code.decode())
+            if number is not None:
+                self._by_text[text] = number
+        return number
+
+    def add_row(self, segment: int, offset: int, length: int, head: int) -> int:
+        """Add a row and return its number."""
+        self.segment.append(segment)
+        self.offset.append(offset)
+        self.length.append(length)
+        self.head.append(head)
+        return len(self.segment) - 1
+
+    def add_record(self, run_id: bytes, row: int, tie: Callable[[], Tie]) -> None:
+        """Let a run's line count, if it is the greatest; the others remain as attempts."""
+        rival = self.current.get(run_id)
+        if rival is None:
+            self.current[run_id] = row
+            return
+        if self._beats(row, rival, tie):
+            self.current[run_id] = row
+            row = rival
+        self.displaced.setdefault(run_id, []).append(row)
+
+    def add_document(
+        self, document: dict[str, Any], segment: int, offset: int, length: int
+    ) -> bool:
+        """Add the row of a line that was parsed; False if it says nothing understandable."""
+        kind = document.get("t")
+        run_id = document.get("id")
+        if kind not in {"run", "start", "forget", "series", "derived"}:
+            return isinstance(kind, str)  # a kind of line that a later version knows
+        if not isinstance(run_id, str):
+            return False
+        head = self._head_of_document(document)
+        if head is None:
+            return False
+        row = self.add_row(segment, offset, length, head)
+        key = run_id.encode()
+        if kind in {"series", "derived"}:
+            getattr(self, kind).setdefault(key, []).append(row)
+            return True
+        self.add_record(key, row, lambda: tie_of(document))
+        if kind == "forget" and self.current[key] == row:
+            self.forgets[key] = row
+        return True
+
+    def _head_of_document(self, document: dict[str, Any]) -> int | None:
+        if document["t"] == "derived":
+            return self._head(0, 0, Status.RUNNING, "")
+        try:
+            epoch, _, attempt, *_ = key_of({"status": Status.RUNNING, **document})
+        except (KeyError, ValueError):
+            return None
+        if document["t"] == "forget":
+            return self._numbered(
+                Head((epoch, FORGOTTEN, 0), RunState(Status.RUNNING, epoch, 0, ""))
+            )
+        return self._head(
+            epoch, attempt, document.get("status", Status.RUNNING), document.get("code", "")
+        )
+
+    def _head(self, epoch: int, attempt: int, status: str, code: str) -> int | None:
+        try:
+            state = RunState(Status(status), epoch, attempt, code)
+        except ValueError:
+            return None
+        return self._numbered(Head((epoch, RANKS[state.status], attempt), state))
+
+    def _numbered(self, head: Head) -> int:
+        number = self._by_head.get(head)
+        if number is None:
+            number = self._by_head[head] = len(self.heads)
+            self.heads.append(head)
+        return number
+
+    def _beats(self, row: int, rival: int, tie: Callable[[], Tie]) -> bool:
+        order, other = self.heads[self.head[row]].order, self.heads[self.head[rival]].order
+        if order != other:
+            return order > other
+        return tie() > self.tie(rival)
+
+
+def tie_of(document: dict[str, Any]) -> Tie:
+    """Return what decides between lines of one run, epoch, rank and attempt."""
+    return key_of(document)[3:]

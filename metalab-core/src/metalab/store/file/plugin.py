@@ -1,0 +1,25 @@
+"""The plugin ``file``: paths and ``file://`` locators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from metalab.hookspecs import hookimpl
+from metalab.store.config import StoreConfig
+from metalab.store.file.config import config_of, config_of_document
+from metalab.store.locator import LocatorInfo
+
+__all__ = ["metalab_store_config", "metalab_store_config_from_dict"]
+
+
+@hookimpl
+def metalab_store_config(locator: LocatorInfo, fields: Mapping[str, Any]) -> StoreConfig:
+    """Return the configuration of the folder that a locator names."""
+    return config_of(locator, fields)
+
+
+@hookimpl
+def metalab_store_config_from_dict(document: Mapping[str, Any]) -> StoreConfig:
+    """Return the configuration that ``StoreConfig.to_dict`` wrote."""
+    return config_of_document(document)

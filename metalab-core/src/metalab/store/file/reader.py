@@ -1,0 +1,112 @@
+"""Reading an experiment's segments: all of them, or only what is new since another read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from metalab.store.base import Damage
+from metalab.store.file import disk
+from metalab.store.file.index import Index
+from metalab.store.file.runlog import FileRunLog, Rows
+from metalab.store.file.scan import Position, Scanner
+from metalab.store.names import part_name, split_part
+
+__all__ = ["read_runs"]
+
+
+def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = True) -> FileRunLog:
+    """Fold the segments in a folder; it need not exist.
+
+    With ``since`` only what was added is read; the result is ``since`` itself where nothing
+    was. Without ``final``, lines after a damaged one of a file that may still grow are left
+    for the next read: on a network file system the damage may be data that is yet to come.
+    """
+    names = [name for name in disk.names(folder) if _is_segment(name)]
+    if since is not None and not _continues(since, folder, names):
+        since = None
+    if since is None:
+        return _Reading(folder, names, None).read(names, final=final)
+    grown = [name for name in names if _has_grown(since, name)]
+    return _Reading(folder, names, since).read(grown, final=final) if grown else since
+
+
+def _is_segment(name: str) -> bool:
+    return name.endswith(".jsonl") and not name.startswith(".")
+
+
+def _continues(since: FileRunLog, folder: Path, names: Iterable[str]) -> bool:
+    """Tell whether all that was read before is still there."""
+    if since.folder != folder:
+        return False
+    missing = since.positions.keys() - set(names)
+    try:
+        # A network file system may leave a name out of a listing once.
+        return all(
+            disk.size_of(folder / name) >= position.offset
+            for name, position in since.positions.items()
+            if not position.over or name in missing
+        )
+    except FileNotFoundError:
+        return False
+
+
+def _has_grown(since: FileRunLog, name: str) -> bool:
+    position = since.positions.get(name)
+    if position is None:
+        return True
+    return not position.over and disk.size_of(since.folder / name) > position.offset
+
+
+class _Reading:
+    """One pass over the segments that have something new."""
+
+    def __init__(self, folder: Path, names: list[str], since: FileRunLog | None) -> None:
+        self._folder = folder
+        self._positions = {} if since is None else dict(since.positions)
+        self._positions |= {name: Position() for name in names if name not in self._positions}
+        self._order = list(self._positions)
+        self._prev_good = {} if since is None else dict(since.prev_good)
+        index = Index() if since is None else since.index.copy()
+        index.tie = Rows(folder, self._order, index).tie
+        self._index = index
+
+    def read(self, names: Iterable[str], *, final: bool) -> FileRunLog:
+        for name in names:
+            self._read_one(name, final=final)
+        return FileRunLog(
+            self._folder, self._positions, self._prev_good, self._index, tuple(self._damage())
+        )
+
+    def _read_one(self, name: str, *, final: bool) -> None:
+        writer, part = split_part(name)
+        sealed = f"{part_name(writer, part + 1)}.jsonl" in self._positions
+        scanner = Scanner(
+            self._index, self._folder / name, self._order.index(name), self._positions[name]
+        )
+        try:
+            self._positions[name] = scanner.read(sealed=sealed, final=final)
+        except FileNotFoundError:  # removed since the listing; the next read will see that
+            return
+        self._prev_good |= _prev_good_of(scanner.openings)
+
+    def _damage(self) -> Iterable[Damage]:
+        for name, position in self._positions.items():
+            # A writer whose disk failed wrote what lies beyond again, to its next part.
+            good = self._prev_good.get(split_part(name))
+            for offset, reason in position.bad:
+                if good is None or offset < good:
+                    yield Damage(f"{self._folder / name}:{self._line_number(name, offset)}", reason)
+
+    def _line_number(self, name: str, offset: int) -> int:
+        return disk.read_from(self._folder / name, 0, offset).count(b"\n") + 1
+
+
+def _prev_good_of(openings: Iterable[Mapping[str, object]]) -> dict[tuple[str, int], int]:
+    """Return up to where the parts before these are good, by writer and part."""
+    return {
+        (str(each["writer"]), part - 1): good
+        for each in openings
+        if isinstance(part := each.get("part"), int)
+        and isinstance(good := each.get("prev_good"), int)
+    }

@@ -1,0 +1,200 @@
+"""The file store: a folder, complete without a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from metalab.errors import StoreError
+from metalab.records import ArtifactDescriptor
+from metalab.store.base import RunLog, Store, StoreWriter
+from metalab.store.file import disk, layout
+from metalab.store.file.artifacts import open_uri
+from metalab.store.file.config import FileStoreConfig
+from metalab.store.file.logs import read_logs
+from metalab.store.file.reader import read_runs
+from metalab.store.file.runlog import FileRunLog
+from metalab.store.file.writer import FileWriter
+from metalab.store.lines import parse_line
+from metalab.store.names import file_name
+
+__all__ = ["FileStore"]
+
+
+class FileStore(Store):
+    """Keeps experiments below a folder; takes its path or a configuration.
+
+    Nothing is made on disk before something is written.
+    """
+
+    def __init__(self, root: str | os.PathLike[str] | FileStoreConfig) -> None:
+        config = root if isinstance(root, FileStoreConfig) else FileStoreConfig(os.fspath(root))
+        self._config = config.located()
+        self._collection = layout.Collection(self.root)
+        self._log: FileRunLog | None = None
+        self._own: FileWriter | None = None
+
+    def __repr__(self) -> str:
+        scope = f", experiment_id={self.experiment_id!r}" if self.is_scoped else ""
+        return f"FileStore({self._config.root!r}{scope})"
+
+    @property
+    def config(self) -> FileStoreConfig:
+        """From what this store can be opened again."""
+        return self._config
+
+    @property
+    def locator(self) -> str:
+        """The absolute path of the root."""
+        return self._config.root
+
+    @property
+    def root(self) -> Path:
+        """The folder of the collection, absolute."""
+        return Path(self._config.root)
+
+    def get_working_directory(self) -> Path:
+        """Return the experiment's folder, or the root of a collection; it need not exist."""
+        return self._folder.path if self.is_scoped else self.root
+
+    def make(self) -> None:
+        """Make the root and its marker; raises StoreError where nothing can be written."""
+        self._collection.check_writable()
+        if self.is_scoped:
+            self._folder.check_writable()
+        try:
+            self._collection.make()
+        except OSError as error:
+            raise disk.explain(error, f"no store can be made at {self.root}") from error
+
+    def check(self) -> None:
+        """Raise StoreNotFoundError unless there is such a store; writes nothing."""
+        self._collection.check()
+        if not self._collection.is_store():
+            raise layout.missing(self.root)
+        if self.is_scoped:
+            self._folder.check()
+            if not (self._folder.path / layout.EXPERIMENT).exists():
+                raise layout.missing(self.root, self.experiment_id)
+
+    def scoped(self, experiment_id: str) -> FileStore:
+        """Return one experiment's store of this collection; see Store.scoped."""
+        config = self._config.scoped(experiment_id)
+        return self if config == self._config else FileStore(config)
+
+    def list_experiments(self) -> list[str]:
+        """List the experiments kept here, sorted."""
+        return self._config.list_experiments()
+
+    def writer(
+        self, launch: str, task: str = "0", *, executor: str = "", owner: str = ""
+    ) -> FileWriter:
+        """Return a new writer for one worker of a launch; see Store.writer."""
+        return FileWriter(self._folder, launch, task, self._config.options, executor, owner)
+
+    @contextmanager
+    def own_writer(self) -> Iterator[StoreWriter]:
+        """Lend a writer that the store keeps until it is closed; see Store.own_writer."""
+        if self._own is None:
+            self._own = self.writer("manual")
+            # Whoever forgets to close the store still leaves a segment that says it is over.
+            weakref.finalize(self, self._own.close)
+        yield self._own
+        self._own.flush()
+
+    def read(self, since: RunLog | None = None) -> FileRunLog:
+        """Return what is stored now; see Store.read."""
+        known = since if isinstance(since, FileRunLog) else self._log
+        self._log = read_runs(self._folder.path / "runs", known, final=since is None)
+        return self._log
+
+    def put_manifest(self, manifest: Mapping[str, Any]) -> str:
+        """Keep an experiment manifest, once for equal content, and return its name."""
+        name = sha256(_json(manifest, "the manifest", sort_keys=True)).hexdigest()[:16]
+        self._publish(("manifests",), f"{name}.json", _json(manifest, "the manifest", indent=2))
+        return name
+
+    def manifests(self) -> dict[str, dict[str, Any]]:
+        """Return every manifest by name, oldest first."""
+        folder = self._folder.path / "manifests"
+        paths = [folder / name for name in disk.names(folder) if name.endswith(".json")]
+        paths = [path for path in paths if not path.name.startswith(".")]
+        paths.sort(key=lambda path: path.stat().st_mtime_ns)
+        return {path.stem: layout.read_json(path) for path in paths}
+
+    def put_launch(self, launch: str, document: Mapping[str, Any]) -> None:
+        """Keep what one call of ``metalab.run`` was asked to do; once a launch."""
+        content = _json(document, "the launch", indent=2)
+        path = self._publish(("launches", file_name(launch)), "launch.json", content)
+        if disk.read_all(path) != content:
+            raise StoreError(f"{path} describes another launch of the same name")
+
+    def launches(self) -> dict[str, dict[str, Any]]:
+        """Return what ``put_launch`` kept, by launch, oldest first."""
+        folder = self._folder.path / "launches"
+        paths = [folder / name / "launch.json" for name in disk.names(folder)]
+        paths = [path for path in paths if path.is_file()]
+        paths.sort(key=lambda path: path.stat().st_mtime_ns)
+        return {layout.unquoted(path.parent.name): layout.read_json(path) for path in paths}
+
+    def open_artifact(self, artifact: ArtifactDescriptor | str) -> BinaryIO:
+        """Open an artifact's bytes; see Store.open_artifact."""
+        return open_uri(self._folder.path, artifact)
+
+    def get_log(self, run_id: str, name: str = "run") -> str | None:
+        """Return a log of the run's current attempt, or None if it has none of that name."""
+        return self._logs(run_id).get(file_name(name))
+
+    def list_logs(self, run_id: str) -> list[str]:
+        """List the names of the logs of the run's current attempt, sorted."""
+        return sorted(map(layout.unquoted, self._logs(run_id)))
+
+    def close(self) -> None:
+        """End the store's own writer and forget what was read; it may be used again."""
+        own, self._own, self._log = self._own, None, None
+        if own is not None:
+            own.close()
+
+    @property
+    def _folder(self) -> layout.Folder:
+        if self.experiment_id is None:
+            raise ValueError(
+                f"{self.root} is a collection of experiments; choose one with scoped(experiment_id)"
+            )
+        return layout.Folder.of(self.root, self.experiment_id)
+
+    def _publish(self, folder: tuple[str, ...], name: str, content: bytes) -> Path:
+        try:
+            path = self._folder.make(*folder) / name
+            if not path.exists():
+                disk.publish(path, content)
+        except OSError as error:
+            raise disk.explain(error, f"{name} cannot be written") from error
+        return path
+
+    def _logs(self, run_id: str) -> dict[str, str]:
+        folder = self._folder.path / "logs"
+        files = [name for name in disk.names(folder) if name.endswith(".log")]
+        log = self.read()
+        state = log.state(run_id)
+        if state is None:
+            return read_logs((folder / name for name in files), run_id, None)
+        attempt = (state.epoch, state.attempt)
+        document = parse_line(next(log.lines([run_id]))) or {}
+        own = [folder / name for name in files if name.startswith(document.get("writer", "?"))]
+        found = read_logs(own, run_id, attempt)
+        return found or read_logs((folder / name for name in files), run_id, attempt)
+
+
+def _json(document: Mapping[str, Any], what: str, **options: Any) -> bytes:
+    try:
+        text = json.dumps(document, allow_nan=False, ensure_ascii=False, **options)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} is not strict JSON: {error}") from error
+    return text.encode() + b"\n"

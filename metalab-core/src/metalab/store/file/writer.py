@@ -1,0 +1,200 @@
+"""The writer of a file store: one worker's records, artifacts and logs."""
+
+from __future__ import annotations
+
+import secrets
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from metalab.records import RunRecord
+from metalab.store.base import Acknowledge, StoreWriter
+from metalab.store.document import record_line
+from metalab.store.file import artifacts, disk
+from metalab.store.file.host import host_name, metalab_version, process_identity
+from metalab.store.file.journal import Journal, Parts, Rewrite
+from metalab.store.file.layout import Folder
+from metalab.store.file.logs import LogFile
+from metalab.store.file.options import Options
+from metalab.store.file.packs import Pack
+from metalab.store.file.segment import Segment
+from metalab.store.lines import (
+    FORMAT,
+    Stamp,
+    derived_document,
+    forget_document,
+    line_of,
+    series_document,
+)
+from metalab.store.names import part_name, writer_name
+
+__all__ = ["FileWriter"]
+
+
+class FileWriter(StoreWriter):
+    """Appends to files that no other writer touches; they are made on the first put.
+
+    A forked child that goes on with it writes to files of its own.
+    """
+
+    def __init__(
+        self, folder: Folder, launch: str, task: str, options: Options, executor: str, owner: str
+    ) -> None:
+        self._folder = folder
+        self._launch = launch
+        self._task = task
+        self._options = options
+        self._roles = {"executor": executor, "owner": owner}
+        self._parts = Parts(self._create, self._closing, self._prepare)
+        self._journal = Journal(self._parts, options)
+        self._begin()
+        _writers.add(self)
+
+    def _begin(self) -> None:
+        self.name = writer_name(self._launch, self._task, host_name(), secrets.token_hex(4))
+        self._seq = count(1)
+        self._pack = Pack(self.name, partial(self._make, "packs"), self._journal.touch)
+        self._log = LogFile(self.name, partial(self._make, "logs"))
+
+    def start(self, record: RunRecord) -> None:
+        """Note that a run has begun; see RunWriter."""
+        self._journal.announce(record.run_id, partial(self._encode, record))
+
+    def put(self, record: RunRecord, acknowledged: Acknowledge | None = None) -> None:
+        """Write the record of a run that has ended; see RunWriter."""
+        self._journal.append(self._encode(record), acknowledged, announced=record.run_id)
+
+    def put_series(
+        self, record: RunRecord, name: str, points: Sequence[tuple[int | float, Any]]
+    ) -> None:
+        """Write further points of a run's metric series."""
+        self._append(partial(series_document, record, name, points))
+
+    def put_derived(
+        self, run_id: str, name: str, values: Mapping[str, Any], *, code: str, of: str, rev: int = 1
+    ) -> None:
+        """Write values derived from a record; see RunWriter."""
+        self._append(partial(derived_document, run_id, name, values, code=code, of=of, rev=rev))
+
+    def forget(self, run_id: str, epoch: int) -> None:
+        """Write that a run's lines before an epoch count no more."""
+        self._append(partial(forget_document, run_id, epoch))
+
+    def put_artifact(
+        self, record: RunRecord, name: str, source: bytes | Path, *, extension: str
+    ) -> tuple[str, str, int]:
+        """Keep the bytes of an artifact; see RunWriter."""
+        try:
+            small = artifacts.small_bytes(source)
+            if small is None:
+                return artifacts.keep_large(self._folder, record, name, source, extension)
+            uri = self._pack.add(artifacts.member_name(record, name, extension), small)
+        except OSError as error:
+            raise disk.explain(error, f"the artifact {name!r} cannot be kept") from error
+        return uri, artifacts.sha256(small), len(small)
+
+    def append_log(self, record: RunRecord, text: str, name: str = "run") -> None:
+        """Add one line to a log of a run."""
+        try:
+            self._log.append(record.run_id, (record.epoch, record.attempt), name, text)
+        except OSError as error:
+            raise disk.explain(error, "a log cannot be written") from error
+
+    def flush(self) -> None:
+        """Return once everything put so far is durable and acknowledged."""
+        self._flush_log()
+        self._journal.flush()
+
+    def close(self) -> None:
+        """Flush, and end this writer for good."""
+        try:
+            self._journal.close()
+            self._flush_log()
+        finally:
+            self._pack.close()
+            self._log.close()
+
+    def renew(self) -> None:
+        """Begin anew in a forked child, with files of its own."""
+        self._journal.renew()
+        self._pack.close()
+        self._log.close()
+        self._begin()
+
+    def _flush_log(self) -> None:
+        try:
+            self._log.flush()
+        except OSError as error:
+            raise disk.explain(error, "a log cannot be written") from error
+
+    def _make(self, name: str) -> Path:
+        return self._folder.make(name)
+
+    def _stamp(self) -> Stamp:
+        return Stamp(self.name, self._journal.part, next(self._seq), self._launch)
+
+    def _encode(self, record: RunRecord) -> bytes:
+        if record.artifacts and self._pack.has_moved:
+            present = [attrs.evolve(a, uri=self._pack.moved(a.uri)) for a in record.artifacts]
+            record = attrs.evolve(record, artifacts=present)
+        return record_line(record, self._stamp())
+
+    def _append(self, document: Callable[[Stamp], dict[str, Any]]) -> None:
+        self._journal.append(line_of(document(stamp=self._stamp())))
+
+    # What the journal asks for.
+
+    def _create(self, part: int, prev_good: int | None) -> Segment:
+        segment = Segment.create(self._make("runs") / f"{part_name(self.name, part)}.jsonl")
+        opening = {
+            "t": "open",
+            "format": FORMAT,
+            "writer": self.name,
+            "part": part,
+            "prev_good": prev_good,
+            "launch": self._launch,
+            "task": self._task,
+            "experiment": self._folder.experiment_id,
+            **process_identity(),
+            **self._roles,
+            "metalab": metalab_version(),
+            "time": datetime.now(UTC).isoformat(timespec="microseconds"),
+        }
+        try:
+            segment.append(line_of(opening))
+        except OSError:
+            segment.discard()
+            raise
+        return segment
+
+    def _closing(self, part: int, lines: int) -> bytes:
+        return line_of({"t": "close", "writer": self.name, "part": part, "lines": lines})
+
+    def _prepare(self) -> Rewrite | None:
+        return self._rewritten if self._pack.sync(durable=self._options.durable) else None
+
+    def _rewritten(self, line: bytes) -> bytes:
+        """Return a line with the present uris of its artifacts, as a later line of its writer."""
+        document = msgspec.json.decode(line) if line else {}
+        if not document.get("artifacts"):
+            return line
+        for artifact in document["artifacts"]:
+            artifact["uri"] = self._pack.moved(artifact["uri"])
+        del document["crc"]
+        return line_of(document | self._stamp().items())
+
+
+def _renew_all() -> None:
+    for writer in list(_writers):
+        writer.renew()
+
+
+_writers: weakref.WeakSet[FileWriter] = weakref.WeakSet()
+disk.after_fork(_renew_all)
