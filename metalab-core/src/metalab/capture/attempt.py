@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt"]
 
+_making = threading.Lock()
+_NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
+
 
 class Attempt:
     """Holds all that one attempt at a run captures, and closes it once.
@@ -36,7 +40,6 @@ class Attempt:
     _listening: Listening | None = None
     _before: object | None = None
     _is_entered = False
-    _is_over = False
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class Attempt:
         self._warnings: dict[str, None] = {}
 
     @property
-    def metrics(self) -> Mapping[str, Metric]:
+    def metrics(self) -> MappingProxyType[str, Metric]:
         """What was captured so far, by name: plain values, and the last of each series."""
         return MappingProxyType(self._metrics.values)
 
@@ -68,9 +71,9 @@ class Attempt:
         return self._metrics.series
 
     @property
-    def data_values(self) -> Mapping[str, Any]:
+    def data_values(self) -> MappingProxyType[str, Any]:
         """The structures that stand in the run's record, by name."""
-        return MappingProxyType({} if self._shelf is None else self._shelf.data)
+        return _NOTHING if self._shelf is None else MappingProxyType(self._shelf.data)
 
     @property
     def artifacts(self) -> list[ArtifactDescriptor]:
@@ -92,9 +95,8 @@ class Attempt:
 
         Raises what the writer raises. Further calls do nothing.
         """
-        if self._is_over:
+        if self._metrics.is_over:
             return
-        self._is_over = True
         try:
             self._metrics.close()
         finally:
@@ -104,11 +106,12 @@ class Attempt:
                 self._listening.close()
             if self._is_entered:
                 scope.leave(self, self._before)
-                self._before = None
 
     def __enter__(self) -> Self:
         """Let the calling thread work for this run."""
-        self._enter()
+        if not self._is_entered:
+            self._is_entered = True
+            self._before = scope.enter(self)
         return self
 
     def __exit__(
@@ -120,13 +123,8 @@ class Attempt:
         """Finish, whatever has happened."""
         self.finish()
 
-    def _enter(self) -> None:
-        if not self._is_entered and not self._is_over:
-            self._is_entered = True
-            self._before = scope.enter(self)
-
     def _parts(self) -> tuple[RunRecord, RunWriter]:
-        with self._metrics.lock:
+        with _making:
             if self._record is None:
                 self._record = RunRecord.running()
             if self._writer is None:
@@ -135,18 +133,17 @@ class Attempt:
 
     def _shelves(self, call: str, name: str) -> Shelf:
         record, writer = self._parts()
-        with self._metrics.lock:
+        with _making:
             if self._shelf is None:
-                self._check_open(call, name)
                 keeper = ArtifactWriter(record, writer, allow_pickle=self._allow_pickle)
                 self._shelf = Shelf(keeper, self._tell_artifact, self._warn)
-            return self._shelf
+        self._check_open(call, name)
+        return self._shelf
 
     def _listen(self, call: str, name: str) -> Listening:
         record, writer = self._parts()
-        with self._metrics.lock:
+        with _making:
             if self._listening is None:
-                self._check_open(call, name)
                 self._listening = Listening(
                     self,
                     self._worker,
@@ -154,7 +151,8 @@ class Attempt:
                     self._tell_line,
                     self._warn,
                 )
-            return self._listening
+        self._check_open(call, name)
+        return self._listening
 
     def _check_open(self, call: str, name: str) -> None:
         if self._metrics.is_over:

@@ -130,7 +130,7 @@ class Capture(Attempt):
         and contexts copied from it; other threads count for the run as long as it is the
         only one in the process. The logger's level is lowered where needed and put back.
         """
-        self._enter()
+        self.__enter__()
         self._listen("subscribe_logger", name).subscribe_logger(name, level)
 
     def unsubscribe_logger(self, name: str) -> None:
@@ -143,7 +143,7 @@ class Capture(Attempt):
 
         What subprocesses and libraries in C write is not seen.
         """
-        self._enter()
+        self.__enter__()
         self._listen("subscribe_output", "").subscribe_output()
 
     def unsubscribe_output(self) -> None:

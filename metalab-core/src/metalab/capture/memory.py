@@ -10,7 +10,7 @@ from urllib.parse import quote
 from metalab.store.base import RunWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from metalab.records import ArtifactDescriptor, RunRecord
@@ -21,8 +21,8 @@ __all__ = ["MemoryWriter"]
 class MemoryWriter(RunWriter):
     """Keeps what runs leave behind in plain containers, for unit tests of operations.
 
-    ``records`` are the records put, in order. ``series``, ``logs`` and ``derived`` map
-    (run id, name) to points, lines and values, ``artifacts`` maps uris to bytes.
+    ``records`` are the records put, in order. ``series`` and ``logs`` map (run id, name)
+    to points and lines, ``artifacts`` maps uris to bytes.
     """
 
     def __init__(self, name: str = "memory") -> None:
@@ -31,41 +31,21 @@ class MemoryWriter(RunWriter):
         self.records: list[RunRecord] = []
         self.series: dict[tuple[str, str], list[tuple[int | float, Any]]] = {}
         self.logs: dict[tuple[str, str], list[str]] = {}
-        self.derived: dict[tuple[str, str], dict[str, Any]] = {}
         self.artifacts: dict[str, bytes] = {}
         self.is_closed = False
 
     def start(self, record: RunRecord) -> None:
         self.started.append(record)
 
-    def put(self, record: RunRecord, acknowledged: Callable[[], None] | None = None) -> str:
+    def put(self, record: RunRecord, acknowledged: Callable[[], None] | None = None) -> None:
         self.records.append(record)
         if acknowledged is not None:
             acknowledged()
-        return f"{len(self.records):08x}"
 
     def put_series(
         self, record: RunRecord, name: str, points: Sequence[tuple[int | float, Any]]
     ) -> None:
         self.series.setdefault((record.run_id, name), []).extend(points)
-
-    def put_derived(
-        self,
-        run_id: str,
-        name: str,
-        values: Mapping[str, Any],
-        *,
-        code: str,
-        of: str,
-        rev: int = 1,
-    ) -> None:
-        kept = {"values": dict(values), "code": code, "of": of, "rev": rev}
-        newest = self.derived.setdefault((run_id, name), kept)
-        if rev > newest["rev"]:
-            self.derived[run_id, name] = kept
-
-    def forget(self, run_id: str, epoch: int) -> None:
-        self.records = [r for r in self.records if r.run_id != run_id or r.epoch >= epoch]
 
     def put_artifact(
         self, record: RunRecord, name: str, source: bytes | Path, *, extension: str

@@ -16,39 +16,42 @@ if TYPE_CHECKING:
 
 __all__ = ["Metrics"]
 
+_making = threading.Lock()
+
 
 class Metrics:
     """Takes plain scalars from any thread, until it is closed.
 
-    The writer gets the points of series; without one they stay in ``series``. ``lock``
-    guards this, and what else must know whether it is ``is_over``.
+    The writer gets the points of series; without one they stay in ``series``.
     """
 
-    _series: SeriesBuffer | None = None
-    is_over = False
+    # Nearly all runs have no series, and need no lock: what a thread keeps is in place before
+    # it asks whether the run is over, so it is in the record or refused, never lost silently.
+
+    __slots__ = ("_record", "_series", "_writer", "is_over", "values")
 
     def __init__(self, record: RunRecord | None, writer: RunWriter | None) -> None:
         self.values: dict[str, Metric] = {}
+        self.is_over = False
         self._record = record
         self._writer = writer
-        self.lock = threading.Lock()
+        self._series: SeriesBuffer | None = None
 
     @property
     def series(self) -> dict[str, tuple[Point, ...]]:
         """The points (step, value) that are not yet written, by name of the series."""
-        with self.lock:
-            pending = {} if self._series is None else self._series.pending
-            return {name: tuple(points) for name, points in pending.items()}
+        return {} if self._series is None else self._series.points()
 
     def keep(self, call: str, values: Mapping[str, Metric], step: float | None) -> None:
         """Keep values under their names, or points at a step; all of them or none."""
-        with self.lock:
-            if self.is_over:
-                raise refusal(call, ", ".join(values), OVER)
-            if step is None and self._series is None:
-                self.values.update(values)
-                return
-            self._keep_checked(call, values, step)
+        if self.is_over:
+            raise refusal(call, ", ".join(values), OVER)
+        if step is None and self._series is None:
+            self.values.update(values)
+        else:
+            self._keep_beside_series(call, values, step)
+        if self.is_over:
+            raise refusal(call, ", ".join(values), OVER)
 
     def is_series(self, name: str) -> bool:
         """Tell whether points were captured under the name."""
@@ -56,20 +59,27 @@ class Metrics:
 
     def close(self) -> None:
         """Write the last points and take nothing more; raises what the writer raises."""
-        with self.lock:
-            self.is_over = True
-            if self._series is not None:
+        self.is_over = True
+        if self._series is not None:
+            with self._series.lock:
                 self._series.flush()
 
-    def _keep_checked(self, call: str, values: Mapping[str, Metric], step: float | None) -> None:
-        for name in values:
-            if step is None and self.is_series(name):
-                raise refusal(call, name, "it has points with steps, so it needs step= here too")
-            if step is not None and name in self.values and not self.is_series(name):
-                raise refusal(call, name, "it was captured without a step before")
-        self.values.update(values)
-        if step is not None:
+    def _keep_beside_series(
+        self, call: str, values: Mapping[str, Metric], step: float | None
+    ) -> None:
+        with _making:
             if self._series is None:
                 self._series = SeriesBuffer(self._record, self._writer)
-            for name, value in values.items():
-                self._series.add(name, (step, value))
+        with self._series.lock:
+            for name in values:
+                self._check_use(call, name, is_point=step is not None)
+            self.values.update(values)
+            if step is not None:
+                for name, value in values.items():
+                    self._series.add(name, (step, value))
+
+    def _check_use(self, call: str, name: str, *, is_point: bool) -> None:
+        if self.is_series(name) and not is_point:
+            raise refusal(call, name, "it has points with steps, so it needs step= here too")
+        if is_point and name in self.values and not self.is_series(name):
+            raise refusal(call, name, "it was captured without a step before")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,12 @@ _PAUSE = 0.5  # seconds, so that a run that is watched shows what it does
 class SeriesBuffer:
     """Points by name of series, until a chunk is full or half a second has passed.
 
-    Without a writer all points stay here. The caller holds a lock around every method.
+    Without a writer all points stay here. Whoever adds or flushes holds the ``lock``.
     """
 
     def __init__(self, record: RunRecord | None, writer: RunWriter | None) -> None:
-        self.pending: dict[str, list[Point]] = {}
+        self.lock = threading.Lock()
+        self._pending: dict[str, list[Point]] = {}
         self._record = record
         self._writer = writer
         self._count = 0
@@ -34,7 +36,7 @@ class SeriesBuffer:
 
     def add(self, name: str, point: Point) -> None:
         """Collect one point."""
-        self.pending.setdefault(name, []).append(point)
+        self._pending.setdefault(name, []).append(point)
         self._count += 1
         if self._count >= _CHUNK or time.monotonic() - self._flushed >= _PAUSE:
             self.flush()
@@ -44,11 +46,16 @@ class SeriesBuffer:
         self._flushed = time.monotonic()
         if self._record is None or self._writer is None:
             return
-        for name, points in self.pending.items():
+        for name, points in self._pending.items():
             if points:
                 self._writer.put_series(self._record, name, tuple(points))
                 self._count -= len(points)
                 points.clear()
 
+    def points(self) -> dict[str, tuple[Point, ...]]:
+        """Return what is not yet handed over, by name of the series."""
+        with self.lock:
+            return {name: tuple(points) for name, points in self._pending.items()}
+
     def __contains__(self, name: object) -> bool:
-        return name in self.pending
+        return name in self._pending
