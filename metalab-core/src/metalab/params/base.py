@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, runtime_checkable
+from copy import deepcopy
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
+from metalab.identity.canonical import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 __all__ = ["ParamCase", "ParamResolver", "ParamSource"]
 
+# What cannot be changed in place needs no copy.
+_ATOMS = frozenset(
+    {bool, bytes, complex, float, FunctionType, int, range, str, type, type(None), type(Ellipsis)}
+)
 
-@attrs.frozen
+
+def own(value: Any) -> Any:
+    """Return a value that no other holder can change: a copy, unless nothing can change it."""
+    return value if type(value) in _ATOMS else deepcopy(value)
+
+
+@attrs.frozen(repr=False)
 class ParamCase:
     """One point of a sweep: its params, the fingerprint of them, and its tags."""
 
-    params: Mapping[str, Any]
+    _params: Mapping[str, Any] = attrs.field(eq=False)
     case_id: str
     tags: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any], tags: tuple[str, ...] = ()) -> ParamCase:
+        """Make the case of some params; IdentityError names the param that has no identity."""
+        return cls(params, fingerprint(dict(params), "params"), tags)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The params by name, in a dict of the caller's own, down to the values in it."""
+        return {name: own(value) for name, value in self._params.items()}
+
+    def __repr__(self) -> str:
+        return f"ParamCase({dict(self._params)!r}, case_id={self.case_id!r}, tags={self.tags!r})"
 
 
 @runtime_checkable
@@ -24,7 +53,8 @@ class ParamSource(Protocol):
     """A sequence of parameter cases that is the same every time it is read.
 
     ``source[i]`` is expected to be cheap at any ``i`` (negative too; IndexError beyond the
-    end), so that a worker can rebuild any run from its index.
+    end), so that a worker can rebuild any run from its index. ``metalab.params.Source`` is a
+    base class that adds slices, ``+``, ``*`` and ``filter``.
     """
 
     def __len__(self) -> int:
@@ -40,7 +70,10 @@ class ParamSource(Protocol):
         ...
 
     def to_manifest_dict(self) -> dict[str, Any]:
-        """Describe the source so that its plugin can rebuild it; ``type`` names its kind."""
+        """Describe the source as strict JSON, for its plugin to rebuild it.
+
+        ``kind`` is the plugin's entry-point name; without it ``type`` is taken.
+        """
         ...
 
 
@@ -49,5 +82,5 @@ class ParamResolver(Protocol):
     """Adds or replaces params that depend on the context or on other params."""
 
     def resolve(self, context_meta: Any, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the params that the operation receives."""
+        """Return all the params that the operation receives."""
         ...

@@ -1,0 +1,145 @@
+"""Grids: every combination of listed values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any, Never
+
+import attrs
+
+from metalab.identity.canonical import canonical_item, canonical_mapping, hash_bytes
+from metalab.params.algebra import Source, ZipSource, checked_size
+from metalab.params.base import ParamCase, ParamSource, own
+from metalab.params.manifest import described, headed, marked, revived
+from metalab.params.words import checked_name, listed, shown
+
+__all__ = ["GridSource", "grid", "zip_"]
+
+
+def _checked_axes(axes: object) -> dict[str, tuple[Any, ...]]:
+    if not isinstance(axes, Mapping):
+        raise TypeError(
+            f"grid takes a list of values for each name, as in grid(x=[1, 2]), not {shown(axes)}"
+        )
+    names = sorted(checked_name(name, "grid") for name in axes)
+    return {name: _checked_axis(name, axes[name]) for name in names}
+
+
+def _checked_axis(name: str, values: Any) -> tuple[Any, ...]:
+    if callable(getattr(values, "sample", None)) and not hasattr(values, "columns"):
+        raise TypeError(
+            f"grid: {name}={shown(values)} is a distribution; did you mean "
+            f"random(space={{{name!r}: {shown(values)}}}, n_trials=..., seed=...)?"
+        )
+    meant = f"grid({name}=[{{}}])" if name.isidentifier() else f"grid(**{{{{{name!r}: [{{}}]}}}})"
+    return tuple(map(own, listed(values, f"grid: {name}", meant)))
+
+
+@attrs.frozen(eq=False, repr=False)
+class GridSource(Source):
+    """Every combination of the values of some axes, names sorted, the last name fastest.
+
+    Without axes it has one case, with no params.
+    """
+
+    axes: Mapping[str, tuple[Any, ...]] = attrs.field(converter=_checked_axes)
+
+    def __attrs_post_init__(self) -> None:
+        checked_size([len(values) for values in self.axes.values()], "the grid")
+
+    @cached_property
+    def _items(self) -> list[list[bytes]]:
+        # Hashing a case is joining these: each value is made canonical once, not once a case.
+        return [[_item(name, value) for value in values] for name, values in self.axes.items()]
+
+    @cached_property
+    def _layout(self) -> list[tuple[str, tuple[Any, ...], list[bytes], int]]:
+        layout, stride = [], len(self)
+        for (name, values), encoded in zip(self.axes.items(), self._items, strict=True):
+            stride //= len(values)
+            layout.append((name, values, encoded, stride))
+        return layout
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the axes."""
+        return frozenset(self.axes)
+
+    @property
+    def distinct(self) -> bool:
+        """Whether each axis lists each of its values once."""
+        return all(len(set(items)) == len(items) for items in self._items)
+
+    def __len__(self) -> int:
+        return prod(map(len, self.axes.values()))
+
+    def case(self, index: int) -> ParamCase:
+        """Return the case of an index."""
+        params, items = {}, []
+        for name, values, encoded, stride in self._layout:
+            place = index // stride % len(values)
+            params[name] = values[place]
+            items.append(encoded[place])
+        return ParamCase(params, hash_bytes(canonical_mapping(items)))
+
+    def __iter__(self) -> Iterator[ParamCase]:
+        """Yield the cases in order."""
+        names = tuple(self.axes)
+        for values, items in zip(product(*self.axes.values()), product(*self._items), strict=True):
+            params = dict(zip(names, values, strict=True))
+            yield ParamCase(params, hash_bytes(canonical_mapping(items)))
+
+    def to_manifest_dict(self) -> dict[str, Any]:
+        """Describe the axes, types and all."""
+        axes = {name: described(list(values)) for name, values in self.axes.items()}
+        document = {**headed("grid"), "axes": {name: value for name, (value, _) in axes.items()}}
+        return marked(document, is_known=all(known for _, known in axes.values()))
+
+    @classmethod
+    def from_manifest_dict(cls, document: Mapping[str, Any]) -> GridSource:
+        """Return the grid that ``to_manifest_dict`` described."""
+        return cls({name: revived(axis, document) for name, axis in document["axes"].items()})
+
+    def __repr__(self) -> str:
+        axes = (f"{name}={shown(list(values))}" for name, values in self.axes.items())
+        return f"grid({', '.join(axes)})"
+
+
+def grid(*wrong: Never, **axes: Iterable[Any]) -> GridSource:
+    """Combine every value of each axis with every value of the others.
+
+    An axis is a list, an array, a range, a generator or the like. Raises TypeError for a
+    single value, ValueError for an axis without values; each says what was meant.
+    """
+    if wrong:
+        raise TypeError(
+            f"grid takes its axes by name, as in grid(x=[1, 2]); for {shown(wrong[0])} "
+            "write grid(**{...}), or manual([...]) for a list of points"
+        )
+    return GridSource(axes)
+
+
+def zip_(*sources: ParamSource, **axes: Iterable[Any]) -> ZipSource:
+    """Pair values by their place: the first of each axis or source, then the second of each.
+
+    Raises ValueError if they differ in length or if two have a param of one name.
+    """
+    for source in sources:
+        if not isinstance(source, ParamSource):
+            raise TypeError(
+                f"zip_ pairs sources, or lists by name as in zip_(x=[1, 2], y=[3, 4]); "
+                f"{shown(source)} is neither"
+            )
+    columns = [GridSource({name: axes[name]}) for name in sorted(axes)]
+    return ZipSource((*sources, *columns))
+
+
+def _item(name: str, value: object) -> bytes:
+    path = f"params[{name!r}]"
+    try:
+        return canonical_item(name, value, path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: {error}") from error
