@@ -1,0 +1,136 @@
+"""The command: measure, print the table, and with ``--check`` judge it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.contests import CONTESTS, import_rows, peer_rows, rows_of
+from benchmarks.measure import Bench
+from benchmarks.peers import INSTALL, PEERS
+from benchmarks.report import PeerRow, Row, peer_table, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["main"]
+
+_WORKLOADS = ("W1", "W2", "W3", "W4", "W6")
+_SIZES = {
+    "W1": (1_000, 10_000, 100_000),
+    "W2": (10_000, 100_000),
+    "W3": (10_000, 100_000),
+    "W6": (1_000_000,),
+}
+_SMALL = {"W1": (10_000,), "W2": (10_000,), "W3": (10_000,), "W6": (100_000,)}
+_LARGE = 1_000_000
+_IMPORTS = 12
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks that are asked for; 1 if ``--check`` finds a limit exceeded."""
+    options = _parser().parse_args(arguments)
+    keys = options.only or _WORKLOADS
+    folder = Path(tempfile.mkdtemp(prefix="metalab-benchmarks-", dir=options.dir))
+    try:
+        print(_circumstances(folder), end="\n\n", flush=True)
+        rows = sorted(_measured(Bench(folder), options, keys), key=attrgetter("key"))
+        print(table(rows, markdown=options.markdown), flush=True)
+        if options.peers:
+            peers = sorted(_measured_peers(Bench(folder), options, keys), key=attrgetter("key"))
+            print(f"\nPeers (install them with `{INSTALL}`):\n")
+            print(peer_table(peers, markdown=options.markdown))
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder)
+    return int(options.check and any(row.fails for row in rows))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python tests/benchmarks",
+        description="Measure metalab against floors that do the same work with plain Python: "
+        "CPU time, each phase in a fresh process, taking turns, the median.",
+    )
+    add = parser.add_argument
+    add("--check", action="store_true", help="exit with 1 if a limit x 1.25 is exceeded")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--small", action="store_true", help="10,000 runs: less than a minute")
+    size.add_argument("--large", action="store_true", help="1,000,000 runs, too: many minutes")
+    size.add_argument("--runs", type=int, nargs="+", metavar="N", help="so many runs, no others")
+    add("--only", nargs="+", choices=_WORKLOADS, metavar="W1", help="only these workloads")
+    add("--peers", action="store_true", help="other systems, too, as far as installed")
+    add("--repetitions", type=int, metavar="R", help="so many samples of each (default 3 to 5)")
+    add("--markdown", action="store_true", help="print tables in markdown")
+    add("--dir", type=Path, default=_disk(), help="where to work: a real disk (%(default)s)")
+    add("--keep", action="store_true", help="leave what was written there")
+    return parser
+
+
+def _measured(bench: Bench, options: argparse.Namespace, keys: Sequence[str]) -> Iterator[Row]:
+    for contest in CONTESTS:
+        for runs in _sizes(contest.key, options) if contest.key in keys else ():
+            _say(f"{contest.key}, {runs:,} runs")
+            yield from rows_of(bench, contest, runs, _repetitions(runs, options))
+    if "W4" in keys:
+        _say("W4")
+        yield from import_rows(options.repetitions or _IMPORTS)
+
+
+def _measured_peers(
+    bench: Bench, options: argparse.Namespace, keys: Sequence[str]
+) -> Iterator[PeerRow]:
+    for peer in PEERS:
+        _say(peer.name)
+        runs = min(peer.runs, max(options.runs or [peer.runs]))
+        yield from peer_rows(bench, peer, keys, runs, options.repetitions or 3)
+
+
+def _sizes(key: str, options: argparse.Namespace) -> Sequence[int]:
+    if options.runs:
+        return options.runs
+    if options.small:
+        return _SMALL[key]
+    return tuple(dict.fromkeys((*_SIZES[key], _LARGE))) if options.large else _SIZES[key]
+
+
+def _repetitions(runs: int, options: argparse.Namespace) -> int:
+    if options.repetitions:
+        return options.repetitions
+    return 5 if runs <= 10_000 and not options.small else 3 if runs <= 100_000 else 1
+
+
+def _circumstances(folder: Path) -> str:
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, metalab-core {version('metalab-core')}, "
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores, {_file_system(folder)}. CPU time (user and system) per run."
+    )
+
+
+def _disk() -> str:
+    # Where /tmp is memory, syncing costs nothing and the figures would flatter.
+    temporary = tempfile.gettempdir()
+    return str(Path.home()) if _file_system(Path(temporary)) == "tmpfs" else temporary
+
+
+def _file_system(folder: Path) -> str:
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return "unknown file system"
+    found = [line.split()[1:3] for line in mounts.read_text().splitlines()]
+    holding = [(len(at), kind) for at, kind in found if folder.resolve().is_relative_to(at)]
+    return max(holding)[1] if holding else "unknown file system"
+
+
+def _say(text: str) -> None:
+    print(f"measuring {text} ...", file=sys.stderr, flush=True)

@@ -1,0 +1,138 @@
+"""Measuring: each phase in fresh processes, floor and system taking turns, the median kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Bench", "Cost", "Phase", "PhaseError", "import_ms"]
+
+_TESTS = Path(__file__).resolve().parent.parent
+
+
+class PhaseError(Exception):
+    """A phase ended with an error; the text is what it said last."""
+
+
+@attrs.frozen
+class Phase:
+    """A function that prepares a piece of work; ``after`` is the phase whose folder it reads."""
+
+    name: str
+    after: Phase | None = None
+
+
+@attrs.frozen
+class Cost:
+    """What a phase cost: CPU microseconds per run, memory in MB, and what it left on disk."""
+
+    cpu_us: float
+    wall_us: float
+    before_mb: float
+    peak_mb: float
+    files: float
+    disk_bytes: float
+
+
+@attrs.define
+class Bench:
+    """Runs phases below one folder and keeps what they leave: deleting it would slow the next."""
+
+    folder: Path
+    _folders: dict[tuple[str, int], Path] = attrs.Factory(dict)
+    _started: int = 0
+
+    def take_turns(
+        self, phases: Sequence[Phase], runs: int, repetitions: int
+    ) -> list[Cost | PhaseError]:
+        """Measure phases in turns, so that a slow minute of the machine falls on all of them."""
+        samples: list[list[Cost]] = [[] for _ in phases]
+        errors: dict[int, PhaseError] = {}
+        for _ in range(repetitions):
+            for place, phase in enumerate(phases):
+                if place in errors:
+                    continue
+                try:
+                    samples[place].append(self._sample(phase, runs))
+                except PhaseError as error:
+                    errors[place] = error
+        return [errors.get(place) or _median(taken) for place, taken in enumerate(samples)]
+
+    def _sample(self, phase: Phase, runs: int) -> Cost:
+        folder = self._folder(phase, runs)
+        result = subprocess.run(
+            [sys.executable, "-m", "benchmarks.child", phase.name, str(runs), str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment(),
+        )
+        if result.returncode != 0:
+            said = (result.stderr or result.stdout).strip().splitlines() or ["nothing"]
+            raise PhaseError(f"{phase.name} exits with {result.returncode}: {said[-1]}")
+        self._folders.setdefault((phase.name, runs), folder)
+        figures = json.loads(result.stdout.splitlines()[-1])
+        files, taken = _left_in(folder)
+        return Cost(
+            1e6 * figures["cpu"] / runs,
+            1e6 * figures["wall"] / runs,
+            figures["before_mb"],
+            figures["peak_mb"],
+            files / runs,
+            taken / runs,
+        )
+
+    def _folder(self, phase: Phase, runs: int) -> Path:
+        if phase.after is not None:
+            if (phase.after.name, runs) not in self._folders:
+                self._sample(phase.after, runs)
+            return self._folders[phase.after.name, runs]
+        self._started += 1
+        return self.folder / f"{phase.name.replace(':', '-')}-{runs}-{self._started}"
+
+
+def import_ms(statements: Sequence[str], repetitions: int) -> list[float | PhaseError]:
+    """Return the least CPU milliseconds of a whole process for each statement, taking turns."""
+    taken: dict[int, list[float]] = {place: [] for place in range(len(statements))}
+    errors: dict[int, PhaseError] = {}
+    for _ in range(repetitions):
+        for place, statement in enumerate(statements):
+            try:
+                taken[place].append(_process_ms(statement))
+            except PhaseError as error:
+                errors[place] = error
+    return [errors.get(place) or min(figures) for place, figures in taken.items()]
+
+
+def _process_ms(statement: str) -> float:
+    process = subprocess.Popen([sys.executable, "-c", statement], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise PhaseError(f"`{statement}` exits with {process.returncode}")
+    return 1000 * (usage.ru_utime + usage.ru_stime)
+
+
+def _environment() -> dict[str, str]:
+    paths = [str(_TESTS), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def _median(samples: Sequence[Cost]) -> Cost:
+    fields = [field.name for field in attrs.fields(Cost)]
+    return Cost(**{name: median(getattr(cost, name) for cost in samples) for name in fields})
+
+
+def _left_in(folder: Path) -> tuple[int, int]:
+    sizes = [path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()]
+    return len(sizes), sum(sizes)

@@ -1,0 +1,88 @@
+"""The same work through metalab's public API, with its defaults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import metalab
+from benchmarks.work import METRIC, Work, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metalab import Capture, SeedBundle
+
+
+@metalab.operation
+def trivial(params: dict[str, Any], seeds: SeedBundle, capture: Capture) -> None:
+    """Do nothing that costs anything: what is measured is all that surrounds it."""
+    capture.metric(METRIC, seeds.rng().random())
+
+
+def experiment(runs: int) -> metalab.Experiment:
+    """Return the experiment that has so many runs."""
+    return metalab.Experiment(
+        name="trivial",
+        version="1",
+        context={},
+        operation=trivial,
+        params=metalab.grid(**sweep(runs)),
+        seeds=metalab.seeds(base=42),
+    )
+
+
+def append(work: Work) -> Callable[[], int]:
+    """W1: run everything, durably, with the default executor, until every result is there."""
+    return _running(work, None)
+
+
+def append_inline(work: Work) -> Callable[[], int]:
+    """W1 in the caller's thread."""
+    return _running(work, "inline")
+
+
+def resume(work: Work) -> Callable[[], int]:
+    """W2: run the same experiment again when all is done."""
+    run = metalab.run
+
+    def phase() -> int:
+        handle = run(experiment(work.runs), store=work.folder)
+        handle.wait()
+        return handle.status.skipped
+
+    return phase
+
+
+def frame(work: Work) -> Callable[[], int]:
+    """W3: load the results and make a frame of params and metrics."""
+    return _framing(work, include_record=False)
+
+
+def whole_frame(work: Work) -> Callable[[], int]:
+    """W3 with every column of the record."""
+    return _framing(work, include_record=True)
+
+
+def identify(work: Work) -> Callable[[], int]:
+    """W6: plan every run, its id included."""
+    from metalab.planning import make_plan
+
+    return lambda: len(make_plan(experiment(work.runs)).ids)
+
+
+def _running(work: Work, executor: str | None) -> Callable[[], int]:
+    run = metalab.run
+
+    def phase() -> int:
+        handle = run(experiment(work.runs), store=work.folder, executor=executor)
+        return len(handle.result().successful)
+
+    return phase
+
+
+def _framing(work: Work, **columns: bool) -> Callable[[], int]:
+    import pandas as pd
+
+    load = metalab.load_results
+    assert pd.DataFrame({"x": [1]}).shape == (1, 1)
+    return lambda: len(load(work.folder).to_dataframe(**columns))

@@ -1,0 +1,135 @@
+"""The benchmark command: every row is printed, and what exceeds its limit is found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from math import prod
+from pathlib import Path
+
+import pytest
+
+from benchmarks import command
+from benchmarks.limits import LIMITS, SLACK
+from benchmarks.measure import Bench, Phase, PhaseError
+from benchmarks.peers import PEERS
+from benchmarks.report import PeerRow, Row, peer_table, table
+from benchmarks.work import sweep
+
+FOLDER = Path(__file__).parent
+
+
+def row(times, *, key="W1", runs=10_000, peak_mb=50.0, judged=True):
+    return Row(key, "some work", 10.0, 10.0 * times, runs=runs, peak_mb=peak_mb, judged=judged)
+
+
+class TestVerdict:
+    def test_at_the_limit_is_ok(self):
+        assert row(LIMITS["W1"].times).verdict == "ok"
+
+    def test_a_little_over_is_said_but_does_not_fail(self):
+        over = row(LIMITS["W1"].times * 1.2)
+        assert (over.verdict, over.fails) == ("over", False)
+
+    def test_beyond_the_slack_fails(self):
+        beyond = row(LIMITS["W1"].times * SLACK * 1.01)
+        assert (beyond.verdict, beyond.fails) == ("FAIL", True)
+
+    def test_few_runs_are_shown_not_judged(self):
+        few = row(100, runs=1_000)
+        assert (few.verdict, few.fails) == ("-", False)
+
+    def test_what_is_there_to_be_known_is_not_judged(self):
+        assert not row(100, judged=False).fails
+
+    def test_memory_beyond_its_limit_fails_however_fast(self):
+        assert row(0.1, key="W6", peak_mb=1_000.0).fails
+        assert not row(0.1, key="W6", peak_mb=100.0).fails
+
+    def test_memory_without_a_limit_is_only_shown(self):
+        assert not row(0.1, key="W1", peak_mb=1_000.0).fails
+
+    def test_a_phase_that_fails_fails_whatever_the_number_of_runs(self):
+        failed = Row("W1", "some work", 10.0, None, runs=10, reason="it broke")
+        assert failed.fails
+        assert "it broke" in table([failed])
+
+
+class TestTables:
+    def test_figures_ratio_and_verdict_stand_in_one_line(self):
+        line = table([row(2.5)]).splitlines()[-1]
+        assert line.split("  ")[0] == "W1"
+        for text in ("10,000", "10.0 us", "25.0 us", "2.50x", "3x", "ok"):
+            assert text in line
+
+    def test_markdown_has_a_rule_below_its_head(self):
+        lines = table([row(2.5)], markdown=True).splitlines()
+        assert len({line.count("|") for line in lines}) == 1
+        assert set(lines[1]) == set("|- ")
+
+    def test_a_peer_is_so_many_times_metalab(self):
+        told = peer_table([PeerRow("W1", "other", 300.0, 30.0, runs=10)]).splitlines()[-1]
+        assert "10.0x" in told
+
+    def test_a_peer_that_is_absent_says_so(self):
+        absent = PeerRow("W1", "other", None, None, runs=10, reason="not installed")
+        assert "not installed" in peer_table([absent])
+
+
+class TestWork:
+    @pytest.mark.parametrize("runs", [1, 7, 10, 50, 2_000, 1_000_000])
+    def test_ten_params_and_as_many_points_as_asked_for(self, runs):
+        values = sweep(runs)
+        assert len(values) == 10
+        assert prod(map(len, values.values())) == runs
+        assert all(len(set(choices)) == len(choices) for choices in values.values())
+
+
+class TestMeasuring:
+    def test_a_phase_that_breaks_is_told_with_its_last_words(self, tmp_path):
+        (cost,) = Bench(tmp_path).take_turns([Phase("floors:absent")], 10, 1)
+        assert isinstance(cost, PhaseError)
+        assert "absent" in str(cost)
+
+    def test_a_phase_finds_what_the_one_before_it_left(self, tmp_path):
+        resume = Phase("floors:resume", after=Phase("floors:append"))
+        (cost,) = Bench(tmp_path).take_turns([resume], 10, 2)
+        assert cost.cpu_us > 0
+        assert cost.peak_mb >= cost.before_mb > 1
+        assert cost.files == 1 / 10
+
+    def test_a_phase_that_deals_with_fewer_runs_is_no_sample(self, tmp_path):
+        (tmp_path / "runs.jsonl").write_text('{"id": "other"}\n')
+        call = [sys.executable, "-m", "benchmarks.child", "floors:resume", "10", str(tmp_path)]
+        done = subprocess.run(call, capture_output=True, text=True, check=False, cwd=FOLDER.parent)
+        assert done.returncode == 1
+        assert "0 of 10 runs" in done.stderr
+
+
+class TestCommand:
+    def test_it_prints_every_row(self, tmp_path):
+        call = [sys.executable, str(FOLDER), "--check", "--runs", "20", "--repetitions", "1"]
+        done = subprocess.run(
+            [*call, "--dir", str(tmp_path), "--peers"], capture_output=True, text=True, check=False
+        )
+        # Twenty runs are too few to be judged; importing is judged, and the machine may be busy.
+        assert done.returncode in {0, 1}, done.stderr
+        lines = done.stdout.splitlines()
+        rows = [line.split()[0] for line in lines if " us " in line or " ms " in line]
+        assert {"W1": 2, "W2": 1, "W3": 2, "W4": 2, "W6": 1}.items() <= Counter(rows).items()
+        for peer in PEERS:
+            assert any(peer.name in line for line in lines)
+        assert not [line for line in lines if " failed: " in line]
+        assert not list(tmp_path.iterdir())
+
+    def test_check_exits_with_1_for_an_exceeded_limit(self, monkeypatch, capsys):
+        monkeypatch.setattr(command, "import_rows", lambda _: iter([row(100, key="W4", runs=None)]))
+        assert command.main(["--only", "W4", "--check"]) == 1
+        assert command.main(["--only", "W4"]) == 0
+        assert "FAIL" in capsys.readouterr().out
+
+    def test_check_exits_with_0_within_the_limits(self, monkeypatch, capsys):
+        monkeypatch.setattr(command, "import_rows", lambda _: iter([row(1, key="W4", runs=None)]))
+        assert command.main(["--only", "W4", "--check"]) == 0
+        assert "ok" in capsys.readouterr().out
