@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -23,9 +24,13 @@ def command(request):
     script = [sys.executable, "-c", "import sys; from metalab.cli import main; sys.exit(main())"]
     start = module if request.param.startswith("python") else script
 
-    def run(*words, **options):
+    def run(*words, env=None):
         return subprocess.run(
-            [*start, *words], capture_output=True, text=True, check=False, **options
+            [*start, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **(env or {})},
         )
 
     return run

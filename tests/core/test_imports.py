@@ -169,3 +169,18 @@ class TestExtras:
             """
         )
         assert said.strip() == f"{name} needs the {extra} plugin: pip install 'metalab[{extra}]'"
+
+    def test_a_plugin_that_lacks_a_library_of_its_own_is_another_story(self, tmp_path):
+        (tmp_path / "metalab_slurm.py").write_text("import no_such_library")
+        said = _fresh(
+            f"""
+            import sys
+            sys.path.insert(0, {str(tmp_path)!r})
+            import metalab
+            try:
+                metalab.SlurmConfig
+            except ModuleNotFoundError as error:
+                print(error)
+            """
+        )
+        assert said.strip() == "No module named 'no_such_library'"
