@@ -71,6 +71,8 @@ class RunRecord:
     the last value of each series; ``data`` the structures captured with ``capture.data``.
     ``index`` is the run's place in the plan that executed it. ``epoch`` rises when a run is
     forgotten or forced again, ``attempt`` with each further try within an epoch.
+    ``manifest`` and ``launch`` name what the store keeps of the experiment and of the call
+    that executed the run.
     """
 
     run_id: str
@@ -97,6 +99,7 @@ class RunRecord:
     epoch: int = 0
     attempt: int = 1
     manifest: str | None = None
+    launch: str | None = None
 
     @classmethod
     def success(cls, **fields: Any) -> RunRecord:

@@ -34,7 +34,8 @@ class LocalSubmission(Submission):
     def __init__(self, batch: Batch, executor: str) -> None:
         self._batch = batch
         self._executor = executor
-        self._writer = batch.store.writer(batch.launch)
+        self._writer = batch.store.writer(batch.launch, executor=executor)
+        self._workers: dict[str, Worker] = {}
         self._token = CancellationToken()
         self._lock = threading.Lock()
         self._dealt = 0
@@ -46,7 +47,7 @@ class LocalSubmission(Submission):
 
     def work(self, worker: str, task: Task) -> None:
         """Do one task that was taken; what breaks the batch is kept as its error."""
-        hand = Worker(self._batch, self._writer, self._token, f"{self._executor}:{worker}")
+        hand = self._worker(f"{self._executor}:{worker}")
         try:
             if task.derives:
                 hand.backfill(task.index)
@@ -78,6 +79,8 @@ class LocalSubmission(Submission):
                 return
             self._closing = True
         try:
+            for worker in self._workers.values():
+                worker.finish()
             self._writer.close()
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
             self._fail(error)
@@ -107,6 +110,12 @@ class LocalSubmission(Submission):
     def secure(self) -> None:
         """Close the segment, so that what was finished is durable."""
         self._writer.close()
+
+    def _worker(self, name: str) -> Worker:
+        # Only the thread of that name asks, so there is no race for its key.
+        if name not in self._workers:
+            self._workers[name] = Worker(self._batch, self._writer, self._token, name)
+        return self._workers[name]
 
     def _leave(self) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ import attrs
 from metalab.capture import Capture
 from metalab.execution.outcome import Outcome, outcome_of_error, outcome_of_value
 from metalab.records import Provenance, RunRecord, Status, tags_of
-from metalab.results.derived import derive
+from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken, Runtime
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from metalab.execution.base import Batch
     from metalab.planning import RunSpec
-    from metalab.store.base import RunWriter
+    from metalab.store.base import StoreWriter
 
 __all__ = ["Worker"]
 
@@ -33,16 +33,15 @@ class Worker:
     """
 
     def __init__(
-        self, batch: Batch, writer: RunWriter, token: CancellationToken, name: str
+        self, batch: Batch, writer: StoreWriter, token: CancellationToken, name: str
     ) -> None:
         self._batch = batch
         self._writer = writer
         self._token = token
         self._name = name
         self._experiment = batch.plan.experiment
-        self._provenance = Provenance(
-            code_hash=batch.plan.code.hash, executor_id=name, extra={"launch": batch.launch}
-        )
+        self._deriver = Deriver(batch.store, batch.derived_metrics, writer)
+        self._provenance = Provenance(code_hash=batch.plan.code.hash, executor_id=name)
 
     def execute(self, index: int) -> bool:
         """Execute one run and put its record; False if the launch takes no further ones.
@@ -69,15 +68,16 @@ class Worker:
         if interrupt is not None:
             raise interrupt
         if final.status is Status.SUCCESS and self._batch.derived_metrics:
-            self._derive(final.run_id)
+            self._deriver.add(final.run_id)
         return final.status is not Status.FAILED or not self._batch.failures.failed()
 
     def backfill(self, index: int) -> None:
         """Compute the derived metrics that a run of an earlier launch lacks."""
-        self._derive(self._batch.plan.ids[index])
+        self._deriver.add(self._batch.plan.ids[index])
 
-    def _derive(self, run_id: str) -> None:
-        derive(self._batch.store, run_id, self._batch.derived_metrics)
+    def finish(self) -> None:
+        """Compute what derived metrics are still waiting; called after the last run."""
+        self._deriver.flush()
 
     def _begin(self, spec: RunSpec) -> RunRecord:
         batch, experiment = self._batch, self._experiment
@@ -101,6 +101,7 @@ class Worker:
             epoch=epoch,
             attempt=attempt,
             manifest=batch.manifest,
+            launch=batch.launch,
         )
 
     def _call(self, spec: RunSpec, capture: Capture) -> tuple[Outcome, KeyboardInterrupt | None]:

@@ -6,7 +6,8 @@ A record's line has these keys, in this order; what is empty is left out::
     writer part seq launch              where the line was written first
     experiment manifest index seed replicate
     fingerprints {context, params, seed}
-    params metrics data artifacts tags warnings notes error provenance
+    params metrics data artifacts tags warnings notes error
+    provenance {python, metalab, executor, host, extra}
     time {start, end}                   ISO 8601, UTC, microseconds
     ms                                  the duration
     crc                                 crc32, 8 hex digits, of all bytes before ',"crc"'
@@ -17,9 +18,8 @@ A record's line has these keys, in this order; what is empty is left out::
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,12 +27,89 @@ from metalab.identity.values import from_jsonable, to_jsonable
 from metalab.records import ArtifactDescriptor, Provenance, RunRecord, Status
 from metalab.store.lines import Stamp, crc_of, readable, seal
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = ["crc_of", "document_of", "record_line", "record_of"]
 
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 _run_id = re.compile("[0-9a-f]{32}").fullmatch
-_word = re.compile("[0-9A-Za-z_.-]*").fullmatch
+_INT64 = 2**63
+_NOWHERE = Stamp("", 1, 0, "")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class _Struct(msgspec.Struct, omit_defaults=True, gc=False):
+    """A part of a document: keys in the order of its fields, without those at their default."""
+
+
+class _Fingerprints(_Struct):
+    context: str = ""
+    params: str = ""
+    seed: str = ""
+
+
+class _Artifact(_Struct):
+    artifact_id: str
+    name: str
+    kind: str
+    format: str
+    uri: str
+    content_hash: str | None = None
+    size_bytes: int | None = None
+    metadata: Any = None
+
+
+class _Provenance(_Struct):
+    python: str | None = None
+    metalab: str | None = None
+    executor: str | None = None
+    host: str | None = None
+    extra: Any = None
+
+
+class _Time(_Struct):
+    start: Any = None
+    end: Any = None
+
+
+class _Document(_Struct):
+    t: str
+    id: str
+    epoch: int
+    attempt: int
+    status: str
+    code: str
+    writer: str = ""
+    part: int = 0
+    seq: int = 0
+    launch: str = ""
+    experiment: str = ""
+    manifest: str | None = None
+    index: int = -1
+    seed: Any = None
+    replicate: int | None = None
+    fingerprints: _Fingerprints | None = None
+    params: Any = None
+    metrics: Any = None
+    data: Any = None
+    artifacts: list[_Artifact] | None = None
+    tags: list[str] | None = None
+    warnings: list[str] | None = None
+    notes: str | None = None
+    error: dict[str, str] | None = None
+    provenance: _Provenance | None = None
+    time: _Time | None = None
+    ms: float | None = None
+
+
+_KIND = {status: "start" if status is Status.RUNNING else "run" for status in Status}
+_STATUS = {status.value: status for status in Status}
+_NO_FINGERPRINTS = _Fingerprints()
+_NO_PROVENANCE = _Provenance()
+_NO_TIME = _Time()
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Document).decode
 
 
 def record_line(record: RunRecord, stamp: Stamp) -> bytes:
@@ -42,186 +119,154 @@ def record_line(record: RunRecord, stamp: Stamp) -> bytes:
     """
     if _run_id(record.run_id) is None:
         raise ValueError(f"a run id is 32 lower-case hex digits, not {record.run_id!r}")
-    status = record.status
-    code = record.provenance.code_hash or ""
-    if _word(code) is None:
-        raise ValueError(f"a code fingerprint is hex digits, not {code!r}")
-    head = (
-        f'{{"t":"{"start" if status is Status.RUNNING else "run"}","id":"{record.run_id}"'
-        f',"epoch":{record.epoch},"attempt":{record.attempt}'
-        f',"status":"{status.value}","code":"{code}"'
-        f',"writer":"{stamp.writer}","part":{stamp.part},"seq":{stamp.seq}'
-        f',"launch":{_text(stamp.launch)},'
-    )
-    return seal(head.encode() + _encode(_body(record))[1:-1])
+    return seal(_encode(_document(record, stamp))[:-1])
 
 
 def document_of(record: RunRecord) -> dict[str, Any]:
     """Return the document of a record, without what says where it was written."""
-    return {
-        "t": "start" if record.status is Status.RUNNING else "run",
-        "id": record.run_id,
-        "epoch": record.epoch,
-        "attempt": record.attempt,
-        "status": record.status.value,
-        "code": record.provenance.code_hash or "",
-        **_body(record),
-    }
+    document: dict[str, Any] = msgspec.to_builtins(_document(record, _NOWHERE))
+    return document
 
 
 def record_of(line: bytes) -> RunRecord:
     """Return the record of a line that was checked before, or of any document's JSON."""
-    document = _decode(line)
-    fingerprints = document.get("fingerprints", {})
-    time = document.get("time", {})
+    found = _decode(line)
+    fingerprints = found.fingerprints or _NO_FINGERPRINTS
+    time = found.time or _NO_TIME
     return RunRecord(
-        run_id=document["id"],
-        experiment_id=document.get("experiment", ""),
-        status=Status(document["status"]),
-        context_fingerprint=fingerprints.get("context", ""),
-        params_fingerprint=fingerprints.get("params", ""),
-        seed_fingerprint=fingerprints.get("seed", ""),
-        started_at=_moment(time.get("start")) or datetime.fromtimestamp(0, UTC),
-        finished_at=_moment(time.get("end")),
-        duration_ms=document.get("ms"),
-        metrics=_values(document, "metrics"),
-        provenance=_provenance(document),
-        error=document.get("error"),
-        params_resolved=_values(document, "params"),
-        tags=document.get("tags", []),
-        warnings=document.get("warnings", []),
-        notes=document.get("notes"),
-        artifacts=[_artifact(each) for each in document.get("artifacts", ())],
-        data=_values(document, "data"),
-        seed=from_jsonable(document.get("seed")),
-        replicate=document.get("replicate"),
-        index=document.get("index", 0),
-        epoch=document["epoch"],
-        attempt=document["attempt"],
-        manifest=document.get("manifest"),
+        run_id=found.id,
+        experiment_id=found.experiment,
+        status=_STATUS[found.status],
+        context_fingerprint=fingerprints.context,
+        params_fingerprint=fingerprints.params,
+        seed_fingerprint=fingerprints.seed,
+        started_at=_EPOCH if time.start is None else datetime.fromisoformat(time.start),
+        finished_at=None if time.end is None else datetime.fromisoformat(time.end),
+        duration_ms=found.ms,
+        metrics=_values(found.metrics),
+        provenance=_provenance_of(found),
+        error=found.error,
+        params_resolved=_values(found.params),
+        tags=found.tags or [],
+        warnings=found.warnings or [],
+        notes=found.notes,
+        artifacts=[_artifact_of(each) for each in found.artifacts or ()],
+        data=_values(found.data),
+        seed=from_jsonable(found.seed),
+        replicate=found.replicate,
+        index=max(found.index, 0),
+        epoch=found.epoch,
+        attempt=found.attempt,
+        manifest=found.manifest,
     )
 
 
-def _body(record: RunRecord) -> dict[str, Any]:
-    """Return the keys of a record's document after the fixed ones."""
-    document: dict[str, Any] = {"experiment": record.experiment_id}
-    if record.manifest is not None:
-        document["manifest"] = record.manifest
-    document["index"] = record.index
-    if record.seed is not None:
-        document["seed"] = to_jsonable(record.seed, "seed")
-    if record.replicate is not None:
-        document["replicate"] = record.replicate
-    document["fingerprints"] = {
-        "context": record.context_fingerprint,
-        "params": record.params_fingerprint,
-        "seed": record.seed_fingerprint,
-    }
-    if record.params_resolved:
-        document["params"] = to_jsonable(record.params_resolved, "params")
-    if record.metrics:
-        document["metrics"] = to_jsonable(record.metrics, "metrics")
+def _document(record: RunRecord, stamp: Stamp) -> _Document:
+    provenance, seed = record.provenance, record.seed
+    document = _Document(
+        _KIND[record.status],
+        record.run_id,
+        record.epoch,
+        record.attempt,
+        record.status.value,
+        provenance.code_hash or "",
+        stamp.writer,
+        stamp.part,
+        stamp.seq,
+        stamp.launch,
+        record.experiment_id,
+        record.manifest,
+        record.index,
+        seed if seed is None or -_INT64 <= seed < _INT64 else to_jsonable(seed, "seed"),
+        record.replicate,
+        _Fingerprints(
+            record.context_fingerprint, record.params_fingerprint, record.seed_fingerprint
+        ),
+        to_jsonable(record.params_resolved, "params") or None,
+        to_jsonable(record.metrics, "metrics") or None,
+        provenance=_provenance(provenance),
+        time=_Time(_moment(record.started_at), _moment(record.finished_at)),
+        ms=record.duration_ms,
+    )
     _add_rare(document, record)
-    if provenance := _provenance_document(record.provenance):
-        document["provenance"] = provenance
-    document["time"] = time = {"start": _iso(record.started_at)}
-    if record.finished_at is not None:
-        time["end"] = _iso(record.finished_at)
-    if record.duration_ms is not None:
-        document["ms"] = record.duration_ms
     return document
 
 
-def _add_rare(document: dict[str, Any], record: RunRecord) -> None:
+def _add_rare(document: _Document, record: RunRecord) -> None:
     if record.data:
-        document["data"] = to_jsonable(record.data, "data")
+        document.data = to_jsonable(record.data, "data")
     if record.artifacts:
-        document["artifacts"] = [_artifact_document(each) for each in record.artifacts]
+        document.artifacts = [_artifact(each) for each in record.artifacts]
     if record.tags:
-        document["tags"] = [readable(tag) for tag in record.tags]
+        document.tags = [readable(tag) for tag in record.tags]
     if record.warnings:
-        document["warnings"] = [readable(warning) for warning in record.warnings]
+        document.warnings = [readable(warning) for warning in record.warnings]
     if record.notes is not None:
-        document["notes"] = readable(record.notes)
+        document.notes = readable(record.notes)
     if record.error is not None:
-        document["error"] = {key: readable(text) for key, text in record.error.items()}
+        document.error = {key: readable(text) for key, text in record.error.items()}
 
 
-def _provenance_document(provenance: Provenance) -> dict[str, Any]:
+def _provenance(provenance: Provenance) -> _Provenance | None:
     """Return what is known beyond the code, which has a key of its own."""
-    known = {
-        "python": provenance.python_version,
-        "metalab": provenance.metalab_version,
-        "executor": provenance.executor_id,
-        "host": provenance.host,
-    }
-    document: dict[str, Any] = {key: text for key, text in known.items() if text is not None}
-    if provenance.extra:
-        document["extra"] = to_jsonable(provenance.extra, "provenance.extra")
-    return document
+    extra = to_jsonable(provenance.extra, "provenance.extra") if provenance.extra else None
+    known = _Provenance(
+        provenance.python_version,
+        provenance.metalab_version,
+        provenance.executor_id,
+        provenance.host,
+        extra,
+    )
+    return None if known == _NO_PROVENANCE else known
 
 
-def _provenance(document: dict[str, Any]) -> Provenance:
-    kept = document.get("provenance", {})
+def _provenance_of(found: _Document) -> Provenance:
+    kept = found.provenance or _NO_PROVENANCE
     return Provenance(
-        code_hash=document.get("code") or None,
-        python_version=kept.get("python"),
-        metalab_version=kept.get("metalab"),
-        executor_id=kept.get("executor"),
-        host=kept.get("host"),
-        extra=_values(kept, "extra"),
+        found.code or None,
+        kept.python,
+        kept.metalab,
+        kept.executor,
+        kept.host,
+        _values(kept.extra),
     )
 
 
-def _artifact_document(artifact: ArtifactDescriptor) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "artifact_id": artifact.artifact_id,
-        "name": readable(artifact.name),
-        "kind": artifact.kind,
-        "format": artifact.format,
-        "uri": artifact.uri,
-    }
-    if artifact.content_hash is not None:
-        document["content_hash"] = artifact.content_hash
-    if artifact.size_bytes is not None:
-        document["size_bytes"] = artifact.size_bytes
-    if artifact.metadata:
-        document["metadata"] = to_jsonable(
-            artifact.metadata, f"artifacts[{artifact.name!r}].metadata"
-        )
-    return document
+def _artifact(artifact: ArtifactDescriptor) -> _Artifact:
+    return _Artifact(
+        artifact.artifact_id,
+        readable(artifact.name),
+        artifact.kind,
+        artifact.format,
+        artifact.uri,
+        artifact.content_hash,
+        artifact.size_bytes,
+        to_jsonable(artifact.metadata, f"artifacts[{artifact.name!r}].metadata") or None,
+    )
 
 
-def _artifact(document: dict[str, Any]) -> ArtifactDescriptor:
+def _artifact_of(found: _Artifact) -> ArtifactDescriptor:
     return ArtifactDescriptor(
-        artifact_id=document["artifact_id"],
-        name=document["name"],
-        kind=document["kind"],
-        format=document["format"],
-        uri=document["uri"],
-        content_hash=document.get("content_hash"),
-        size_bytes=document.get("size_bytes"),
-        metadata=_values(document, "metadata"),
+        found.artifact_id,
+        found.name,
+        found.kind,
+        found.format,
+        found.uri,
+        found.content_hash,
+        found.size_bytes,
+        _values(found.metadata),
     )
 
 
-def _values(document: Mapping[str, Any], key: str) -> dict[str, Any]:
-    kept = document.get(key)
+def _values(kept: Any) -> dict[str, Any]:
     if kept is None:
         return {}
     values: dict[str, Any] = from_jsonable(kept)
     return values
 
 
-def _text(text: str) -> str:
-    return _encode(text).decode()
-
-
-def _iso(moment: datetime) -> str:
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return f"{moment.isoformat(timespec='microseconds')[:-6]}Z"
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _moment(moment: datetime | None) -> datetime | str | None:
+    """Return what is encoded as ISO 8601 with microseconds."""
+    if moment is None or (moment.tzinfo is UTC and moment.microsecond):
+        return moment  # the encoder's own text, and several times as fast
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
