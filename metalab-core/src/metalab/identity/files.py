@@ -17,7 +17,7 @@ from metalab.identity.hashcache import cached_hash, remember_hash
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["dir_hash", "file_hash"]
+__all__ = ["dir_files", "dir_hash", "file_hash"]
 
 # A file changed this recently may change again without its times telling.
 _SETTLED_NS = 2_000_000_000
@@ -50,18 +50,20 @@ def dir_hash(path: str | os.PathLike[str], pattern: str = "*") -> str:
     what a link points to does not exist, IdentityError for links that form a loop.
     """
     root = Path(path)
+    content = [(name, file_hash(root / name)) for name in dir_files(root, pattern)]
+    return sha256(canonical_bytes(content)).hexdigest()
+
+
+def dir_files(path: str | os.PathLike[str], pattern: str = "*") -> list[str]:
+    """Return the sorted names, from the folder, of the files that ``dir_hash`` hashes."""
+    root = Path(path)
     if not root.is_dir():
         what = "not a directory" if root.exists() else "directory not found"
         raise FileNotFoundError(f"{what}: {root}{_broken(root)}")
     parts = pattern.split("/")
     if len(parts) == 1:
         parts = ["**", *parts]
-    content = [
-        (name, file_hash(root / name))
-        for name in _walk(root, "", ())
-        if _matches(name.split("/"), parts)
-    ]
-    return sha256(canonical_bytes(sorted(content))).hexdigest()
+    return sorted(name for name in _walk(root, "", ()) if _matches(name.split("/"), parts))
 
 
 def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
