@@ -7,20 +7,17 @@ Python version.
 
 from __future__ import annotations
 
-import sys
 from enum import Enum, Flag
 from hashlib import blake2b
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from metalab.errors import IdentityError
+from metalab.identity.libraries import CanonicalForm, library_form
 from metalab.identity.names import reference
 from metalab.identity.objects import is_namedtuple, namedtuple_items, state_of
 from metalab.identity.refusal import RefusalError, placed, refusal_of
 from metalab.identity.standard import form_of
-from metalab.plugins import SERIALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,18 +35,6 @@ __all__ = [
 _PACK = Struct(">d").pack
 _NAN = b"f" + bytes.fromhex("7ff8000000000000")
 _MAX_KEYS = 4096
-
-
-@attrs.frozen
-class CanonicalForm:
-    """What identifies an object of a library: ``payload`` is made of plain values.
-
-    With ``tag`` None the object is identified with the plain value itself; else it is the
-    payload under that tag, told apart from every other library's.
-    """
-
-    tag: str | None
-    payload: object
 
 
 def canonical_bytes(value: object, path: str = "value") -> bytes:
@@ -87,17 +72,6 @@ def canonical_mapping(items: Iterable[bytes]) -> bytes:
     """Return the canonical bytes of the dict that has these items, given in any order."""
     ordered = sorted(items)
     return b"d%d:%b" % (len(ordered), b"".join(ordered))
-
-
-def library_form(value: object) -> tuple[str, CanonicalForm] | None:
-    """Return the library that knows an object and the form its plugin gives it, or None."""
-    for cls in type(value).__mro__:
-        library = cls.__module__.partition(".")[0]
-        if library not in sys.stdlib_module_names and library in SERIALIZERS:
-            form = SERIALIZERS[library].metalab_canonical_form(obj=value)
-            if form is not None:
-                return library, form
-    return None
 
 
 def _encode(value: Any) -> bytes:

@@ -157,6 +157,8 @@ class _Capturing:
         return None
 
     def _object(self, value: Any, path: str) -> object | None:
+        if isinstance(value, BaseException) and type(value).__module__ == "builtins":
+            return ["error", type(value).__name__, self.describe(value.args, path)]
         try:
             state = vars(value) if type(value) is SimpleNamespace else state_of(value)
         except IdentityError:

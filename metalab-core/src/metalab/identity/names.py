@@ -47,7 +47,8 @@ def main_name() -> str:
     if spec is not None and spec.name not in _MAIN_ALIASES:
         return str(spec.name)
     file = getattr(main, "__file__", None)
-    return Path(file).stem if file else "__main__"
+    # Text from a pipe says "<stdin>".
+    return Path(file).stem if file and not file.startswith("<") else "__main__"
 
 
 def canonical_module(name: str) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from metalab.errors import IdentityError
 from metalab.identity.arrays import dump_array, dump_scalar, is_array, is_scalar
-from metalab.identity.canonical import canonical_bytes, library_form
+from metalab.identity.canonical import canonical_bytes
+from metalab.identity.libraries import library_form
 from metalab.identity.names import reference
 from metalab.identity.objects import is_namedtuple, namedtuple_items, state_of
 from metalab.identity.refusal import RefusalError, placed, refusal_of
