@@ -23,7 +23,12 @@ _ATOMS = frozenset(
 
 def own(value: Any) -> Any:
     """Return a value that no other holder can change: a copy, unless nothing can change it."""
-    return value if type(value) in _ATOMS else deepcopy(value)
+    if type(value) in _ATOMS:
+        return value
+    try:
+        return deepcopy(value)
+    except Exception:  # noqa: BLE001  any class may refuse to be copied, with any error
+        return value  # what cannot be copied has no identity either, and is refused by name
 
 
 @attrs.frozen(repr=False)
