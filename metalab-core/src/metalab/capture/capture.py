@@ -39,7 +39,7 @@ class Capture(Attempt):
         if type(value) not in NUMBERS:
             value = plain_scalar("metric", name, value)
         if step is not None:
-            step = plain_step("metric", name, step)
+            step = self._checked_step("metric", (name,), step)
         self._metrics.keep("metric", {name: value}, step)
 
     def log_metrics(self, metrics: Mapping[str, Any], step: float | None = None) -> None:
@@ -52,7 +52,7 @@ class Capture(Attempt):
             name = checked_name("log_metrics", key)
             plain[name] = plain_scalar("log_metrics", name, value)
         if step is not None:
-            step = plain_step("log_metrics", ", ".join(plain), step)
+            step = self._checked_step("log_metrics", tuple(plain), step)
         self._metrics.keep("log_metrics", plain, step)
 
     def data(self, name: str, obj: Any, *, metadata: Mapping[str, Any] | None = None) -> None:
@@ -150,3 +150,9 @@ class Capture(Attempt):
         """End what ``subscribe_output`` began, if it did."""
         if self._listening is not None:
             self._listening.unsubscribe_output()
+
+    def _checked_step(self, call: str, names: tuple[str, ...], step: Any) -> int | float:
+        for name in names:
+            if self._shelf is not None and self._shelf.has_data(name):
+                raise refusal(call, name, "a structure of capture.data has this name already")
+        return plain_step(call, ", ".join(names), step)

@@ -48,7 +48,8 @@ class Listening:
 
     def subscribe_logger(self, name: str, level: str | int) -> None:
         """Write from now on what the logger takes of that level or above."""
-        name = checked_name("subscribe_logger", name)
+        if name != "":  # logging's name for the root of all loggers
+            name = checked_name("subscribe_logger", name)
         number = _checked_level("subscribe_logger", name, level)
         with self._lock:
             self._check_open("subscribe_logger", name)

@@ -19,7 +19,12 @@ _BY_FORMAT = {form.format: form for form in _FORMS}
 
 @hookimpl
 def metalab_serializer_for(obj: object) -> Serializer | None:
-    """Choose text for a string, bytes for bytes, and JSON for all else that has such a form."""
+    """Choose text for a string, bytes for bytes, and JSON for all else that has such a form.
+
+    A function or a class is declined: JSON would hold its name, not what it does.
+    """
+    if isinstance(obj, type) or hasattr(obj, "__qualname__"):
+        return None
     return next((form for form in _FORMS if form.can_handle(obj)), None)
 
 

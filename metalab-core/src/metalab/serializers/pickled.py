@@ -1,4 +1,7 @@
-"""The plugin for pickles: any Python object, at the price that reading one runs its code."""
+"""The plugin for pickles: any Python object, at the price that reading one runs its code.
+
+It offers itself for no object: pickle must be asked for by name.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from metalab.hookspecs import hookimpl
 if TYPE_CHECKING:
     from metalab.serializers.base import Serializer
 
-__all__ = ["PickleSerializer", "metalab_serializer_for", "metalab_serializer_named"]
+__all__ = ["PickleSerializer", "metalab_serializer_named"]
 
 # Read by every Python that metalab supports; written into files, hence never "the newest".
 _PROTOCOL = 5
@@ -44,12 +47,6 @@ class PickleSerializer:
 
 
 _PICKLE = PickleSerializer()
-
-
-@hookimpl
-def metalab_serializer_for(obj: object) -> Serializer | None:
-    """Offer pickle for any object."""
-    return _PICKLE if _PICKLE.can_handle(obj) else None
 
 
 @hookimpl
