@@ -31,6 +31,13 @@ class Name(StrEnum):
     A = "a"
 
 
+class Odd(float):
+    """A float with ideas of its own."""
+
+    def __float__(self):
+        return 0.0
+
+
 class Opaque:
     pass
 
@@ -86,6 +93,7 @@ class TestMetric:
             (np.str_("x"), "x"),
             (Level.HIGH, 3),
             (Name.A, "a"),
+            (Odd(1.5), 1.5),
         ],
         ids=repr,
     )
