@@ -163,19 +163,31 @@ class TestOnce:
 
         @metalab.operation
         def counted(params):
-            calls.append(dict(params))
+            calls.append((params["x"], params.get("c")))
 
         run(experiment(counted, params=metalab.grid(x=[1, 2])), tmp_path)
         wider = metalab.grid(x=[1, 2], c=[42, 43])
         run(experiment(counted, params=wider, defaults={"c": 42}), tmp_path)
-        assert calls[2:] == [{"x": 1, "c": 43}, {"x": 2, "c": 43}]
+        assert calls == [(1, None), (2, None), (1, 43), (2, 43)]
+
+    def test_a_captured_value_changed_between_launches_makes_other_runs(self, tmp_path):
+        settings = {"factor": 2}
+
+        @metalab.operation
+        def scaled(params, capture):
+            capture.metric("y", settings["factor"] * params["x"])
+
+        exp = experiment(scaled)
+        assert [found.metrics["y"] for found in run(exp, tmp_path)] == [2, 4, 6]
+        settings["factor"] = 3
+        assert [found.metrics["y"] for found in run(exp, tmp_path)] == [3, 6, 9]
 
     def test_without_resume_everything_runs_again_and_the_new_result_counts(self, tmp_path):
-        values = iter([1, 2])
+        values = [2, 1]
 
         @metalab.operation
         def stateful(capture):
-            capture.metric("y", next(values))
+            capture.metric("y", values.pop())
 
         exp = experiment(stateful, params=metalab.grid())
         run(exp, tmp_path)
@@ -184,21 +196,22 @@ class TestOnce:
         assert metalab.load_results(tmp_path)[0].metrics["y"] == 2
 
     def test_failed_runs_run_again_and_keep_their_attempts(self, tmp_path):
-        broken = [True]
+        flag = tmp_path / "broken"
+        flag.touch()
 
         @metalab.operation
         def flaky(params):
-            if broken[0] and params["x"] == 2:
+            if flag.exists() and params["x"] == 2:
                 raise ValueError("not yet")
 
         exp = experiment(flaky)
         first = run(exp, tmp_path)
         assert [run.status for run in first] == ["success", "failed", "success"]
-        broken[0] = False
-        second = run(exp, tmp_path, on_code_change="keep")
+        flag.unlink()
+        second = run(exp, tmp_path)
         assert [run.status for run in second] == ["success"] * 3
         assert second[1].record.attempt == 2
-        assert len(second[1].attempts()) == 2
+        assert [record.status for record in second[1].attempts()] == ["failed", "success"]
 
     def test_a_deleted_run_runs_again(self, tmp_path):
         exp = experiment(double)

@@ -175,7 +175,6 @@ class Experiment:
             "operation": {
                 "name": self.operation.name,
                 "ref": self.operation.ref,
-                "captured": self.operation.captured,
             },
             "params": self.params.to_manifest_dict(),
             "param_names": self.param_names,

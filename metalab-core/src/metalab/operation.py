@@ -67,14 +67,14 @@ class OperationWrapper:
         """The names that the function declares."""
         return frozenset(self._names)
 
-    @cached_property
+    @property
     def code_hash(self) -> str:
         """The fingerprint of the function's code, with the code of the user's own that it uses."""
         return code_fingerprint(self._function).hash
 
-    @cached_property
+    @property
     def captured(self) -> str:
-        """What identifies the values that the function captured when it was defined, or ``""``."""
+        """What identifies the values that the function has captured, as they are now, or ``""``."""
         return closure_fingerprint(self._function)
 
     def run(

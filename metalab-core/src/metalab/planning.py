@@ -11,7 +11,6 @@ import attrs
 
 from metalab.context import FrozenContext, freeze
 from metalab.identity.canonical import fingerprint
-from metalab.identity.code import CodeFingerprint, code_fingerprint
 from metalab.identity.runs import RunIdentity, seed_fingerprint
 from metalab.params.resolver import with_resolver
 
@@ -19,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from metalab.experiment import Experiment
+    from metalab.identity.code import CodeFingerprint
     from metalab.params.base import ParamCase, ParamSource
     from metalab.seeds import SeedBundle
+from metalab.standing import Standing, standing
 
 __all__ = ["Plan", "RunSpec", "make_plan"]
 
@@ -76,7 +77,7 @@ class Plan(Sequence[RunSpec]):
 
     experiment: Experiment
     context: FrozenContext
-    code: CodeFingerprint
+    standing: Standing
     cases: ParamSource = attrs.field(repr=False)
     points: Sequence[int] = attrs.field(repr=False)
     ids: RunIds = attrs.field(repr=False)
@@ -86,6 +87,11 @@ class Plan(Sequence[RunSpec]):
     def experiment_id(self) -> str:
         """The experiment's name and version."""
         return self.experiment.experiment_id
+
+    @property
+    def code(self) -> CodeFingerprint:
+        """The fingerprint of the operation's code."""
+        return self.standing.code
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -113,8 +119,10 @@ class Plan(Sequence[RunSpec]):
 
     def manifest(self) -> dict[str, Any]:
         """Describe the experiment, its context and its code as strict JSON."""
+        manifest = self.experiment.to_manifest(self.context)
         return {
-            **self.experiment.to_manifest(self.context),
+            **manifest,
+            "operation": {**manifest["operation"], "captured": self.standing.captured},
             "code": attrs.asdict(self.code),
             "plan": {"digest": self.digest, "runs": len(self)},
         }
@@ -127,11 +135,12 @@ def make_plan(experiment: Experiment) -> Plan:
     naming the place, for a value that has no identity.
     """
     context = freeze(experiment.context)
+    stands = standing(experiment.operation)
     cases = _resolved(experiment, context)
     identity = RunIdentity(
         experiment.name,
         experiment.version,
-        f"{experiment.operation.name}\n{experiment.operation.captured}",
+        f"{experiment.operation.name}\n{stands.captured}",
         context.fingerprint,
         experiment.seeds.base_seed,
     )
@@ -139,7 +148,7 @@ def make_plan(experiment: Experiment) -> Plan:
     return Plan(
         experiment,
         context,
-        code_fingerprint(experiment.operation.function),
+        stands,
         cases,
         points,
         RunIds(packed),

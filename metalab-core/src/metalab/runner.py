@@ -27,6 +27,7 @@ from metalab.resume import (
     remainder,
     settle_code_change,
 )
+from metalab.standing import remember
 
 if TYPE_CHECKING:
     import os
@@ -187,5 +188,7 @@ def _submit(executor: Executor, batch: Batch) -> Submission:
         batch.ledger.finish()
         raise
     keep_open(submission)
+    plan = batch.plan
+    batch.ledger.when_finished(lambda: remember(plan.experiment.operation, plan.standing))
     batch.ledger.when_finished(lambda: release(submission))
     return submission
