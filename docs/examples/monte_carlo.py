@@ -31,32 +31,31 @@ def percolates(size, density, rng):
 
 
 @metalab.operation
-def spanning(params, seeds, runtime):
+def spanning(context, params, seeds, runtime):
     """Return the fraction of lattices that let water through."""
     # The params are part of the stream's name: every density gets lattices of its own.
     rng = seeds.rng(f"lattices {params['size']} {params['density']!r}")
     through = 0
-    for _ in range(params["lattices"]):
+    for _ in range(context["lattices"]):
         runtime.check_cancelled()
         through += percolates(params["size"], params["density"], rng)
-    return {"through": through / params["lattices"]}
+    return {"through": through / context["lattices"]}
 
 
 experiment = metalab.Experiment(
     name="percolation",
     version="1",
-    context=None,
+    context={"lattices": 10},
     operation=spanning,
     params=metalab.random(
         space={
             "density": metalab.uniform(LOW, HIGH),
             "size": metalab.choice([8, 16, 32]),
-            "lattices": metalab.choice([20]),
         },
-        n_trials=150,
+        n_trials=1200,
         seed=7,
     ),
-    seeds=metalab.seeds(base=1, replicates=2),
+    seeds=metalab.seeds(base=1),
 )
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,23 +15,26 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 pytestmark = pytest.mark.wheels
 
-CORE = {
-    ("metalab.executors", "inline"),
-    ("metalab.executors", "thread"),
-    ("metalab.param_sources", "grid"),
-    ("metalab.param_sources", "manual"),
-    ("metalab.param_sources", "random"),
-    ("metalab.serializers", "builtins"),
-    ("metalab.serializers", "pickle"),
-    ("metalab.stores", "file"),
+
+def _plugins_of(*parts):
+    """Read which entry points the sources of some distributions declare."""
+    return {
+        (group, name)
+        for part in parts
+        for group, names in tomllib.loads(
+            (ROOT / f"metalab-{part}" / "pyproject.toml").read_text()
+        )["project"]
+        .get("entry-points", {})
+        .items()
+        for name in names
+    }
+
+
+PLUGINS = {
+    "": _plugins_of("core"),
+    "[numpy]": _plugins_of("core", "numpy"),
+    "[full]": _plugins_of("core", "numpy", "postgres", "slurm"),
 }
-NUMPY = {("metalab.serializers", "numpy")}
-OTHERS = {
-    ("metalab.executors", "slurm"),
-    ("metalab.stores", "postgres"),
-    ("metalab.stores", "postgresql"),
-}
-PLUGINS = {"": CORE, "[numpy]": CORE | NUMPY, "[full]": CORE | NUMPY | OTHERS}
 
 # What the README's script prints, by parameter and replicate.
 SCORES = ["0.009705", "0.034986", "0.097047", "0.349861", "0.970472", "3.498611"]
