@@ -60,8 +60,8 @@ def dir_files(path: str | os.PathLike[str], pattern: str = "*") -> list[str]:
     if not root.is_dir():
         what = "not a directory" if root.exists() else "directory not found"
         raise FileNotFoundError(f"{what}: {root}{_broken(root)}")
-    parts = pattern.split("/")
-    if len(parts) == 1:
+    parts = [part for part in pattern.split("/") if part not in {"", "."}]
+    if "/" not in pattern:
         parts = ["**", *parts]
     return sorted(name for name in _walk(root, "", ()) if _matches(name.split("/"), parts))
 
