@@ -8,181 +8,24 @@ order of ``metalab.store.fold``, so lines may arrive twice, late and in any orde
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import attrs
 
-from metalab.records import ArtifactDescriptor, RunRecord, Status
 from metalab.store.document import record_of
 from metalab.store.lines import crc_of
+from metalab.store.reading import Damage, RunLog, RunState
+from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
 
+    from metalab.records import ArtifactDescriptor, RunRecord
     from metalab.store.config import StoreConfig
 
 __all__ = ["Acknowledge", "Damage", "RunLog", "RunState", "RunWriter", "Store", "StoreWriter"]
-
-Acknowledge = Callable[[], None]
-
-
-@attrs.frozen
-class RunState:
-    """What resuming must know of a run: its current status, attempt and code fingerprint."""
-
-    status: Status
-    epoch: int
-    attempt: int
-    code: str
-
-
-@attrs.frozen
-class Damage:
-    """A stored line that could not be read: where it is and what is wrong with it."""
-
-    place: str
-    reason: str
-
-
-class RunWriter(abc.ABC):
-    """Writes the runs of one worker. Methods may be called from several threads.
-
-    What is put is readable by other processes at once and survives a kill of this one;
-    ``acknowledged`` is called, on another thread, once it would survive the machine too.
-    """
-
-    name: str
-
-    @abc.abstractmethod
-    def start(self, record: RunRecord) -> None:
-        """Note that a run has begun; its line is written only if the run lasts."""
-
-    @abc.abstractmethod
-    def put(self, record: RunRecord, acknowledged: Acknowledge | None = None) -> None:
-        """Write the record of a run that has ended."""
-
-    @abc.abstractmethod
-    def put_series(
-        self,
-        record: RunRecord,
-        name: str,
-        points: Sequence[tuple[int | float, Any]],
-    ) -> None:
-        """Write further points (step, value) of a run's metric series."""
-
-    @abc.abstractmethod
-    def put_artifact(
-        self,
-        record: RunRecord,
-        name: str,
-        source: bytes | Path,
-        *,
-        extension: str,
-    ) -> tuple[str, str, int]:
-        """Keep the bytes (or the file) of an artifact: its uri in the store, sha256, size."""
-
-    @abc.abstractmethod
-    def append_log(self, record: RunRecord, text: str, name: str = "run") -> None:
-        """Add one line to a log of a run."""
-
-    @abc.abstractmethod
-    def flush(self) -> None:
-        """Return once everything put so far is durable and acknowledged."""
-
-    @abc.abstractmethod
-    def close(self) -> None:
-        """Flush, and end this writer for good."""
-
-    def __enter__(self) -> Self:
-        """Return the writer itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the writer."""
-        self.close()
-
-
-class StoreWriter(RunWriter):
-    """A store's writer of runs, which also writes what is said about runs afterwards."""
-
-    @abc.abstractmethod
-    def put_derived(
-        self,
-        run_id: str,
-        name: str,
-        values: Mapping[str, Any],
-        *,
-        code: str,
-        of: str,
-        rev: int = 1,
-    ) -> None:
-        """Write values derived from the record whose line has the crc ``of``.
-
-        ``name`` is their function's, ``code`` its fingerprint; of several for one name the
-        greatest ``rev`` counts.
-        """
-
-    @abc.abstractmethod
-    def forget(self, run_id: str, epoch: int) -> None:
-        """Write that a run's lines before an epoch count no more."""
-
-
-class RunLog(abc.ABC):
-    """The folded lines of one experiment at one moment; immutable."""
-
-    damage: tuple[Damage, ...] = ()
-
-    @abc.abstractmethod
-    def __len__(self) -> int:
-        """Count the runs that have a record, running ones included."""
-
-    @abc.abstractmethod
-    def __iter__(self) -> Iterator[str]:
-        """Yield the ids of those runs, in no promised order."""
-
-    def __contains__(self, run_id: object) -> bool:
-        """Tell whether the run has a record."""
-        return isinstance(run_id, str) and self.state(run_id) is not None
-
-    @abc.abstractmethod
-    def state(self, run_id: str) -> RunState | None:
-        """Return what resuming must know of a run, or None."""
-
-    @abc.abstractmethod
-    def forgotten(self, run_id: str) -> int:
-        """Return the epoch in which a forgotten run begins anew; 0 if it was never forgotten."""
-
-    @abc.abstractmethod
-    def lines(self, run_ids: Iterable[str] | None = None) -> Iterator[bytes]:
-        """Yield the current line of each run: JSON as ``metalab.store.document`` says.
-
-        With ``run_ids``, of those runs in that order; a run without a record is a KeyError.
-        """
-
-    @abc.abstractmethod
-    def attempts(self, run_id: str) -> list[bytes]:
-        """Return every line kept of a run's attempts, oldest attempt first."""
-
-    @abc.abstractmethod
-    def series(self, run_id: str) -> dict[str, list[tuple[int | float, Any]]]:
-        """Return the metric series of a run's current attempt: name -> (step, value)s."""
-
-    @abc.abstractmethod
-    def derived(self, run_id: str) -> dict[str, Mapping[str, Any]]:
-        """Return a run's derived values by the name of the function that made them.
-
-        Each has ``values``, ``code`` (the function's fingerprint), ``of`` (the crc of the
-        record's line they were computed from: stale where that is not the current one) and
-        ``rev``.
-        """
 
 
 class Store(abc.ABC):

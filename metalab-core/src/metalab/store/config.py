@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import abc
-import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
@@ -13,6 +11,9 @@ from metalab.plugins import STORES
 from metalab.store.locator import LocatorInfo, parse_locator
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
     from metalab.store.base import Store
 
 __all__ = ["DEFAULT_STORE_ROOT", "StoreConfig", "create_store", "parse_to_config"]

@@ -19,16 +19,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from metalab.identity.values import from_jsonable, to_jsonable
 from metalab.records import ArtifactDescriptor, Provenance, RunRecord, Status
 from metalab.store.lines import Stamp, crc_of, readable, seal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["crc_of", "document_of", "record_line", "record_of"]
 

@@ -7,13 +7,15 @@ and idempotent, so lines may be copied, repeated, split over files and shuffled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from metalab.identity.values import from_jsonable
 from metalab.records import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "FORGOTTEN",

@@ -8,17 +8,21 @@ and keys that they do not know.
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
 
 from metalab.identity.values import to_jsonable
-from metalab.records import RunRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from metalab.records import RunRecord
 
 __all__ = [
     "FORMAT",
+    "TAIL",
     "Stamp",
     "crc_of",
     "derived_document",
@@ -35,7 +39,8 @@ FORMAT = 1
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-_TAIL = 18  # ,"crc":"01234567"}
+TAIL = 18
+"""The length of ``,"crc":"01234567"}``, with which every line ends."""
 
 
 @attrs.frozen
@@ -106,9 +111,9 @@ def forget_document(run_id: str, epoch: int, stamp: Stamp) -> dict[str, Any]:
 def parse_line(line: bytes) -> dict[str, Any] | None:
     """Return the document of a line, or None if it is damaged; a line feed may be missing."""
     line = line.rstrip(b"\n")
-    if line[-_TAIL : 8 - _TAIL] != b',"crc":"':
+    if line[-TAIL : 8 - TAIL] != b',"crc":"':
         return None
-    if line[8 - _TAIL :] != b'%08x"}' % crc32(line[:-_TAIL]):
+    if line[8 - TAIL :] != b'%08x"}' % crc32(line[:-TAIL]):
         return None
     try:
         document = _decode(line)
@@ -119,7 +124,7 @@ def parse_line(line: bytes) -> dict[str, Any] | None:
 
 def crc_of(line: bytes) -> str:
     """Return the checksum that a line carries, by which derived values name their record."""
-    return line.rstrip(b"\n")[8 - _TAIL : -2].decode()
+    return line.rstrip(b"\n")[8 - TAIL : -2].decode()
 
 
 def readable(text: str) -> str:

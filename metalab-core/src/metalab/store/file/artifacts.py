@@ -6,14 +6,16 @@ import hashlib
 import io
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from metalab.errors import StoreError
-from metalab.records import ArtifactDescriptor, RunRecord
 from metalab.store.file import disk
-from metalab.store.file.layout import Folder
 from metalab.store.file.packs import LARGEST, parse_pack_uri
 from metalab.store.names import file_name
+
+if TYPE_CHECKING:
+    from metalab.records import ArtifactDescriptor, RunRecord
+    from metalab.store.file.layout import Folder
 
 __all__ = ["keep_large", "member_name", "open_uri", "sha256", "small_bytes"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,6 +14,8 @@ from metalab.store.locator import LocatorInfo, parse_locator
 from metalab.store.names import experiment_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from metalab.store.file.store import FileStore
 
 __all__ = ["FileStoreConfig", "config_of", "config_of_document"]
@@ -27,12 +28,12 @@ def _absolute(root: Any) -> str:
     return info.path
 
 
-def _number(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+def _number(_: object, attribute: attrs.Attribute[float], value: float) -> None:
     if not (isinstance(value, int | float) and value >= 0):
         raise ValueError(f"{attribute.name}={value!r}: give seconds, 0 or more")
 
 
-def _experiment(instance: object, attribute: attrs.Attribute[str], value: str | None) -> None:
+def _experiment(_: object, __: object, value: str | None) -> None:
     if value is not None:
         experiment_folder(value)  # refuses what is no id
 

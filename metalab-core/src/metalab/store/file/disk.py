@@ -10,11 +10,13 @@ import errno
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from metalab.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 try:
     import fcntl
@@ -23,7 +25,6 @@ except ImportError:  # Windows
 
 __all__ = [
     "after_fork",
-    "append",
     "blocks",
     "close",
     "create",
@@ -42,6 +43,7 @@ __all__ = [
     "sync",
     "sync_directory",
     "temporary",
+    "write",
 ]
 
 _BLOCK = 1 << 20
@@ -65,18 +67,13 @@ _ADVICE = {
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
 }
 
+write = os.write
+"""Append data in one call; returns how many bytes were taken."""
+
 
 def create(path: Path) -> int:
     """Open a new file for appending; raises FileExistsError if the name is taken."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | _EXTRA, 0o666)
-
-
-def append(fd: int, data: bytes) -> None:
-    """Append in one call; raises OSError if not all of the data was taken."""
-    written = os.write(fd, data)
-    if written != len(data):
-        # The kernel gives the reason only to the next write, and there must be no such write.
-        raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes were written")
 
 
 def sync(fd: int) -> None:
@@ -114,7 +111,7 @@ def remove(path: Path) -> None:
 def is_ours(fd: int, path: Path, size: int) -> bool:
     """Tell whether the path still names the open file, with all we wrote to it."""
     try:
-        named = os.stat(path)
+        named = path.stat()
     except FileNotFoundError:
         return False
     opened = os.fstat(fd)
@@ -221,7 +218,7 @@ def read_last(path: Path, size: int) -> bytes:
         return file.read(size)
 
 
-def blocks(path: Path, offset: int, size: int = 8 << 20) -> Iterator[bytes]:
+def blocks(path: Path, offset: int, size: int = 1 << 21) -> Iterator[bytes]:
     """Yield what a file holds now from an offset on, in blocks."""
     with path.open("rb", buffering=0) as file:
         left = os.fstat(file.fileno()).st_size - offset

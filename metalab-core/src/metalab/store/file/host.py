@@ -57,6 +57,6 @@ def _pid_start() -> int | None:
 
 def _pid_namespace() -> str | None:
     try:
-        return os.readlink("/proc/self/ns/pid")
-    except (OSError, AttributeError):
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
         return None

@@ -8,20 +8,33 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable
-from typing import Any, Self
+from functools import partial
+from itertools import compress
+from operator import not_
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
+import msgspec
 
 from metalab.records import Status
 from metalab.store.base import RunState
 from metalab.store.fold import FORGOTTEN, RANKS, key_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 __all__ = ["Head", "Index"]
 
+RUN = b'{"t":"run","id":"'
+ID = len(RUN)
+ID_END = ID + 32
+_WRITER = b',"writer":"'
+_NO_HEAD = -1
 _head = re.compile(
     rb'","epoch":([0-9]+),"attempt":([0-9]+),"status":"([a-z]+)","code":"([0-9A-Za-z_.-]*)"'
 ).fullmatch
+
+_decode = msgspec.json.Decoder().decode
 
 Order = tuple[int, int, int]
 Tie = tuple[str, int, int]
@@ -68,28 +81,62 @@ class Index:
             setattr(other, name, {key: rows[:] for key, rows in getattr(self, name).items()})
         return other
 
-    def head_of(self, text: bytes) -> int | None:
-        """Return the head that the bytes between a line's id and its writer spell out."""
+    def add_records(
+        self, segment: int, offsets: Sequence[int], lines: Sequence[bytes]
+    ) -> list[tuple[int, bytes]]:
+        """Add checked lines that begin as ``run`` lines do; returns those that only look so."""
+        heads = self._heads_of(lines)
+        odd: list[tuple[int, bytes]] = []
+        if _NO_HEAD in heads:
+            known = [head != _NO_HEAD for head in heads]
+            odd = list(compress(zip(offsets, lines, strict=True), map(not_, known)))
+            offsets, lines = list(compress(offsets, known)), list(compress(lines, known))
+            heads = list(compress(heads, known))
+        first = len(self.segment)
+        self.segment.extend(array("I", [segment]) * len(lines))
+        self.offset.extend(offsets)
+        self.length.extend(map(len, lines))
+        self.head.extend(heads)
+        ids = [line[ID:ID_END] for line in lines]
+        rows = range(first, first + len(lines))
+        if self.current.keys().isdisjoint(ids) and len(set(ids)) == len(ids):
+            self.current.update(zip(ids, rows, strict=True))
+        else:
+            for run_id, row, line in zip(ids, rows, lines, strict=True):
+                self._add(run_id, row, partial(_tie_in, line))
+        return odd
+
+    def _heads_of(self, lines: Sequence[bytes]) -> Sequence[int]:
+        """Return the head of each line, _NO_HEAD for what has none."""
+        if not lines:
+            return ()
+        first = lines[0]
+        end = first.find(_WRITER, ID_END)
+        text = first[ID_END:end] + _WRITER
+        # Most lines of a segment have the same head: then one comparison does for all.
+        if b"".join([line[ID_END : ID_END + len(text)] for line in lines]) == text * len(lines):
+            return [self._head_in(text[: -len(_WRITER)])] * len(lines)
+        return [self._head_in(line[ID_END : line.find(_WRITER, ID_END)]) for line in lines]
+
+    def _head_in(self, text: bytes) -> int:
         number = self._by_text.get(text)
         if number is None:
             found = _head(text)
             if found is None:
-                return None
+                return _NO_HEAD
             epoch, attempt, status, code = found.groups()
             number = self._head(int(epoch), int(attempt), status.decode(), code.decode())
-            if number is not None:
-                self._by_text[text] = number
+            self._by_text[text] = number
         return number
 
-    def add_row(self, segment: int, offset: int, length: int, head: int) -> int:
-        """Add a row and return its number."""
+    def _add_row(self, segment: int, offset: int, length: int, head: int) -> int:
         self.segment.append(segment)
         self.offset.append(offset)
         self.length.append(length)
         self.head.append(head)
         return len(self.segment) - 1
 
-    def add_record(self, run_id: bytes, row: int, tie: Callable[[], Tie]) -> None:
+    def _add(self, run_id: bytes, row: int, tie: Callable[[], Tie]) -> None:
         """Let a run's line count, if it is the greatest; the others remain as attempts."""
         rival = self.current.get(run_id)
         if rival is None:
@@ -111,25 +158,25 @@ class Index:
         if not isinstance(run_id, str):
             return False
         head = self._head_of_document(document)
-        if head is None:
+        if head == _NO_HEAD:
             return False
-        row = self.add_row(segment, offset, length, head)
+        row = self._add_row(segment, offset, length, head)
         key = run_id.encode()
         if kind in {"series", "derived"}:
             getattr(self, kind).setdefault(key, []).append(row)
             return True
-        self.add_record(key, row, lambda: tie_of(document))
+        self._add(key, row, lambda: tie_of(document))
         if kind == "forget" and self.current[key] == row:
             self.forgets[key] = row
         return True
 
-    def _head_of_document(self, document: dict[str, Any]) -> int | None:
+    def _head_of_document(self, document: dict[str, Any]) -> int:
         if document["t"] == "derived":
             return self._head(0, 0, Status.RUNNING, "")
         try:
             epoch, _, attempt, *_ = key_of({"status": Status.RUNNING, **document})
         except (KeyError, ValueError):
-            return None
+            return _NO_HEAD
         if document["t"] == "forget":
             return self._numbered(
                 Head((epoch, FORGOTTEN, 0), RunState(Status.RUNNING, epoch, 0, ""))
@@ -138,11 +185,11 @@ class Index:
             epoch, attempt, document.get("status", Status.RUNNING), document.get("code", "")
         )
 
-    def _head(self, epoch: int, attempt: int, status: str, code: str) -> int | None:
+    def _head(self, epoch: int, attempt: int, status: str, code: str) -> int:
         try:
             state = RunState(Status(status), epoch, attempt, code)
         except ValueError:
-            return None
+            return _NO_HEAD
         return self._numbered(Head((epoch, RANKS[state.status], attempt), state))
 
     def _numbered(self, head: Head) -> int:
@@ -157,6 +204,10 @@ class Index:
         if order != other:
             return order > other
         return tie() > self.tie(rival)
+
+
+def _tie_in(line: bytes) -> Tie:
+    return tie_of(_decode(line))
 
 
 def tie_of(document: dict[str, Any]) -> Tie:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import attrs
 
 from metalab.errors import StoreError
-from metalab.store.base import Acknowledge
 from metalab.store.file import disk
-from metalab.store.file.options import Options
-from metalab.store.file.segment import Segment
+
+if TYPE_CHECKING:
+    from metalab.store.base import Acknowledge
+    from metalab.store.file.options import Options
+    from metalab.store.file.segment import Segment
 
 __all__ = ["Journal", "Parts", "Rewrite"]
 
@@ -63,24 +65,30 @@ class Journal:
     def __init__(self, parts: Parts, options: Options) -> None:
         self._parts = parts
         self._options = options
+        self._half = options.buffer // 2
         self._reset()
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._segment: Segment | None = None
-        self._broken = False
         self._part = 0
-        self._lines = 0
-        self._pending: deque[tuple[bytes, Acknowledge | None]] = deque()
+        self._flows = False
+        self._broken = False
+        self._closed = False
+        self._trouble: _Trouble | None = None
+        # Two lists, not one of pairs: pairs would cost the garbage collector's time.
+        self._pending: list[bytes] = []
+        self._waiting: list[Acknowledge | None] = []
         self._bytes = 0
         self._since: float | None = None
-        self._put = 0
+        self._settled = 0
         self._done = 0
-        self._announced: dict[str | None, tuple[float, Callable[[], bytes]]] = {}
-        self._trouble: _Trouble | None = None
+        self._before_part = 0
+        self._touched = 0
+        self._prepared = 0
+        self._announced: dict[str, tuple[float, Callable[[], bytes]]] = {}
         self._flushing = 0
-        self._closed = False
         self._idle = False
         self._thread: threading.Thread | None = None
 
@@ -97,17 +105,26 @@ class Journal:
         Raises StoreError if the disk has been failing for too long.
         """
         with self._lock:
-            self._announced.pop(announced, None)
-            if self._closed:
-                raise StoreError("this writer is closed; ask the store for a new one")
-            self._wait_for_room(len(line))
-            self._enqueue(line, acknowledged)
-            self._raise_if_hopeless()
+            if announced is not None:
+                self._announced.pop(announced, None)
+            if not self._flows or self._segment is None:
+                self._append_with_care(line, acknowledged)
+                return
+            self._pending.append(line)
+            self._waiting.append(acknowledged)
+            self._bytes = size = self._bytes + len(line)
+            try:
+                self._segment.append(line)
+            except OSError as error:
+                self._fail(error)
+            if size >= self._half:
+                self._flows = False
 
     def touch(self) -> None:
         """Ask for a commit although there is no line, for the sake of what it prepares."""
         with self._lock:
-            self._note(b"", None)
+            self._touched += 1
+            self._note()
 
     def announce(self, key: str, make: Callable[[], bytes]) -> None:
         """Write the line that ``make`` returns unless another is appended in its stead soon."""
@@ -119,10 +136,10 @@ class Journal:
     def flush(self) -> None:
         """Return once all lines put so far are acknowledged; raises StoreError as append."""
         with self._lock:
-            target = self._put
+            target, touched = self._settled + len(self._pending), self._touched
             self._flushing += 1
             try:
-                while self._done < target:
+                while self._done < target or self._prepared < touched:
                     self._raise_if_hopeless()
                     self._wake()
                     self._changed.wait(1.0)
@@ -136,6 +153,7 @@ class Journal:
         finally:
             with self._lock:
                 self._closed = True
+                self._flows = False
                 self._announced.clear()
                 self._changed.notify_all()
                 thread = self._thread
@@ -152,6 +170,15 @@ class Journal:
 
     # What follows is called with the lock held, unless it says otherwise.
 
+    def _append_with_care(self, line: bytes, acknowledged: Acknowledge | None) -> None:
+        """Append whatever the state; afterwards lines flow if there is nothing to care for."""
+        if self._closed:
+            raise StoreError("this writer is closed; ask the store for a new one")
+        self._wait_for_room(len(line))
+        self._enqueue(line, acknowledged)
+        self._raise_if_hopeless()
+        self._flows = not (self._broken or self._bytes >= self._half)
+
     def _wait_for_room(self, length: int) -> None:
         if threading.current_thread() is self._thread:  # it alone can make room
             return
@@ -161,25 +188,24 @@ class Journal:
             self._changed.wait(1.0)
 
     def _enqueue(self, line: bytes, acknowledged: Acknowledge | None) -> None:
-        self._note(line, acknowledged)
-        if self._trouble is not None or self._broken:
+        self._pending.append(line)
+        self._waiting.append(acknowledged)
+        self._bytes += len(line)
+        self._note()
+        if self._broken:
             return
         try:
             if self._segment is None:
                 self._open_next()
             else:
                 self._segment.append(line)
-                self._lines += 1
         except OSError as error:
             self._fail(error)
 
-    def _note(self, line: bytes, acknowledged: Acknowledge | None) -> None:
-        self._pending.append((line, acknowledged))
-        self._bytes += len(line)
-        self._put += 1
+    def _note(self) -> None:
         if self._since is None:
             self._since = monotonic()
-        if self._idle or self._thread is None or self._bytes > self._options.buffer // 2:
+        if self._idle or self._thread is None or self._bytes >= self._half:
             self._wake()
 
     def _open_next(self) -> None:
@@ -191,16 +217,21 @@ class Journal:
             self._part += 1  # a network file system may have made it and lost the answer
             raise
         try:
-            segment.append_all([line for line, _ in self._pending])
+            segment.append_all(self._pending)
         except OSError:
             segment.discard()
             raise
         self._segment = segment
         self._part += 1
-        self._lines = len(self._pending)
+        self._before_part = self._settled
         self._broken = False
         if last is not None:
             last.close()
+
+    def _closing(self) -> bytes:
+        """Return the last line of the present part, which counts those before it."""
+        lines = 1 + self._settled + len(self._pending) - self._before_part
+        return self._parts.closing(self._part, lines)
 
     def _fail(self, error: OSError) -> None:
         now = monotonic()
@@ -212,6 +243,7 @@ class Journal:
         self._trouble.retry_at = now + min(_FIRST_PAUSE * 2**self._trouble.tries, _LONGEST_PAUSE)
         self._trouble.tries += 1
         self._broken = True
+        self._flows = False
         self._wake()
 
     def _raise_if_hopeless(self) -> None:
@@ -225,7 +257,7 @@ class Journal:
             return
         if not (self._broken or self._pending):
             try:
-                self._segment.append(self._parts.closing(self._part, self._lines))
+                self._segment.append(self._closing())
             except OSError as error:
                 # All lines are durable; without this one readers ask once more, that is all.
                 _log.debug("%s could not be ended: %s", self._segment.path, error)
@@ -244,7 +276,7 @@ class Journal:
             return self._trouble.retry_at
         times = []
         if self._since is not None:
-            urgent = self._flushing or self._bytes > self._options.buffer // 2
+            urgent = self._flushing or self._bytes >= self._half
             times.append(0.0 if urgent else self._since + self._options.interval)
         if self._announced:
             oldest, _ = next(iter(self._announced.values()))
@@ -287,7 +319,7 @@ class Journal:
     def _commit(self) -> None:
         try:
             with self._lock:
-                count = len(self._pending)
+                count, touched = len(self._pending), self._touched
             # Lines counted above may name what is prepared now, not the other way about.
             rewrite = self._parts.prepare()
             with self._lock:
@@ -301,38 +333,43 @@ class Journal:
             with self._lock:
                 self._fail(error)
             return
-        self._settle(count)
+        self._settle(count, touched)
 
     def _intact(self, rewrite: Rewrite | None) -> Segment | None:
         """Return a segment that holds all lines that wait."""
         if rewrite is not None:
-            self._pending = deque((rewrite(line), each) for line, each in self._pending)
+            self._pending = [rewrite(line) for line in self._pending]
+            self._bytes = sum(map(len, self._pending))
             self._broken = True
+            self._flows = False
         full = self._segment is not None and self._segment.size >= self._options.roll
         if full and not self._broken and self._segment is not None:
-            self._segment.append(self._parts.closing(self._part, self._lines))
+            self._segment.append(self._closing())
         if self._broken or full or (self._segment is None and self._bytes):
             self._open_next()
         return self._segment
 
-    def _settle(self, count: int) -> None:
+    def _settle(self, count: int, touched: int) -> None:
         """Acknowledge the first ``count`` lines: they are durable."""
         with self._lock:
             self._trouble = None
-            settled = [self._pending.popleft() for _ in range(count)]
-            self._bytes -= sum(len(line) for line, _ in settled)
-            self._since = monotonic() if self._pending else None
-        for _, acknowledged in settled:
-            if acknowledged is not None:
-                _call(acknowledged)
+            self._bytes -= sum(map(len, self._pending[:count]))
+            waiting = self._waiting[:count]
+            del self._pending[:count], self._waiting[:count]
+            self._settled += count
+            again = self._pending or self._touched > touched
+            self._since = monotonic() if again else None
+            self._flows = self._flows and self._since is not None
+        for acknowledged in filter(None, waiting):
+            _call(acknowledged)
         with self._lock:
             self._done += count
+            self._prepared = touched
             self._changed.notify_all()
 
 
 def _call(acknowledged: Acknowledge) -> None:
     try:
         acknowledged()
-    except Exception:
-        # It is another's code, on our thread: its failure must not cost others their turn.
+    except Exception:  # noqa: BLE001  another's code: its failure must not cost others their turn
         _log.exception("an acknowledgement failed")

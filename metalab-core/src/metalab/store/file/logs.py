@@ -7,12 +7,15 @@ process, and a machine's death costs their last seconds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metalab.store.file import disk
 from metalab.store.file.segment import Segment
 from metalab.store.names import file_name, part_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 __all__ = ["LogFile", "read_logs"]
 

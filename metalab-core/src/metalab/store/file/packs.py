@@ -6,14 +6,16 @@ import re
 import tarfile
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
-from metalab.store.file import disk
 from metalab.store.file.segment import Segment
 from metalab.store.names import part_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["LARGEST", "Pack", "parse_pack_uri"]
 
@@ -64,7 +66,7 @@ class Pack:
             try:
                 uri = self._append(name, data)
             except OSError:
-                self._segment = self._abandon()
+                self._abandon()
                 uri = self._append(name, data)
             self._waiting.append(_Member(uri, name, data))
         self._dirty()
@@ -101,7 +103,7 @@ class Pack:
     def close(self) -> None:
         """Let go of the file."""
         with self._changed:
-            self._segment = self._abandon()
+            self._abandon()
 
     def _append(self, name: str, data: bytes) -> str:
         if self._segment is None:
@@ -116,11 +118,12 @@ class Pack:
     def _abandon(self) -> None:
         if self._segment is not None:
             self._segment.close()
+            self._segment = None
 
     def _move(self) -> None:
         """Write all that is not durable to a new part, and make it so."""
         with self._changed:
-            self._segment = self._abandon()
+            self._abandon()
             members = [attrs.evolve(m, uri=self._append(m.name, m.data)) for m in self._waiting]
             renamed = {m.uri: new.uri for m, new in zip(self._waiting, members, strict=True)}
             self._moved = {old: renamed.get(uri, uri) for old, uri in self._moved.items()} | renamed

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metalab.hookspecs import hookimpl
-from metalab.store.config import StoreConfig
 from metalab.store.file.config import config_of, config_of_document
-from metalab.store.locator import LocatorInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metalab.store.config import StoreConfig
+    from metalab.store.locator import LocatorInfo
 
 __all__ = ["metalab_store_config", "metalab_store_config_from_dict"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metalab.store.base import Damage
 from metalab.store.file import disk
@@ -11,6 +10,10 @@ from metalab.store.file.index import Index
 from metalab.store.file.runlog import FileRunLog, Rows
 from metalab.store.file.scan import Position, Scanner
 from metalab.store.names import part_name, split_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 __all__ = ["read_runs"]
 

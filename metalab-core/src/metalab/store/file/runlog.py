@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,9 +11,14 @@ from metalab.errors import StoreError
 from metalab.store.base import Damage, RunLog, RunState
 from metalab.store.file import disk
 from metalab.store.file.index import Index, Tie, tie_of
-from metalab.store.file.scan import Position
 from metalab.store.fold import FORGOTTEN, attempts_in_order, fold_derived, fold_series
 from metalab.store.lines import crc_of, parse_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from metalab.store.file.scan import Position
 
 __all__ = ["FileRunLog", "Rows"]
 
@@ -89,7 +92,8 @@ class Rows:
                 f"{path} was removed while it was in use; read the store again"
             ) from error
         offset, length = self._index.offset, self._index.length
-        lines = [data[offset[row] - start :][: length[row]] for row in rows]
+        begins = [(offset[row] - start, length[row]) for row in rows]
+        lines = [data[begin : begin + size] for begin, size in begins]
         if not all(line.endswith(b'"}') for line in lines):
             raise StoreError(f"{path} was changed while it was in use; read the store again")
         return lines
@@ -148,7 +152,8 @@ class FileRunLog(RunLog):
 
     def attempts(self, run_id: str) -> list[bytes]:
         """Return every line kept of a run's attempts, oldest first, without those that began
-        an attempt whose end is kept."""
+        an attempt whose end is kept.
+        """
         key = run_id.encode()
         if key not in self.index.current:
             return []

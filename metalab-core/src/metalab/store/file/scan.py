@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from binascii import crc32
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
-from typing import Any
+import sys
+from array import array
+from binascii import crc32, hexlify
+from itertools import accumulate, compress
+from operator import add
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from metalab.store.file import disk
-from metalab.store.file.index import Index, Tie, tie_of
-from metalab.store.lines import FORMAT, parse_line
+from metalab.store.file.index import ID, RUN
+from metalab.store.lines import FORMAT, TAIL, parse_line
 from metalab.store.names import split_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from metalab.store.file.index import Index
 
 __all__ = ["Position", "Scanner"]
 
 _START = b'{"t":"'
-_RUN = b'{"t":"run","id":"'
-_ID = len(_RUN)
-_ID_END = _ID + 32
-_TAIL = 18  # ,"crc":"01234567"}
+_CLOSE = b'{"t":"close"'
 _LAST = 4096
 
 
@@ -51,7 +55,7 @@ class Scanner:
         self._number = number
         self._offset = position.offset
         self._refused = False
-        self._closed: dict[str, Any] | None = None
+        self._last = b""
         self._bad = [(place, why) for place, why in position.bad if place < position.offset]
 
     def read(self, *, sealed: bool, final: bool) -> Position:
@@ -62,6 +66,7 @@ class Scanner:
         """
         waits: int | None = None
         for offset, lines in self._blocks():
+            self._last = lines[-1] if lines else self._last
             for place, line in self._absorb(lines, offset):
                 if waits is None and not (sealed or self._ends_closed()):
                     waits = place
@@ -88,34 +93,59 @@ class Scanner:
             yield start, [rest]
 
     def _position(self, offset: int) -> Position:
-        over = self._refused or (self._closed is not None and self._is_own(self._closed))
-        return Position(offset, over, tuple(self._bad))
+        return Position(offset, self._refused or self._is_closed(self._last), tuple(self._bad))
 
-    def _is_own(self, closing: dict[str, Any]) -> bool:
-        # In a file that was joined by hand, another file's end is nothing special.
-        return (closing.get("writer"), closing.get("part")) == split_part(self._path.name)
+    def _is_closed(self, last: bytes) -> bool:
+        """Tell whether a line ends this very segment; one joined by hand holds others' ends."""
+        document = parse_line(last) if last.startswith(_CLOSE) else None
+        if document is None:
+            return False
+        named: object = split_part(self._path.name)
+        return (document.get("writer"), document.get("part")) == named
 
     def _absorb(self, lines: list[bytes], offset: int) -> list[tuple[int, bytes]]:
-        """Index lines and return those that are damaged."""
-        index, number = self._index, self._number
+        """Index lines and return those that are damaged, by offset."""
+        sizes = map(len, lines)
+        offsets = list(map(add, accumulate(sizes, initial=offset), range(len(lines))))
+        records = [line[:ID] == RUN for line in lines]
+        others: list[tuple[int, bytes]] = []
+        if not all(records):
+            others = [
+                (place, line)
+                for place, line, record in zip(offsets, lines, records, strict=True)
+                if not record
+            ]
+            offsets, lines = list(compress(offsets, records)), list(compress(lines, records))
+        damaged = self._absorb_others(others)
+        if self._refused:
+            return damaged
+        wrong = self._absorb_records(offsets, lines)
+        return sorted(damaged + wrong) if damaged and wrong else damaged or wrong
+
+    def _absorb_records(self, offsets: list[int], lines: list[bytes]) -> list[tuple[int, bytes]]:
+        sums = array("I", map(crc32, [line[:-TAIL] for line in lines]))
+        if sys.byteorder == "little":
+            sums.byteswap()
+        said = b"".join([line[-TAIL:] for line in lines])
+        wrong: list[tuple[int, bytes]] = []
+        if said != _tails(hexlify(sums)):
+            right = [parse_line(line) is not None for line in lines]
+            wrong = [
+                (place, line)
+                for place, line, good in zip(offsets, lines, right, strict=True)
+                if not good
+            ]
+            offsets, lines = list(compress(offsets, right)), list(compress(lines, right))
+        odd = self._index.add_records(self._number, offsets, lines)
+        return sorted(wrong + self._absorb_others(odd)) if odd else wrong
+
+    def _absorb_others(self, lines: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
         damaged = []
-        for line in lines:
-            if line[-_TAIL:] != b',"crc":"%08x"}' % crc32(line[:-_TAIL]):
-                if line:
-                    damaged.append((offset, line))
-            else:
-                cut = line.find(b',"writer":"', _ID_END) if line[:_ID] == _RUN else -1
-                head = index.head_of(line[_ID_END:cut]) if cut > 0 else None
-                if head is None:
-                    if not self._absorb_other(line, offset):
-                        damaged.append((offset, line))
-                    if self._refused:
-                        break
-                else:
-                    self._closed = None
-                    row = index.add_row(number, offset, len(line), head)
-                    index.add_record(line[_ID:_ID_END], row, partial(_tie_in, line))
-            offset += len(line) + 1
+        for offset, line in lines:
+            if line and not self._absorb_other(line, offset):
+                damaged.append((offset, line))
+            if self._refused:
+                break
         return damaged
 
     def _absorb_other(self, line: bytes, offset: int) -> bool:
@@ -123,9 +153,7 @@ class Scanner:
         document = parse_line(line)
         if document is None:
             return False
-        kind = document.get("t")
-        self._closed = document if kind == "close" else None
-        if kind == "open":
+        if document.get("t") == "open":
             return self._open(document, offset)
         return self._index.add_document(document, self._number, offset, len(line))
 
@@ -144,15 +172,17 @@ class Scanner:
         self._bad.append((offset, "the line is damaged: its checksum does not match"))
 
     def _ends_closed(self) -> bool:
-        """Tell whether the last line of the file says that its writer has ended it."""
-        last = disk.read_last(self._path, _LAST).rstrip(b"\n").rpartition(b"\n")[2]
-        document = parse_line(last)
-        return document is not None and document.get("t") == "close"
+        """Tell whether the file's last line says that its writer has ended it."""
+        last = disk.read_last(self._path, _LAST)
+        return self._is_closed(last.rstrip(b"\n").rpartition(b"\n")[2])
 
 
-def _tie_in(line: bytes) -> Tie:
-    document = parse_line(line)
-    return ("", 0, 0) if document is None else tie_of(document)
+def _tails(sums: bytes) -> bytearray:
+    """Return the ends that lines with these checksums, 8 hex digits each, have."""
+    tails = bytearray(b',"crc":"........"}' * (len(sums) // 8))
+    for digit in range(8):
+        tails[8 + digit :: TAIL] = sums[digit::8]
+    return tails
 
 
 def _newer(document: dict[str, Any]) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metalab.store.file import disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Segment"]
 
@@ -15,7 +18,7 @@ _BATCH = 1 << 20
 class Segment:
     """An open file that only grows. Every method raises OSError when the disk does.
 
-    ``size`` is what was written to it, ``good`` how much of that is known to be durable.
+    ``size`` bytes were written to it, ``good`` bytes are known to be durable.
     """
 
     def __init__(self, path: Path, fd: int) -> None:
@@ -31,9 +34,12 @@ class Segment:
         return cls(path, disk.create(path))
 
     def append(self, data: bytes) -> None:
-        """Append data in one write."""
-        disk.append(self._fd, data)
-        self.size += len(data)
+        """Append data in one write; raises OSError, too, if not all of it was taken."""
+        written = disk.write(self._fd, data)
+        self.size += written
+        if written != len(data):
+            # The kernel gives the reason only to the next write, and there must be none.
+            raise OSError(errno.ENOSPC, f"{written} of {len(data)} bytes fitted", str(self.path))
 
     def append_all(self, lines: list[bytes]) -> None:
         """Append many lines in few writes of whole lines."""

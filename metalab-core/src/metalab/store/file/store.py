@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import weakref
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from metalab.errors import StoreError
-from metalab.records import ArtifactDescriptor
 from metalab.store.base import RunLog, Store, StoreWriter
 from metalab.store.file import disk, layout
 from metalab.store.file.artifacts import open_uri
@@ -23,6 +21,11 @@ from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.writer import FileWriter
 from metalab.store.lines import parse_line
 from metalab.store.names import file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from metalab.records import ArtifactDescriptor
 
 __all__ = ["FileStore"]
 

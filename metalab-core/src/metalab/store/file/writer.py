@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import secrets
 import weakref
-from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
 
-from metalab.records import RunRecord
 from metalab.store.base import Acknowledge, StoreWriter
 from metalab.store.document import record_line
 from metalab.store.file import artifacts, disk
 from metalab.store.file.host import host_name, metalab_version, process_identity
 from metalab.store.file.journal import Journal, Parts, Rewrite
-from metalab.store.file.layout import Folder
 from metalab.store.file.logs import LogFile
-from metalab.store.file.options import Options
 from metalab.store.file.packs import Pack
 from metalab.store.file.segment import Segment
 from metalab.store.lines import (
@@ -34,6 +29,14 @@ from metalab.store.lines import (
     series_document,
 )
 from metalab.store.names import part_name, writer_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from metalab.records import RunRecord
+    from metalab.store.file.layout import Folder
+    from metalab.store.file.options import Options
 
 __all__ = ["FileWriter"]
 
@@ -75,17 +78,19 @@ class FileWriter(StoreWriter):
         self, record: RunRecord, name: str, points: Sequence[tuple[int | float, Any]]
     ) -> None:
         """Write further points of a run's metric series."""
-        self._append(partial(series_document, record, name, points))
+        self._append(lambda stamp: series_document(record, name, points, stamp))
 
     def put_derived(
         self, run_id: str, name: str, values: Mapping[str, Any], *, code: str, of: str, rev: int = 1
     ) -> None:
         """Write values derived from a record; see RunWriter."""
-        self._append(partial(derived_document, run_id, name, values, code=code, of=of, rev=rev))
+        self._append(
+            lambda stamp: derived_document(run_id, name, values, stamp, code=code, of=of, rev=rev)
+        )
 
     def forget(self, run_id: str, epoch: int) -> None:
         """Write that a run's lines before an epoch count no more."""
-        self._append(partial(forget_document, run_id, epoch))
+        self._append(lambda stamp: forget_document(run_id, epoch, stamp))
 
     def put_artifact(
         self, record: RunRecord, name: str, source: bytes | Path, *, extension: str
@@ -147,7 +152,7 @@ class FileWriter(StoreWriter):
         return record_line(record, self._stamp())
 
     def _append(self, document: Callable[[Stamp], dict[str, Any]]) -> None:
-        self._journal.append(line_of(document(stamp=self._stamp())))
+        self._journal.append(line_of(document(self._stamp())))
 
     # What the journal asks for.
 

@@ -1,0 +1,83 @@
+"""What is read from a store: the folded lines of one experiment."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from metalab.records import Status
+
+__all__ = ["Damage", "RunLog", "RunState"]
+
+
+@attrs.frozen
+class RunState:
+    """What resuming must know of a run: its current status, attempt and code fingerprint."""
+
+    status: Status
+    epoch: int
+    attempt: int
+    code: str
+
+
+@attrs.frozen
+class Damage:
+    """A stored line that could not be read: where it is and what is wrong with it."""
+
+    place: str
+    reason: str
+
+
+class RunLog(abc.ABC):
+    """The folded lines of one experiment at one moment; immutable."""
+
+    damage: tuple[Damage, ...] = ()
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Count the runs that have a record, running ones included."""
+
+    @abc.abstractmethod
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids of those runs, in no promised order."""
+
+    def __contains__(self, run_id: object) -> bool:
+        """Tell whether the run has a record."""
+        return isinstance(run_id, str) and self.state(run_id) is not None
+
+    @abc.abstractmethod
+    def state(self, run_id: str) -> RunState | None:
+        """Return what resuming must know of a run, or None."""
+
+    @abc.abstractmethod
+    def forgotten(self, run_id: str) -> int:
+        """Return the epoch in which a forgotten run begins anew; 0 if it was never forgotten."""
+
+    @abc.abstractmethod
+    def lines(self, run_ids: Iterable[str] | None = None) -> Iterator[bytes]:
+        """Yield the current line of each run: JSON as ``metalab.store.document`` says.
+
+        With ``run_ids``, of those runs in that order; a run without a record is a KeyError.
+        """
+
+    @abc.abstractmethod
+    def attempts(self, run_id: str) -> list[bytes]:
+        """Return every line kept of a run's attempts, oldest attempt first."""
+
+    @abc.abstractmethod
+    def series(self, run_id: str) -> dict[str, list[tuple[int | float, Any]]]:
+        """Return the metric series of a run's current attempt: name -> (step, value)s."""
+
+    @abc.abstractmethod
+    def derived(self, run_id: str) -> dict[str, Mapping[str, Any]]:
+        """Return a run's derived values by the name of the function that made them.
+
+        Each has ``values``, ``code`` (the function's fingerprint), ``of`` (the crc of the
+        record's line they were computed from: stale where that is not the current one) and
+        ``rev``.
+        """

@@ -1,0 +1,106 @@
+"""What writes runs into a store."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from metalab.records import RunRecord
+
+__all__ = ["Acknowledge", "RunWriter", "StoreWriter"]
+
+Acknowledge = Callable[[], None]
+
+
+class RunWriter(abc.ABC):
+    """Writes the runs of one worker. Methods may be called from several threads.
+
+    What is put is readable by other processes at once and survives a kill of this one;
+    ``acknowledged`` is called, on another thread, once it would survive the machine too.
+    """
+
+    name: str
+
+    @abc.abstractmethod
+    def start(self, record: RunRecord) -> None:
+        """Note that a run has begun; its line is written only if the run lasts."""
+
+    @abc.abstractmethod
+    def put(self, record: RunRecord, acknowledged: Acknowledge | None = None) -> None:
+        """Write the record of a run that has ended."""
+
+    @abc.abstractmethod
+    def put_series(
+        self,
+        record: RunRecord,
+        name: str,
+        points: Sequence[tuple[int | float, Any]],
+    ) -> None:
+        """Write further points (step, value) of a run's metric series."""
+
+    @abc.abstractmethod
+    def put_artifact(
+        self,
+        record: RunRecord,
+        name: str,
+        source: bytes | Path,
+        *,
+        extension: str,
+    ) -> tuple[str, str, int]:
+        """Keep the bytes (or the file) of an artifact: its uri in the store, sha256, size."""
+
+    @abc.abstractmethod
+    def append_log(self, record: RunRecord, text: str, name: str = "run") -> None:
+        """Add one line to a log of a run."""
+
+    @abc.abstractmethod
+    def flush(self) -> None:
+        """Return once everything put so far is durable and acknowledged."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Flush, and end this writer for good."""
+
+    def __enter__(self) -> Self:
+        """Return the writer itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the writer."""
+        self.close()
+
+
+class StoreWriter(RunWriter):
+    """A store's writer of runs, which also writes what is said about runs afterwards."""
+
+    @abc.abstractmethod
+    def put_derived(
+        self,
+        run_id: str,
+        name: str,
+        values: Mapping[str, Any],
+        *,
+        code: str,
+        of: str,
+        rev: int = 1,
+    ) -> None:
+        """Write values derived from the record whose line has the crc ``of``.
+
+        ``name`` is their function's, ``code`` its fingerprint; of several for one name the
+        greatest ``rev`` counts.
+        """
+
+    @abc.abstractmethod
+    def forget(self, run_id: str, epoch: int) -> None:
+        """Write that a run's lines before an epoch count no more."""
