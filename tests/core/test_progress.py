@@ -205,6 +205,8 @@ class TestText:
         ("seconds", "written"),
         [
             (-1, "0.0 s"),
+            (0.0046, "4.6 ms"),
+            (0.0946, "95 ms"),
             (0.42, "0.4 s"),
             (9.96, "10 s"),
             (59.4, "59 s"),
@@ -255,7 +257,7 @@ class TestPlainLines:
         tracker.finish()
         first, last = stream.getvalue().splitlines()
         assert first == "mvp:1.0: 2 of 3 runs to do, 1 done before"
-        assert last.startswith("mvp:1.0: 3/3 runs, 1 skipped, took 0.")
+        assert last.startswith("mvp:1.0: 3/3 runs, 1 skipped, took ")
 
     def test_a_patient_tracker_says_nothing_of_a_short_success(self):
         stream = io.StringIO()

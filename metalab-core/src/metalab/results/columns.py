@@ -8,24 +8,21 @@ two columns ever meet.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from metalab.results.rows import Row
+    from metalab.results.rows import FullRow, Row, Values
 
-__all__ = ["MOMENTS", "RECORD_COLUMNS", "Columns", "metric_column", "spread"]
+__all__ = ["MOMENTS", "RECORD_COLUMNS", "Columns", "fingerprints", "metric_column", "spread"]
 
 T = TypeVar("T")
 
 MOMENTS = ("started_at", "finished_at")
 """The columns that hold moments: ISO 8601 in UTC, or None."""
-
-_CHUNK = 1024
 
 # One list comprehension for each column: this is where the time of making a frame goes.
 _RECORD: dict[str, Callable[[Sequence[Row]], list[Any]]] = {
@@ -35,9 +32,6 @@ _RECORD: dict[str, Callable[[Sequence[Row]], list[Any]]] = {
     "started_at": lambda rows: [row.time.start for row in rows],
     "finished_at": lambda rows: [row.time.end for row in rows],
     "duration_ms": lambda rows: [row.ms for row in rows],
-    "context_fingerprint": lambda rows: [row.fingerprints.context for row in rows],
-    "params_fingerprint": lambda rows: [row.fingerprints.params for row in rows],
-    "seed_fingerprint": lambda rows: [row.fingerprints.seed for row in rows],
     "seed": lambda rows: [row.seed for row in rows],
     "replicate": lambda rows: [row.replicate for row in rows],
     "attempt": lambda rows: [row.attempt for row in rows],
@@ -49,7 +43,8 @@ _RECORD: dict[str, Callable[[Sequence[Row]], list[Any]]] = {
 RECORD_COLUMNS = tuple(_RECORD)
 """The columns that every run has."""
 
-_RESERVED = frozenset(RECORD_COLUMNS)
+_FINGERPRINTS = ("context", "params", "seed")
+_RESERVED = frozenset({*RECORD_COLUMNS, *(f"{name}_fingerprint" for name in _FINGERPRINTS)})
 _PREFIXES = ("param_", "derived_", "metric_")
 
 
@@ -64,28 +59,57 @@ def _error(row: Row) -> str | None:
 
 
 class _Spread:
-    """Columns made of many dicts, whose keys may differ; what a dict lacks is None."""
+    """Columns made of many dicts, whose keys may differ; what a dict lacks is None.
+
+    ``alike`` tells that all dicts had the same keys in the same order.
+    """
 
     def __init__(self) -> None:
         self.columns: dict[str, list[Any]] = {}
+        self.alike = True
         self._length = 0
 
     def extend(self, dicts: Sequence[Mapping[str, Any]]) -> None:
-        if not self.columns.keys() >= set().union(*dicts):
-            for name in (name for each in dicts for name in each):
-                if name not in self.columns:
-                    self.columns[name] = [None] * self._length
+        if not self._length and dicts:
+            self.columns = {name: [] for name in dicts[0]}
+        if list(map(list, dicts)).count(list(self.columns)) == len(dicts):
+            values = zip(*(each.values() for each in dicts), strict=True)
+            for column, chunk in zip(self.columns.values(), values, strict=False):
+                column.extend(chunk)
+        else:
+            self._extend_unlike(dicts)
+        self._length += len(dicts)
+
+    def _extend_unlike(self, dicts: Sequence[Mapping[str, Any]]) -> None:
+        self.alike = False
+        for name in dict.fromkeys(name for each in dicts for name in each):
+            if name not in self.columns:
+                self.columns[name] = [None] * self._length
         for name, column in self.columns.items():
             column.extend([each.get(name) for each in dicts])
-        self._length += len(dicts)
+
+
+def fingerprints(chunks: Iterable[Sequence[FullRow]]) -> dict[str, list[str]]:
+    """Make the columns of the fingerprints of what the runs were given."""
+    found = [row.fingerprints for chunk in chunks for row in chunk]
+    return {
+        f"{name}_fingerprint": [getattr(each, name) for each in found] for name in _FINGERPRINTS
+    }
 
 
 def spread(dicts: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Make columns of dicts, in the order in which names are first seen."""
     made = _Spread()
-    for chunk in _chunks(dicts):
-        made.extend(chunk)
+    made.extend(list(dicts))
     return made.columns
+
+
+@attrs.frozen
+class Made:
+    """Columns that were made; ``alike`` tells that all rows have them in one order."""
+
+    columns: dict[str, list[Any]]
+    alike: bool
 
 
 @attrs.frozen
@@ -96,27 +120,20 @@ class Columns:
     metrics: bool = True
     record: bool = True
 
-    def of(self, rows: Iterable[Row]) -> dict[str, list[Any]]:
-        """Make the columns of rows."""
+    def of(self, chunks: Iterable[Sequence[Values]]) -> Made:
+        """Make the columns of rows, given some at a time: of Rows, if of the record."""
         record: dict[str, list[Any]] = {name: [] for name in _RECORD if self.record}
         params, metrics = _Spread(), _Spread()
-        for chunk in _chunks(rows):
+        for chunk in chunks:
             for name, column in record.items():
-                column.extend(_RECORD[name](chunk))
+                column.extend(_RECORD[name](chunk))  # type: ignore[arg-type]
             if self.params:
                 params.extend([row.params for row in chunk])
             if self.metrics:
                 metrics.extend([row.metrics for row in chunk])
-        return {
+        columns = {
             **record,
             **{f"param_{name}": column for name, column in params.columns.items()},
             **{metric_column(name): column for name, column in metrics.columns.items()},
         }
-
-
-def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
-    # Items are let go chunk by chunk: a hundred thousand dicts alive at once cost more time
-    # in the garbage collector than all the decoding.
-    items = iter(items)
-    while chunk := list(islice(items, _CHUNK)):
-        yield chunk
+        return Made(columns, params.alike and metrics.alike)

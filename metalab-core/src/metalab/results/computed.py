@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from metalab.progress.iteration import watched
 from metalab.records import Status
-from metalab.results.derived import DerivedMetricError, stale
+from metalab.results.derived import DerivedMetricError, keep, stale
 from metalab.results.freshness import values_of
 from metalab.results.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from metalab.records import Metric
     from metalab.results.derived import DerivedMetric
-    from metalab.results.freshness import Entries
     from metalab.results.reader import Reader
     from metalab.results.rows import Rows
 
@@ -35,11 +35,14 @@ def keep_derived(
     progress: bool,
 ) -> None:
     """Compute what is missing or does not hold any more, or all, and keep it."""
-    for run in watched(_runs(reader, rows), len(rows.ids), "derived metrics", progress):
-        wanted = metrics if overwrite else stale(reader.derived(run.run_id), metrics)
-        if run.status is Status.SUCCESS:
-            for name, entry in _computed(run, wanted).items():
-                reader.store.put_derived(run.run_id, name, entry["values"], code=entry["code"])
+    if not metrics:
+        return
+    with reader.store.own_writer() as writer:
+        for run in watched(_runs(reader, rows), len(rows), "derived metrics", progress):
+            if run.status is Status.SUCCESS:
+                entries = {} if overwrite else reader.derived(run.run_id)
+                for metric, values in _computed(run, stale(entries, metrics)):
+                    keep(writer, reader.log, run.run_id, metric, values)
     reader.refresh()
 
 
@@ -53,24 +56,26 @@ def derived_values(
 ) -> Iterator[dict[str, Any]]:
     """Yield the derived values of each run: of the metrics given, and with ``kept`` of all kept."""
     names = {metric.name for metric in metrics}
-    for run in watched(_runs(reader, rows), len(rows.ids), "derived metrics", progress):
+    for run in watched(_runs(reader, rows), len(rows), "derived metrics", progress):
         entries = reader.derived(run.run_id)
         wanted = stale(entries, metrics) if run.status is Status.SUCCESS else []
         shown = {name: entry for name, entry in entries.items() if kept or name in names}
         for metric in wanted:
             shown.pop(metric.name, None)
-        yield values_of({**shown, **_computed(run, wanted)})
+        for metric, values in _computed(run, wanted):
+            shown[metric.name] = {"values": values}
+        yield values_of(shown)
 
 
 def _runs(reader: Reader, rows: Rows) -> Iterator[Run]:
     return (Run(record, reader.store, reader=reader) for record in rows.records())
 
 
-def _computed(run: Run, metrics: Sequence[DerivedMetric]) -> Entries:
-    entries: Entries = {}
+def _computed(
+    run: Run, metrics: Sequence[DerivedMetric]
+) -> Iterator[tuple[DerivedMetric, dict[str, Metric]]]:
     for metric in metrics:
         try:
-            entries[metric.name] = {"values": metric.of(run), "code": metric.code}
+            yield metric, metric.of(run)
         except DerivedMetricError as error:
-            warnings.warn(str(error), DerivedMetricWarning, stacklevel=5)
-    return entries
+            warnings.warn(str(error), DerivedMetricWarning, stacklevel=4)

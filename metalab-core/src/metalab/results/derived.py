@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from array import array
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,24 +19,26 @@ import attrs
 
 from metalab.errors import MetalabError
 from metalab.identity.code import closure_fingerprint, code_fingerprint
-from metalab.records import RunRecord
 from metalab.results.freshness import Entries, fresh_entries
 from metalab.results.reader import Reader
 from metalab.results.run import Run
 from metalab.store.document import record_of
+from metalab.store.lines import crc_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from metalab.records import Metric
-    from metalab.store.base import RunLog, Store
+    from metalab.store.base import RunLog, Store, StoreWriter
 
 __all__ = [
     "DerivedMetric",
     "DerivedMetricError",
     "DerivedMetrics",
+    "Deriver",
     "as_derived_metrics",
     "derive",
+    "keep",
     "lacking",
     "stale",
 ]
@@ -46,6 +50,7 @@ DerivedMetrics: TypeAlias = (
 )
 """What a user may give as derived metrics."""
 
+_PAUSE = 0.5
 _PLAIN = frozenset({bool, int, float, str, type(None)})
 
 
@@ -156,22 +161,69 @@ def stale(entries: Entries, metrics: Iterable[DerivedMetric]) -> list[DerivedMet
     return [m for m in metrics if m.name not in entries or entries[m.name]["code"] != m.code]
 
 
-def derive(store: Store, run: str | RunRecord, metrics: Sequence[DerivedMetric]) -> None:
-    """Compute and keep the metrics of one run, given its id, or the record just put.
+class Deriver:
+    """Computes and keeps the metrics of runs as they succeed, for one worker.
 
-    By its id, only those metrics are computed that are missing or do not hold any more.
-    What a function does wrong is logged as a warning; the run stays what it is.
+    Finding a run's record in its store costs the more the more runs are there, so runs that
+    follow each other quickly are gathered. ``flush`` must be called after the last one.
+    What a function does wrong is logged as a warning; the run stays what it is. Without a
+    ``writer`` the store's own is used.
     """
-    if isinstance(run, RunRecord):
-        subject, wanted = Run(run, store), metrics
-    else:
-        reader = Reader(store)
-        subject = Run(record_of(next(reader.log.lines([run]))), store, reader=reader)
-        wanted = stale(reader.derived(run), metrics)
-    for metric in wanted:
-        try:
-            values = metric.of(subject)
-        except DerivedMetricError as error:
-            _logger.warning("%s", error)
-        else:
-            store.put_derived(subject.run_id, metric.name, values, code=metric.code)
+
+    def __init__(
+        self, store: Store, metrics: Sequence[DerivedMetric], writer: StoreWriter | None = None
+    ) -> None:
+        self._metrics = metrics
+        self._reader = Reader(store)
+        self._writer = writer
+        self._waiting: list[str] = []
+        self._flushed = float("-inf")
+
+    def add(self, run_id: str) -> None:
+        """Take a run whose record was put, or that lacks metrics, to compute them soon."""
+        self._waiting.append(run_id)
+        if time.monotonic() - self._flushed >= _PAUSE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Compute what waits: of each run those metrics that are missing or do not hold."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting or not self._metrics:
+            return
+        self._reader.refresh()
+        store = self._reader.store
+        with (
+            nullcontext(self._writer) if self._writer is not None else store.own_writer() as writer
+        ):
+            for run_id in waiting:
+                self._derive(run_id, writer)
+        self._flushed = time.monotonic()
+
+    def _derive(self, run_id: str, writer: StoreWriter) -> None:
+        reader = self._reader
+        run = Run(record_of(next(reader.log.lines([run_id]))), reader.store, reader=reader)
+        for metric in stale(reader.derived(run_id), self._metrics):
+            try:
+                values = metric.of(run)
+            except DerivedMetricError as error:
+                _logger.warning("%s", error)
+            else:
+                keep(writer, reader.log, run_id, metric, values)
+
+
+def derive(store: Store, run_id: str, metrics: Sequence[DerivedMetric]) -> None:
+    """Compute and keep the metrics of one run, where they are missing or do not hold."""
+    Deriver(store, metrics).add(run_id)
+
+
+def keep(
+    writer: StoreWriter,
+    log: RunLog,
+    run_id: str,
+    metric: DerivedMetric,
+    values: Mapping[str, Metric],
+) -> None:
+    """Write values as those of the run's record in the log."""
+    of = crc_of(next(log.lines([run_id])))
+    rev = log.derived(run_id).get(metric.name, {}).get("rev", 0) + 1
+    writer.put_derived(run_id, metric.name, values, code=metric.code, of=of, rev=rev)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from metalab.progress.text import duration
+from metalab.records import Status
 from metalab.results.cells import is_numeric, written
 from metalab.results.columns import Columns
 from metalab.results.lookup import missing
@@ -18,9 +18,9 @@ from metalab.results.selection import ABSENT, field_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from metalab.results.rows import Row
+    from metalab.results.rows import Row, Rows
 
-__all__ = ["Table", "grouped", "listed", "show", "summary_line"]
+__all__ = ["Table", "counts_line", "grouped", "listed", "show", "summary_line"]
 
 _SHORT = 8
 _MANY = 60
@@ -52,12 +52,13 @@ def _line(cells: Iterable[str], widths: Iterable[int], numeric: Iterable[bool]) 
     return "  ".join(aligned).rstrip()
 
 
-def listed(rows: Iterable[Row], total: int) -> Table:
+def listed(rows: Rows) -> Table:
     """Make the table of runs, one a row; of many, the first ones."""
-    shown = list(islice(rows, total if total <= _MANY else _FIRST))
-    columns = Columns().of(shown)
+    total = len(rows)
+    shown = list(rows if total <= _MANY else rows.select(range(_FIRST)))
+    columns = Columns().of([shown]).columns
     params = {n.removeprefix("param_"): c for n, c in columns.items() if n.startswith("param_")}
-    metrics = Columns(params=False, record=False).of(shown)
+    metrics = Columns(params=False, record=False).of([shown]).columns
     table: dict[str, Sequence[Any]] = {"run": [run_id[:_SHORT] for run_id in columns["run_id"]]}
     for name, column in params.items():
         table[f"param_{name}" if name in metrics or name in _FIXED else name] = column
@@ -134,12 +135,16 @@ def _sd(values: Sequence[float]) -> float | None:
     return stdev(values) if len(values) > 1 else None
 
 
+def counts_line(by_status: Mapping[str, int]) -> str:
+    """Say in one line how many runs there are and how they ended."""
+    runs = sum(by_status.values())
+    counts = [f"{by_status[status]:,} {status}" for status in Status if status in by_status]
+    return f"{runs:,} run{'s' * (runs != 1)}" + (f": {', '.join(counts)}" if counts else "")
+
+
 def summary_line(summary: Mapping[str, Any]) -> str:
     """Say in one line how many runs there are, how they ended and how long they took."""
-    runs = summary["total_runs"]
-    text = f"{runs:,} run{'s' * (runs != 1)}"
-    if runs:
-        text += ": " + ", ".join(f"{n:,} {status}" for status, n in summary["by_status"].items())
+    text = counts_line(summary["by_status"])
     if summary["avg_duration_ms"] is not None:
         text += f"; {duration(summary['avg_duration_ms'] / 1000)} a run on average"
     return text

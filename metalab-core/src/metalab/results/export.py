@@ -38,11 +38,12 @@ class TableOptions(TypedDict, total=False):
 
 def columns_of(reader: Reader, rows: Rows, options: TableOptions) -> dict[str, list[Any]]:
     """Make the columns that the options ask for."""
-    columns = Columns(
+    wanted = Columns(
         params=options.get("include_params", True),
         metrics=options.get("include_metrics", True),
         record=options.get("include_record", True),
-    ).of(rows.rows())
+    )
+    columns = rows.columns(wanted)
     progress = options.get("progress", False)
     metrics = as_derived_metrics(options.get("derived_metrics"))
     kept = options.get("include_derived", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from metalab.errors import MissingExtraError
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["frame_of"]
 
 _EXACT = 2**53
+_DTYPES = {
+    frozenset({float}): "float64",
+    frozenset({float, type(None)}): "float64",
+    frozenset({bool}): "bool",
+}
 
 
 def frame_of(columns: Mapping[str, Sequence[Any]], length: int) -> pd.DataFrame:
@@ -38,13 +44,24 @@ def frame_of(columns: Mapping[str, Sequence[Any]], length: int) -> pd.DataFrame:
 def _series(pd: Any, name: str, column: Sequence[Any]) -> Any:
     if name in MOMENTS:
         return pd.to_datetime(column, format="ISO8601", utc=True)
-    if _would_lose_digits(column):
-        return pd.Series(column, dtype=object)
-    return column
+    kinds = frozenset(map(type, column))
+    # Told the type, pandas need not look for it value by value.
+    if kinds in _DTYPES:
+        return pd.Series(column, dtype=_DTYPES[kinds])
+    if kinds == {int}:
+        return _integers(pd, column)
+    return pd.Series(column, dtype=object) if _would_lose_digits(column, kinds) else column
 
 
-def _would_lose_digits(column: Sequence[Any]) -> bool:
-    kinds = set(map(type, column))
+def _integers(pd: Any, column: Sequence[int]) -> Any:
+    try:
+        packed = array("q", column)
+    except OverflowError:
+        return column
+    return pd.array(packed, dtype="int64")
+
+
+def _would_lose_digits(column: Sequence[Any], kinds: frozenset[type]) -> bool:
     if int not in kinds or not kinds & {float, type(None)}:
         return False
     return any(type(value) is int and abs(value) > _EXACT for value in column)

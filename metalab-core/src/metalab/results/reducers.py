@@ -29,7 +29,7 @@ def reduced_values(
 ) -> Iterator[dict[str, Any]]:
     """Yield what the reducers make of each run; a run without the artifact has nothing."""
     functions = {name: _of_object_and_run(function) for name, function in reducers.items()}
-    for record in watched(rows.records(), len(rows.ids), "artifacts", progress):
+    for record in watched(rows.records(), len(rows), "artifacts", progress):
         run = Run(record, reader.store, reader=reader)
         names = {artifact.name for artifact in record.artifacts}
         values: dict[str, Any] = {}

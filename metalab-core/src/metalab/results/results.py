@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from metalab.records import RunRecord, Status
 from metalab.results import display
-from metalab.results.columns import MOMENTS, Columns
+from metalab.results.columns import MOMENTS, Columns, fingerprints
 from metalab.results.computed import keep_derived
 from metalab.results.derived import as_derived_metrics
 from metalab.results.export import TableOptions, columns_of, write_csv
 from metalab.results.frames import frame_of
 from metalab.results.lookup import resolve_id
 from metalab.results.reader import Reader
-from metalab.results.rows import HeldRows, LoggedRows, Rows, in_plan_order
+from metalab.results.rows import FullRow, HeldRows, LoggedRows, Rows, in_plan_order
 from metalab.results.run import Run
-from metalab.results.selection import select, wanted_status
+from metalab.results.selection import select, wanted_status, with_status
 
 if TYPE_CHECKING:
     import os
@@ -57,7 +57,7 @@ class Results(Sequence[Run]):
         Without an order all of them, by their index in the plan, then by id.
         """
         reader = Reader(store)
-        rows = LoggedRows(reader.log, in_plan_order(reader.log, order))
+        rows = LoggedRows(reader.log, None if order is None else in_plan_order(reader.log, order))
         return cls(store, rows, reader=reader)
 
     @property
@@ -86,7 +86,7 @@ class Results(Sequence[Run]):
         return self.filter(status=Status.FAILED)
 
     def __len__(self) -> int:
-        return len(self._rows.ids)
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[Run]:
         """Yield the runs in order."""
@@ -122,7 +122,11 @@ class Results(Sequence[Run]):
         """
         if isinstance(prefix := fields.get("run_id"), str):
             fields["run_id"] = self._rows.ids[resolve_id(prefix, self._rows.ids)]
-        places = select(self._rows.rows(), wanted_status(status), tags, fields)
+        wanted = wanted_status(status)
+        if tags is None and not fields:
+            places = with_status(self._rows.statuses(), wanted)
+        else:
+            places = select(self._rows, wanted, tags, fields)
         return self._selected(places)
 
     def load(self, run_id: str, name: str, *, allow_pickle: bool = False) -> Any:
@@ -130,13 +134,14 @@ class Results(Sequence[Run]):
         return self[run_id].artifact(name, allow_pickle=allow_pickle)
 
     def table(self, as_dataframe: bool = False) -> Any:
-        """Return a dict for each run, or a frame: the record, params, metrics and tags.
+        """Return a dict for each run, or the frame of ``to_dataframe``.
 
-        Keys are those of ``to_dataframe``; what a run lacks is None. Moments are datetimes.
+        The keys are the columns of the frame, and the fingerprints of what the run was
+        given; what a run lacks is None. Moments are datetimes.
         """
         if as_dataframe:
             return self.to_dataframe()
-        columns = Columns().of(self._rows.rows())
+        columns = self._rows.columns(Columns()) | fingerprints(self._rows.chunks(FullRow))
         for name in MOMENTS:
             columns[name] = [text and datetime.fromisoformat(text) for text in columns[name]]
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -197,13 +202,13 @@ class Results(Sequence[Run]):
         """Count the runs, in all and by status; durations in milliseconds, None without any."""
         counts: Counter[str] = Counter()
         durations: list[float] = []
-        for row in self._rows.rows():
+        for row in self._rows:
             counts[row.status] += 1
             if row.ms is not None:
                 durations.append(row.ms)
         return {
             "total_runs": len(self),
-            "by_status": {status.value: counts[status] for status in Status if counts[status]},
+            "by_status": {status.value: counts[status] for status in Status if status in counts},
             "avg_duration_ms": sum(durations) / len(durations) if durations else None,
             "min_duration_ms": min(durations, default=None),
             "max_duration_ms": max(durations, default=None),
@@ -219,15 +224,15 @@ class Results(Sequence[Run]):
         there are, for a name that no run has.
         """
         if group_by is None:
-            table = display.listed(self._rows.rows(), len(self))
+            table = display.listed(self._rows)
         else:
             names = [group_by] if isinstance(group_by, str) else list(group_by)
-            table = display.grouped(self._rows.rows(), names)
+            table = display.grouped(self._rows, names)
         display.show(table, display.summary_line(self.summary()) if show_summary else None)
 
     def __repr__(self) -> str:
         """Count the runs by status."""
-        return f"Results({display.summary_line({**self.summary(), 'avg_duration_ms': None})})"
+        return f"Results({display.counts_line(Counter(self._rows.statuses()))})"
 
     def _selected(self, places: Iterable[int]) -> Self:
         return type(self)(self.store, self._rows.select(places), reader=self._reader)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import abc
+import operator
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -12,13 +14,14 @@ from metalab.identity.values import from_jsonable
 from metalab.store.document import record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from metalab.records import RunRecord
+    from metalab.results.columns import Columns
     from metalab.store.base import RunLog
 
-__all__ = ["HeldRows", "LoggedRows", "Row", "Rows", "decoded", "in_plan_order"]
+__all__ = ["FullRow", "HeldRows", "LoggedRows", "Row", "Rows", "Values", "in_plan_order"]
 
 
 class Fingerprints(msgspec.Struct, frozen=True, gc=False):
@@ -36,23 +39,48 @@ class Time(msgspec.Struct, frozen=True, gc=False):
     end: str | None = None
 
 
-class Row(msgspec.Struct):
-    """What tables show of a run; the names are those of the keys in the store's lines."""
+# Rows hold no cycles; kept from the garbage collector they cost half the time.
+class Values(msgspec.Struct, gc=False):
+    """The values that a run was given and made; names are the keys of the store's lines."""
 
     id: str
-    status: str
+    index: int = 0
+    params: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+
+    def revive(self) -> None:
+        """Turn tagged JSON into the values it stands for."""
+        self.params = from_jsonable(self.params)
+        self.metrics = from_jsonable(self.metrics)
+
+
+class Row(Values, gc=False):
+    """What frames show of a run."""
+
+    status: str = ""
     attempt: int = 1
     code: str = ""
     experiment: str = ""
     seed: Any = None
     replicate: int | None = None
-    fingerprints: Fingerprints = Fingerprints()
-    params: dict[str, Any] = {}
-    metrics: dict[str, Any] = {}
     time: Time = Time()
     ms: float | None = None
-    tags: list[str] = []
+    tags: tuple[str, ...] = ()
     error: dict[str, str] | None = None
+
+    def revive(self) -> None:
+        """Turn tagged JSON into the values it stands for."""
+        super().revive()
+        self.seed = from_jsonable(self.seed)
+
+
+class FullRow(Row, gc=False):
+    """A row that also has the fingerprints of what the run was given."""
+
+    fingerprints: Fingerprints = Fingerprints()
+
+
+R = TypeVar("R", bound=Values)
 
 
 class _Place(msgspec.Struct, gc=False):
@@ -60,21 +88,10 @@ class _Place(msgspec.Struct, gc=False):
     index: int = 0
 
 
-_row = msgspec.json.Decoder(Row).decode
+_decoders = {kind: msgspec.json.Decoder(kind).decode for kind in (Values, Row, FullRow)}
 _place = msgspec.json.Decoder(_Place).decode
-
-
-def decoded(lines: Iterable[bytes]) -> Iterator[Row]:
-    """Decode lines of runs."""
-    for line in lines:
-        row = _row(line)
-        # A value that is no plain JSON is tagged by a key that begins with a dollar sign;
-        # without one in the whole line there is nothing to revive.
-        if b"$" in line:
-            row.params = from_jsonable(row.params)
-            row.metrics = from_jsonable(row.metrics)
-            row.seed = from_jsonable(row.seed)
-        yield row
+_CHUNK = 256
+_DOLLAR = ord("$")
 
 
 def in_plan_order(log: RunLog, order: Iterable[str] | None) -> list[str]:
@@ -86,14 +103,39 @@ def in_plan_order(log: RunLog, order: Iterable[str] | None) -> list[str]:
     return [run_id for _, run_id in places]
 
 
+def decoded(lines: Iterable[bytes], kind: type[R]) -> Iterator[list[R]]:
+    """Decode lines of runs, some at a time.
+
+    Rows are let go chunk by chunk: a hundred thousand dicts alive at once cost more time in
+    the garbage collector than all the decoding.
+    """
+    decode: Callable[[bytes], Any] = _decoders[kind]
+    lines = iter(lines)
+    while chunk := list(islice(lines, _CHUNK)):
+        rows = list(map(decode, chunk))
+        for row, line in zip(rows, chunk, strict=True):
+            # A value that is no plain JSON is tagged by a key that begins with a dollar
+            # sign; without one in the whole line there is nothing to revive.
+            if _DOLLAR in line:
+                row.revive()
+        yield rows
+
+
 class Rows(abc.ABC):
     """The runs of a Results, in order."""
 
-    ids: Sequence[str]
+    @property
+    @abc.abstractmethod
+    def ids(self) -> Sequence[str]:
+        """The ids of the runs."""
 
     @abc.abstractmethod
-    def rows(self) -> Iterator[Row]:
-        """Yield what tables show of each run."""
+    def chunks(self, kind: type[R]) -> Iterator[list[R]]:
+        """Yield what tables show of the runs, some at a time."""
+
+    @abc.abstractmethod
+    def statuses(self) -> Iterator[str]:
+        """Yield the status of each run."""
 
     @abc.abstractmethod
     def records(self, places: Iterable[int] | None = None) -> Iterator[RunRecord]:
@@ -103,17 +145,42 @@ class Rows(abc.ABC):
     def select(self, places: Iterable[int]) -> Rows:
         """Return some of the rows."""
 
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield what tables show of each run."""
+        return chain.from_iterable(self.chunks(Row))
+
+    def columns(self, wanted: Columns) -> dict[str, list[Any]]:
+        """Make columns of the rows."""
+        return wanted.of(self.chunks(Row if wanted.record else Values)).columns
+
 
 class LoggedRows(Rows):
     """Rows of which only the ids are held; the rest stays in the store's lines."""
 
-    def __init__(self, log: RunLog, ids: Sequence[str]) -> None:
+    def __init__(self, log: RunLog, ids: Sequence[str] | None) -> None:
         self._log = log
-        self.ids = ids
+        self._ids = ids
 
-    def rows(self) -> Iterator[Row]:
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids; if none were given, those of all runs in the order of the plan."""
+        if self._ids is None:
+            self._ids = in_plan_order(self._log, None)
+        return self._ids
+
+    def __len__(self) -> int:
+        return len(self._log if self._ids is None else self._ids)
+
+    def chunks(self, kind: type[R]) -> Iterator[list[R]]:
         """Decode the line of each run."""
-        return decoded(self._log.lines(self.ids))
+        return decoded(self._log.lines(self.ids), kind)
+
+    def statuses(self) -> Iterator[str]:
+        """Look the statuses up, decoding nothing."""
+        return (state.status for state in map(self._log.state, self.ids) if state is not None)
 
     def records(self, places: Iterable[int] | None = None) -> Iterator[RunRecord]:
         """Make the records from their lines."""
@@ -124,17 +191,64 @@ class LoggedRows(Rows):
         """Keep the ids at the places."""
         return LoggedRows(self._log, [self.ids[place] for place in places])
 
+    def columns(self, wanted: Columns) -> dict[str, list[Any]]:
+        """Make columns; as long as the order is unknown, it is found on the way."""
+        if self._ids is not None:
+            return super().columns(wanted)
+        places = _Places()
+        kind = Row if wanted.record else Values
+        made = wanted.of(places.noting(decoded(self._log.lines(), kind)))
+        order = places.order()
+        if order is None:
+            self._ids = places.ids
+            return made.columns
+        self._ids = [places.ids[place] for place in order]
+        # Columns stand in the order in which runs first have them: where runs differ, that
+        # has to be the order of the plan.
+        if not made.alike:
+            return super().columns(wanted)
+        return {name: [column[i] for i in order] for name, column in made.columns.items()}
+
+
+class _Places:
+    """Notes the places of rows in the plan while they pass by."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self._indices: list[int] = []
+
+    def noting(self, chunks: Iterable[list[R]]) -> Iterator[list[R]]:
+        for chunk in chunks:
+            self.ids.extend([row.id for row in chunk])
+            self._indices.extend([row.index for row in chunk])
+            yield chunk
+
+    def order(self) -> list[int] | None:
+        """Return the rows in the order of the plan; None if that is how they came."""
+        indices, ids = self._indices, self.ids
+        if all(map(operator.lt, indices, islice(indices, 1, None))):
+            return None
+        return sorted(range(len(ids)), key=lambda row: (indices[row], ids[row]))
+
 
 class HeldRows(Rows):
     """Rows of records that somebody made."""
 
     def __init__(self, records: Sequence[RunRecord]) -> None:
         self._records = records
-        self.ids = [record.run_id for record in records]
 
-    def rows(self) -> Iterator[Row]:
-        """Make a row of each record."""
-        return map(_row_of, self._records)
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of the records."""
+        return [record.run_id for record in self._records]
+
+    def chunks(self, kind: type[R]) -> Iterator[list[R]]:  # noqa: ARG002  one kind is all kinds
+        """Make a row of each record; it has all that any kind of row has."""
+        yield [cast("R", _row_of(record)) for record in self._records]
+
+    def statuses(self) -> Iterator[str]:
+        """Yield the status of each record."""
+        return (record.status for record in self._records)
 
     def records(self, places: Iterable[int] | None = None) -> Iterator[RunRecord]:
         """Yield the records themselves."""
@@ -147,24 +261,25 @@ class HeldRows(Rows):
         return HeldRows([self._records[place] for place in places])
 
 
-def _row_of(record: RunRecord) -> Row:
-    return Row(
+def _row_of(record: RunRecord) -> FullRow:
+    return FullRow(
         id=record.run_id,
+        index=record.index,
+        params=record.params_resolved,
+        metrics=record.metrics,
         status=record.status.value,
         attempt=record.attempt,
         code=record.provenance.code_hash or "",
         experiment=record.experiment_id,
         seed=record.seed,
         replicate=record.replicate,
+        time=Time(_iso(record.started_at), _iso(record.finished_at)),
+        ms=record.duration_ms,
+        tags=tuple(record.tags),
+        error=record.error,
         fingerprints=Fingerprints(
             record.context_fingerprint, record.params_fingerprint, record.seed_fingerprint
         ),
-        params=record.params_resolved,
-        metrics=record.metrics,
-        time=Time(_iso(record.started_at), _iso(record.finished_at)),
-        ms=record.duration_ms,
-        tags=record.tags,
-        error=record.error,
     )
 
 

@@ -110,7 +110,7 @@ class Run:
     def provenance(self) -> Provenance:
         """What made the record; what is known of the launch is in ``extra``."""
         kept = self._record.provenance
-        launch = self._reader.launch(str(kept.extra.get("launch", "")))
+        launch = self._reader.launch(self._record.launch or "")
         return attrs.evolve(
             kept,
             python_version=kept.python_version or launch.get("python"),

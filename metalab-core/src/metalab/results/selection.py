@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from metalab.results.rows import Row
 
-__all__ = ["ABSENT", "field_of", "select", "wanted_status"]
+__all__ = ["ABSENT", "field_of", "select", "wanted_status", "with_status"]
 
 _FIELDS: dict[str, Callable[[Row], Any]] = {
     "run_id": lambda row: row.id,
@@ -74,6 +75,12 @@ def select(
             yield place
     if unseen and len(names) > len(_FIELDS):
         raise missing("these runs have", "param, metric or field", min(unseen), names)
+
+
+def with_status(statuses: Iterable[str], wanted: Any) -> Iterator[int]:
+    """Yield the places of the statuses that are wanted."""
+    fits = cache(lambda status: wanted is None or _fits(status, wanted))
+    return (place for place, status in enumerate(statuses) if fits(status))
 
 
 def _fits(value: Any, wanted: Any) -> bool:
