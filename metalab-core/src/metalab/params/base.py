@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
-from metalab.identity.canonical import fingerprint
+from metalab.identity.canonical import (
+    canonical_item,
+    canonical_mapping,
+    fingerprint,
+    hash_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +36,23 @@ def own(value: Any) -> Any:
         return value  # what cannot be copied has no identity either, and is refused by name
 
 
+def canonical_param(name: str, value: object) -> bytes:
+    """Return the canonical bytes of a param; errors name it, a file that is missing included."""
+    path = f"params[{name!r}]"
+    try:
+        return canonical_item(name, value, path)
+    except OSError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _fingerprint(params: dict[str, Any]) -> str:
+    try:
+        return fingerprint(params, "params")
+    except OSError:  # once more, one by one, to tell whose file it is
+        items = (canonical_param(name, value) for name, value in params.items())
+        return hash_bytes(canonical_mapping(items))
+
+
 @attrs.frozen(repr=False)
 class ParamCase:
     """One point of a sweep: its params, the fingerprint of them, and its tags."""
@@ -42,7 +64,7 @@ class ParamCase:
     @classmethod
     def of(cls, params: Mapping[str, Any], tags: tuple[str, ...] = ()) -> ParamCase:
         """Make the case of some params; IdentityError names the param that has no identity."""
-        return cls(params, fingerprint(dict(params), "params"), tags)
+        return cls(params, _fingerprint(dict(params)), tags)
 
     @property
     def params(self) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any, Never
 
 import attrs
 
-from metalab.identity.canonical import canonical_item, canonical_mapping, hash_bytes
+from metalab.identity.canonical import canonical_mapping, hash_bytes
 from metalab.params.algebra import Source, ZipSource, checked_size
-from metalab.params.base import ParamCase, ParamSource, own
+from metalab.params.base import ParamCase, ParamSource, canonical_param, own
 from metalab.params.manifest import described, headed, marked, revived
 from metalab.params.words import checked_name, listed, shown
 
@@ -53,7 +53,9 @@ class GridSource(Source):
     @cached_property
     def _items(self) -> list[list[bytes]]:
         # Hashing a case is joining these: each value is made canonical once, not once a case.
-        return [[_item(name, value) for value in values] for name, values in self.axes.items()]
+        return [
+            [canonical_param(name, value) for value in values] for name, values in self.axes.items()
+        ]
 
     @cached_property
     def _layout(self) -> list[tuple[str, tuple[Any, ...], list[bytes], int]]:
@@ -135,11 +137,3 @@ def zip_(*sources: ParamSource, **axes: Iterable[Any]) -> ZipSource:
             )
     columns = [GridSource({name: axes[name]}) for name in sorted(axes)]
     return ZipSource((*sources, *columns))
-
-
-def _item(name: str, value: object) -> bytes:
-    path = f"params[{name!r}]"
-    try:
-        return canonical_item(name, value, path)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path}: {error}") from error

@@ -44,6 +44,8 @@ def source_from_manifest(document: Mapping[str, Any]) -> ParamSource:
         raise ValueError(  # noqa: TRY004  what is wrong is the document
             f"the manifest of a param source names no kind: {dict(document)!r}"
         )
+    if not is_rebuildable(document):
+        raise _lost(document, "something in it has no description but its repr")
     hooks = PARAM_SOURCES[kind]
     source: ParamSource | None = hooks.metalab_param_source(manifest=document)
     if source is None:
@@ -103,7 +105,6 @@ def described_callable(function: object) -> tuple[Any, bool]:
 
 def callable_of(document: Mapping[str, Any], key: str) -> Any:
     """Return what ``described_callable`` described; ValueError if it is not loaded."""
-    check_rebuildable(document)
     found = document[key]
     if not isinstance(found, str):
         return revived(found, document)
@@ -111,12 +112,6 @@ def callable_of(document: Mapping[str, Any], key: str) -> Any:
     if function is None:
         raise _lost(document, f"{found} is not loaded in this process")
     return function
-
-
-def check_rebuildable(document: Mapping[str, Any]) -> None:
-    """Refuse, with ValueError, a manifest that says it cannot be rebuilt."""
-    if not is_rebuildable(document):
-        raise _lost(document, "something in it has no description but its repr")
 
 
 def revived(value: Any, document: Mapping[str, Any]) -> Any:
@@ -129,6 +124,6 @@ def revived(value: Any, document: Mapping[str, Any]) -> Any:
 
 def _lost(document: Mapping[str, Any], reason: object) -> ValueError:
     return ValueError(
-        f"the {document['type']} cannot be rebuilt: {reason}; import the module that defines "
-        "it first, or make the source by the code that made it"
+        f"the {document.get('type', 'source')} cannot be rebuilt: {reason}; import the module "
+        "that defines it first, or make the source by the code that made it"
     )

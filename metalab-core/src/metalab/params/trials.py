@@ -18,7 +18,7 @@ from metalab.params.distributions import (
     described_distribution,
     distribution_of,
 )
-from metalab.params.manifest import check_rebuildable, headed, marked, revived
+from metalab.params.manifest import headed, marked, revived
 from metalab.params.words import checked_name, shown
 from metalab.seeds import whole_number
 
@@ -87,7 +87,6 @@ class RandomSource(Source):
     @classmethod
     def from_manifest_dict(cls, document: Mapping[str, Any]) -> RandomSource:
         """Return the source that ``to_manifest_dict`` described."""
-        check_rebuildable(document)
         space = {
             name: distribution_of(drawn, document) for name, drawn in document["space"].items()
         }

@@ -26,7 +26,7 @@ def checked_name(name: object, where: str) -> str:
     """Return the name of a param; TypeError if it is no string."""
     if isinstance(name, str):
         return str(name)
-    raise TypeError(f"{where}: the name {shown(name)} is a {type(name).__name__}, not a str")
+    raise TypeError(f"{where}: the name {shown(name)} is of type {type(name).__name__}, not str")
 
 
 def listed(values: object, where: str, meant: str) -> tuple[Any, ...]:
