@@ -1,0 +1,263 @@
+"""A store in memory, written from the contract alone: proof that it never means a directory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+
+from metalab.errors import StoreError, StoreNotFoundError
+from metalab.records import Status
+from metalab.store.base import RunLog, RunState, Store, StoreWriter
+from metalab.store.config import StoreConfig
+from metalab.store.document import record_line
+from metalab.store.fold import (
+    attempts_in_order,
+    fold,
+    fold_derived,
+    fold_series,
+    is_forgotten,
+    key_of,
+)
+from metalab.store.lines import (
+    Stamp,
+    crc_of,
+    derived_document,
+    forget_document,
+    line_of,
+    parse_line,
+    series_document,
+)
+
+_places: dict[str, dict[str, Shelf]] = {}
+_writers = count(1)
+
+
+@attrs.define
+class Shelf:
+    """What one experiment keeps."""
+
+    lines: list[bytes] = attrs.Factory(list)
+    manifests: dict[str, str] = attrs.Factory(dict)
+    launches: dict[str, str] = attrs.Factory(dict)
+    artifacts: dict[str, bytes] = attrs.Factory(dict)
+    logs: list[tuple[str, tuple[int, int], str, str]] = attrs.Factory(list)
+
+
+@attrs.frozen
+class MemoryStoreConfig(StoreConfig):
+    """Names a place in this process's memory."""
+
+    scheme: ClassVar[str] = "memory"
+    place: str = "default"
+
+    def connect(self) -> MemoryStore:
+        _places.setdefault(self.place, {})
+        return MemoryStore(self)
+
+    def open(self) -> MemoryStore:
+        kept = _places.get(self.place)
+        if kept is None or (self.is_scoped and self.experiment_id not in kept):
+            raise StoreNotFoundError(f"nothing is kept at {self.place}")
+        return MemoryStore(self)
+
+    def list_experiments(self) -> list[str]:
+        return sorted(_places.get(self.place, {}))
+
+
+class MemoryWriter(StoreWriter):
+    """Memory is as durable as it gets, so everything is acknowledged at once."""
+
+    def __init__(self, shelf, launch: str, task: str) -> None:
+        self.name = f"{launch}.{task}.memory.{next(_writers):08x}"
+        self._shelf = shelf
+        self._launch = launch
+        self._seq = count(1)
+        self._closed = False
+
+    def _stamp(self) -> Stamp:
+        return Stamp(self.name, 1, next(self._seq), self._launch)
+
+    def _add(self, line: bytes) -> None:
+        if self._closed:
+            raise StoreError("this writer is closed")
+        self._shelf().lines.append(line)
+
+    def start(self, record) -> None:
+        self._add(record_line(record, self._stamp()))
+
+    def put(self, record, acknowledged=None) -> None:
+        self._add(record_line(record, self._stamp()))
+        if acknowledged is not None:
+            acknowledged()
+
+    def put_series(self, record, name, points) -> None:
+        self._add(line_of(series_document(record, name, points, self._stamp())))
+
+    def put_derived(self, run_id, name, values, *, code, of, rev=1) -> None:
+        document = derived_document(run_id, name, values, self._stamp(), code=code, of=of, rev=rev)
+        self._add(line_of(document))
+
+    def forget(self, run_id, epoch) -> None:
+        self._add(line_of(forget_document(run_id, epoch, self._stamp())))
+
+    def put_artifact(self, record, name, source, *, extension):
+        data = source.read_bytes() if isinstance(source, Path) else source
+        digest = hashlib.sha256(data).hexdigest()
+        uri = f"memory/{record.run_id}/{len(self._shelf().artifacts)}"
+        self._shelf().artifacts[uri] = data
+        return uri, digest, len(data)
+
+    def append_log(self, record, text, name="run") -> None:
+        line = text.removesuffix("\n") + "\n"
+        self._shelf().logs.append((record.run_id, (record.epoch, record.attempt), name, line))
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class MemoryRunLog(RunLog):
+    """A fold of all lines at one moment."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
+        documents = [document for line in lines if (document := parse_line(line))]
+        records = [each for each in documents if each["t"] in {"run", "start", "forget"}]
+        self._current = fold(records)
+        self._by_key = {
+            (document["id"], key_of(document)): line
+            for line, document in zip(lines, documents, strict=True)
+            if document["t"] in {"run", "start", "forget"}
+        }
+        self._documents = documents
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[str]:
+        return (each for each, line in self._current.items() if not is_forgotten(key_of(line)))
+
+    def state(self, run_id):
+        current = self._current.get(run_id)
+        if current is None or is_forgotten(key_of(current)):
+            return None
+        return RunState(
+            Status(current["status"]), current["epoch"], current["attempt"], current["code"]
+        )
+
+    def forgotten(self, run_id):
+        epochs = [e["epoch"] for e in self._of(run_id, "forget")]
+        return max(epochs, default=0)
+
+    def lines(self, run_ids: Iterable[str] | None = None) -> Iterator[bytes]:
+        for run_id in self if run_ids is None else run_ids:
+            if run_id not in self:
+                raise KeyError(run_id)
+            yield self._by_key[run_id, key_of(self._current[run_id])].rstrip(b"\n")
+
+    def attempts(self, run_id):
+        lines = (line for (each, _), line in self._by_key.items() if each == run_id)
+        return [line.rstrip(b"\n") for line in attempts_in_order(lines)]
+
+    def series(self, run_id):
+        if run_id not in self:
+            return {}
+        return fold_series(self._of(run_id, "series"), self._current[run_id])
+
+    def derived(self, run_id):
+        if run_id not in self:
+            return {}
+        return fold_derived(self._of(run_id, "derived"), crc_of(next(self.lines([run_id]))))
+
+    def _of(self, run_id: str, kind: str) -> list[Mapping[str, Any]]:
+        return [each for each in self._documents if (each["t"], each.get("id")) == (kind, run_id)]
+
+
+class MemoryStore(Store):
+    """Keeps everything in dictionaries of this process."""
+
+    def __init__(self, config: MemoryStoreConfig) -> None:
+        self._config = config
+
+    @property
+    def config(self):
+        return self._config
+
+    @property
+    def locator(self):
+        return f"memory://{self._config.place}"
+
+    def _shelf(self) -> Shelf:
+        if self.experiment_id is None:
+            raise ValueError("this is a collection; choose an experiment with scoped(...)")
+        return _places.get(self._config.place, {}).get(self.experiment_id) or Shelf()
+
+    def _made(self) -> Shelf:
+        if self.experiment_id is None:
+            raise ValueError("this is a collection; choose an experiment with scoped(...)")
+        return _places.setdefault(self._config.place, {}).setdefault(self.experiment_id, Shelf())
+
+    def scoped(self, experiment_id):
+        config = self._config.scoped(experiment_id)
+        return self if config == self._config else MemoryStore(config)
+
+    def list_experiments(self):
+        return self._config.list_experiments()
+
+    def writer(self, launch, task="0", *, executor="", owner=""):
+        self._shelf()
+        return MemoryWriter(self._made, launch, task)
+
+    def read(self, since=None):
+        return MemoryRunLog(list(self._shelf().lines))
+
+    def put_manifest(self, manifest):
+        content = json.dumps(manifest, allow_nan=False)
+        name = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+        self._made().manifests.setdefault(name, content)
+        return name
+
+    def manifests(self):
+        return {name: json.loads(text) for name, text in self._shelf().manifests.items()}
+
+    def put_launch(self, launch, document):
+        content = json.dumps(document, allow_nan=False)
+        if self._made().launches.setdefault(launch, content) != content:
+            raise StoreError(f"{launch} is another launch")
+
+    def launches(self):
+        return {name: json.loads(text) for name, text in self._shelf().launches.items()}
+
+    def open_artifact(self, artifact):
+        uri = artifact if isinstance(artifact, str) else artifact.uri
+        if not uri.startswith("memory/"):
+            raise ValueError(f"{uri!r} is no artifact of this store")
+        if uri not in self._shelf().artifacts:
+            raise StoreError(f"the bytes of {uri} are gone")
+        return io.BytesIO(self._shelf().artifacts[uri])
+
+    def _logs(self, run_id):
+        state = self.read().state(run_id)
+        found: dict[str, str] = {}
+        for run, attempt, name, text in self._shelf().logs:
+            if run == run_id and (state is None or attempt == (state.epoch, state.attempt)):
+                found[name] = found.get(name, "") + text
+        return found
+
+    def get_log(self, run_id, name="run"):
+        return self._logs(run_id).get(name)
+
+    def list_logs(self, run_id):
+        return sorted(self._logs(run_id))
+
+    def close(self):
+        pass
