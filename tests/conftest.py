@@ -33,12 +33,11 @@ def in_tmp(tmp_path, monkeypatch):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what takes minutes, unless a marker expression says what to run."""
-    if config.option.markexpr:
-        return
-    left_out = [item for item in items if any(map(item.get_closest_marker, _LONG))]
+    """Leave out what takes minutes, unless the marker expression names it."""
+    unwanted = [mark for mark in _LONG if mark not in config.option.markexpr]
+    left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not any(map(item.get_closest_marker, _LONG))]
+    items[:] = [item for item in items if not any(map(item.get_closest_marker, unwanted))]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -143,6 +143,7 @@ class TestForm:
         assert same(from_jsonable(to_jsonable({"a": 1, "b": item})), {"a": 1, "b": item})
         assert "$" in json.dumps(to_jsonable({"a": 1, "b": item}))
 
+    @pytest.mark.timing
     def test_a_flat_dict_costs_less_than_writing_it_as_json(self):
         value = {f"param_{i}": 0.1 * (i + 1) for i in range(10)}
         ours = min(timeit.repeat(lambda: to_jsonable(value), number=2000, repeat=5))
