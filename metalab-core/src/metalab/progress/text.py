@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 __all__ = ["cause_line", "counts", "duration", "start_line", "status_line", "untold"]
 
 _MAX_CAUSES = 5
+_MILLISECONDS_BELOW = 0.095
 _TENTHS_BELOW = 9.95
 
 
 def duration(seconds: float) -> str:
     """Write a length of time in its largest sensible units: ``0.4 s``, ``3 min 20 s``."""
+    if 0 < seconds < _MILLISECONDS_BELOW:
+        return f"{1000 * seconds:.2g} ms"
     if seconds < _TENTHS_BELOW:
         return f"{max(seconds, 0.0):.1f} s"
     whole = round(seconds)

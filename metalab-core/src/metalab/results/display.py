@@ -146,7 +146,7 @@ def summary_line(summary: Mapping[str, Any]) -> str:
     """Say in one line how many runs there are, how they ended and how long they took."""
     text = counts_line(summary["by_status"])
     if summary["avg_duration_ms"] is not None:
-        text += f"; {duration(summary['avg_duration_ms'] / 1000)} a run on average"
+        text += f", {duration(summary['avg_duration_ms'] / 1000)} a run on average"
     return text
 
 

@@ -144,6 +144,7 @@ class Results(Sequence[Run]):
         columns = self._rows.columns(Columns()) | fingerprints(self._rows.chunks(FullRow))
         for name in MOMENTS:
             columns[name] = [text and datetime.fromisoformat(text) for text in columns[name]]
+        columns["tags"] = list(map(list, columns["tags"]))
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def to_dataframe(

@@ -90,8 +90,8 @@ def _fits(value: Any, wanted: Any) -> bool:
         return bool(wanted(value))
     if isinstance(wanted, float) and isinstance(value, float) and isnan(wanted):
         return isnan(value)
+    if getattr(value, "shape", ()) != getattr(wanted, "shape", ()):
+        return False
     equal = value == wanted
-    if isinstance(equal, bool):
-        return equal
-    # An array compares element by element.
-    return getattr(value, "shape", None) == getattr(wanted, "shape", None) and bool(equal.all())
+    # Arrays compare element by element.
+    return equal if isinstance(equal, bool) else bool(equal.all())

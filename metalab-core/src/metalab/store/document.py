@@ -155,6 +155,7 @@ def record_of(line: bytes) -> RunRecord:
         epoch=found.epoch,
         attempt=found.attempt,
         manifest=found.manifest,
+        launch=found.launch or None,
     )
 
 
