@@ -10,6 +10,10 @@ from metalab.identity.canonical import canonical_bytes, hash_bytes
 __all__ = ["bytecode_digest", "codes_within", "global_names"]
 
 
+# The flags above tell of docstrings and of features that were switched on elsewhere.
+_KINDS_OF_FUNCTION = 0xFFFF
+
+
 def bytecode_digest(code: CodeType, doc: str | None = None) -> str:
     """Return a hash of what compiled code does; where it stands and its docstring do not count.
 
@@ -28,7 +32,7 @@ def bytecode_digest(code: CodeType, doc: str | None = None) -> str:
                 code.co_cellvars,
                 code.co_freevars,
                 (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount),
-                code.co_flags,
+                code.co_flags & _KINDS_OF_FUNCTION,
                 [_plain(constant) for constant in constants],
             )
         )

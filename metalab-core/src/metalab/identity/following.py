@@ -104,7 +104,7 @@ class Following:
     def _follow_class(self, cls: type, name: str, label: str) -> None:
         piece, methods = piece_of_class(cls), methods_of(cls)
         module = sys.modules.get(cls.__module__)
-        namespace = vars(module) if module else methods[0].__globals__ if methods else {}
+        namespace = methods[0].__globals__ if methods else vars(module) if module else {}
         bindings = self._bindings(piece, namespace, cls.__module__, name)
         for base in (*cls.__bases__, type(cls)):
             bindings.append(("base", self._describing.describe(base, label).text))

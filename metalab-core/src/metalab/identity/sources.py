@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Definition", "Source", "plain_qualname", "source_of"]
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
-_COMPREHENSION = re.compile(r"<(?:dictcomp|genexpr|listcomp|setcomp)>\.<locals>\.")
+_COMPREHENSION = re.compile(r"<(?:dictcomp|genexpr|listcomp|setcomp)>\.(?:<locals>\.)?")
 
 
 class Source:
