@@ -83,7 +83,7 @@ def _measured(bench: Bench, options: argparse.Namespace, keys: Sequence[str]) ->
             yield from rows_of(bench, contest, runs, _repetitions(runs, options))
     if "W4" in keys:
         _say("W4")
-        yield from import_rows(options.repetitions or _IMPORTS)
+        yield from import_rows(bench, options.repetitions or _IMPORTS)
 
 
 def _measured_peers(

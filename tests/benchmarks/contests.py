@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from benchmarks.measure import Bench, Cost, Phase, PhaseError, import_ms
+from benchmarks.measure import Cost, Phase, PhaseError
 from benchmarks.report import PeerRow, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from benchmarks.measure import Bench
     from benchmarks.peers import Peer
 
 __all__ = ["CONTESTS", "Contender", "Contest", "import_rows", "peer_rows", "rows_of"]
@@ -93,10 +94,10 @@ def rows_of(bench: Bench, contest: Contest, runs: int, repetitions: int) -> Iter
             yield attrs.evolve(row, ours=cost.cpu_us, peak_mb=cost.peak_mb)
 
 
-def import_rows(repetitions: int) -> Iterator[Row]:
+def import_rows(bench: Bench, repetitions: int) -> Iterator[Row]:
     """Measure what importing costs: the whole process, its least CPU time."""
     first_use = f"{_IMPORT}; metalab.run, metalab.Experiment"
-    floor, *costs = import_ms([_IMPORT_FLOOR, _IMPORT, first_use], repetitions)
+    floor, *costs = bench.import_ms([_IMPORT_FLOOR, _IMPORT, first_use], repetitions)
     if isinstance(floor, PhaseError):
         raise floor
     for what, ours in zip((_IMPORT, first_use), costs, strict=True):
@@ -120,7 +121,7 @@ def peer_rows(
         mine, theirs = bench.take_turns([ours[key], peer.phases[key]], runs, repetitions)
         yield _told(row, mine, theirs)
     if "W4" in keys:
-        mine_ms, theirs_ms = import_ms([_IMPORT, f"import {peer.library}"], repetitions)
+        mine_ms, theirs_ms = bench.import_ms([_IMPORT, f"import {peer.library}"], repetitions)
         yield _told(PeerRow("W4", peer.name, None, None, unit="ms"), mine_ms, theirs_ms)
 
 

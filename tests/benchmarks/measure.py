@@ -15,8 +15,9 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Bench", "Cost", "Phase", "PhaseError", "import_ms"]
+__all__ = ["Bench", "Cost", "Phase", "PhaseError"]
 
+_FEW = 10
 _TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -46,10 +47,15 @@ class Cost:
 
 @attrs.define
 class Bench:
-    """Runs phases below one folder and keeps what they leave: deleting it would slow the next."""
+    """Runs phases below one folder and keeps what they leave: deleting it would slow the next.
+
+    Compiled modules are kept there, too: everybody's are compiled before anything counts,
+    and the repository stays as it was.
+    """
 
     folder: Path
     _folders: dict[tuple[str, int], Path] = attrs.Factory(dict)
+    _warm: set[str] = attrs.Factory(set)
     _started: int = 0
 
     def take_turns(
@@ -63,10 +69,28 @@ class Bench:
                 if place in errors:
                     continue
                 try:
+                    self._warm_up(phase)
                     samples[place].append(self._sample(phase, runs))
                 except PhaseError as error:
                     errors[place] = error
         return [errors.get(place) or _median(taken) for place, taken in enumerate(samples)]
+
+    def import_ms(self, statements: Sequence[str], repetitions: int) -> list[float | PhaseError]:
+        """Return the least CPU milliseconds of a whole process for each statement, in turns."""
+        taken: list[list[float]] = [[] for _ in statements]
+        errors: dict[int, PhaseError] = {}
+        for _ in range(repetitions + 1):  # the first one compiles
+            for place, statement in enumerate(statements):
+                try:
+                    taken[place].append(self._process_ms(statement))
+                except PhaseError as error:
+                    errors[place] = error
+        return [errors.get(place) or min(figures) for place, figures in enumerate(taken)]
+
+    def _warm_up(self, phase: Phase) -> None:
+        if phase.name not in self._warm:
+            self._warm.add(phase.name)
+            self._sample(phase, _FEW)
 
     def _sample(self, phase: Phase, runs: int) -> Cost:
         folder = self._folder(phase, runs)
@@ -75,7 +99,7 @@ class Bench:
             capture_output=True,
             text=True,
             check=False,
-            env=_environment(),
+            env=self._environment(),
         )
         if result.returncode != 0:
             said = (result.stderr or result.stdout).strip().splitlines() or ["nothing"]
@@ -92,6 +116,22 @@ class Bench:
             taken / runs,
         )
 
+    def _process_ms(self, statement: str) -> float:
+        process = subprocess.Popen(
+            [sys.executable, "-c", statement], stderr=subprocess.DEVNULL, env=self._environment()
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            raise PhaseError(f"`{statement}` exits with {process.returncode}")
+        return 1000 * (usage.ru_utime + usage.ru_stime)
+
+    def _environment(self) -> dict[str, str]:
+        paths = [str(_TESTS), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        return environment | {"PYTHONPYCACHEPREFIX": str(self.folder / "compiled")}
+
     def _folder(self, phase: Phase, runs: int) -> Path:
         if phase.after is not None:
             if (phase.after.name, runs) not in self._folders:
@@ -99,33 +139,6 @@ class Bench:
             return self._folders[phase.after.name, runs]
         self._started += 1
         return self.folder / f"{phase.name.replace(':', '-')}-{runs}-{self._started}"
-
-
-def import_ms(statements: Sequence[str], repetitions: int) -> list[float | PhaseError]:
-    """Return the least CPU milliseconds of a whole process for each statement, taking turns."""
-    taken: dict[int, list[float]] = {place: [] for place in range(len(statements))}
-    errors: dict[int, PhaseError] = {}
-    for _ in range(repetitions):
-        for place, statement in enumerate(statements):
-            try:
-                taken[place].append(_process_ms(statement))
-            except PhaseError as error:
-                errors[place] = error
-    return [errors.get(place) or min(figures) for place, figures in taken.items()]
-
-
-def _process_ms(statement: str) -> float:
-    process = subprocess.Popen([sys.executable, "-c", statement], stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise PhaseError(f"`{statement}` exits with {process.returncode}")
-    return 1000 * (usage.ru_utime + usage.ru_stime)
-
-
-def _environment() -> dict[str, str]:
-    paths = [str(_TESTS), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _median(samples: Sequence[Cost]) -> Cost:

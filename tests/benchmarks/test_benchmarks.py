@@ -117,19 +117,22 @@ class TestCommand:
         assert done.returncode in {0, 1}, done.stderr
         lines = done.stdout.splitlines()
         rows = [line.split()[0] for line in lines if " us " in line or " ms " in line]
-        assert {"W1": 2, "W2": 1, "W3": 2, "W4": 2, "W6": 1}.items() <= Counter(rows).items()
+        assert Counter(W1=2, W2=1, W3=2, W4=2, W6=1) <= Counter(rows)
         for peer in PEERS:
             assert any(peer.name in line for line in lines)
         assert not [line for line in lines if " failed: " in line]
         assert not list(tmp_path.iterdir())
 
     def test_check_exits_with_1_for_an_exceeded_limit(self, monkeypatch, capsys):
-        monkeypatch.setattr(command, "import_rows", lambda _: iter([row(100, key="W4", runs=None)]))
+        monkeypatch.setattr(
+            command, "import_rows", lambda *_: iter([row(100, key="W4", runs=None)])
+        )
         assert command.main(["--only", "W4", "--check"]) == 1
         assert command.main(["--only", "W4"]) == 0
         assert "FAIL" in capsys.readouterr().out
 
     def test_check_exits_with_0_within_the_limits(self, monkeypatch, capsys):
-        monkeypatch.setattr(command, "import_rows", lambda _: iter([row(1, key="W4", runs=None)]))
+        rows = [row(1, key="W4", runs=None)]
+        monkeypatch.setattr(command, "import_rows", lambda *_: iter(rows))
         assert command.main(["--only", "W4", "--check"]) == 0
         assert "ok" in capsys.readouterr().out
