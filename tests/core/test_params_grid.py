@@ -6,6 +6,7 @@ import enum
 import itertools
 import pickle
 import re
+import threading
 import tracemalloc
 
 import numpy as np
@@ -158,6 +159,11 @@ class TestAxes:
         with pytest.raises(IdentityError, match=re.escape("params['model']['net']: ")):
             next(iter(source))
         with pytest.raises(TypeError, match=re.escape("params['model']['net']: ")):
+            source[0]
+
+    def test_a_value_that_refuses_to_be_copied_is_named_too(self):
+        source = grid(lock=[threading.Lock()])
+        with pytest.raises(IdentityError, match=re.escape("params['lock']: ")):
             source[0]
 
     def test_a_missing_file_is_named_when_a_case_is_asked_for(self):

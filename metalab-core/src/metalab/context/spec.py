@@ -83,17 +83,22 @@ def _annotations(cls: type) -> dict[str, Any]:
 def _default(cls: type, name: str) -> Any:
     default = vars(cls)[name]
     if isinstance(default, dataclasses.Field):
-        if default.default_factory is not dataclasses.MISSING:
-            return attrs.field(factory=default.default_factory)
-        if default.default is not dataclasses.MISSING:
-            return attrs.field(default=default.default)
-        return attrs.field()
+        return _as_attrs_field(default)
     if isinstance(default, dict | list | set):
         raise ValueError(  # noqa: TRY004  as dataclasses do
             f"{cls.__name__}.{name}: every context would share this {type(default).__name__}; "
             f"write attrs.field(factory=lambda: {default!r})"
         )
     return default
+
+
+def _as_attrs_field(field: dataclasses.Field[Any]) -> Any:
+    kw_only = field.kw_only is True
+    if field.default_factory is not dataclasses.MISSING:
+        return attrs.field(factory=field.default_factory, kw_only=kw_only)
+    if field.default is not dataclasses.MISSING:
+        return attrs.field(default=field.default, kw_only=kw_only)
+    return attrs.field(kw_only=kw_only)
 
 
 def _fingerprint(spec: Any) -> str:
