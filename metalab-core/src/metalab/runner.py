@@ -11,7 +11,6 @@ from metalab.execution.departure import keep_open, release
 from metalab.execution.handle import RunHandle
 from metalab.execution.ledger import Ledger
 from metalab.execution.policy import FailurePolicy
-from metalab.execution.thread import ThreadExecutor
 from metalab.experiment import Experiment
 from metalab.launch import describe_launch, new_launch
 from metalab.place import Place
@@ -126,7 +125,7 @@ def _check_experiment(experiment: object) -> None:
 
 def _executor(executor: str | Mapping[str, Any] | Executor | None) -> Executor:
     if executor is None:
-        return ThreadExecutor(1)
+        return _made("thread", {"max_workers": 1})
     if isinstance(executor, Executor):
         return executor
     if isinstance(executor, str):
