@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -13,7 +12,6 @@ import pytest
 
 from metalab.cli import main
 from metalab.cli.text import columns
-from metalab.errors import StoreError
 from metalab.plugins import EXTENSION_POINTS
 
 
@@ -56,11 +54,11 @@ class TestMain:
         assert said.out == ""
         assert said.err.splitlines()[-1].startswith("metalab")
 
-    def test_an_error_of_metalab_is_one_line_and_1(self, capsys, monkeypatch):
-        monkeypatch.setattr("metalab.cli._parser", _failing_parser)
-        assert main([]) == 1
+    def test_an_error_of_metalab_is_one_line_and_1(self, capsys, in_tmp):
+        assert main(["ls", "nowhere"]) == 1
         said = capsys.readouterr()
-        assert (said.out, said.err) == ("", "metalab: the disk is gone\n")
+        expected = f"metalab: error: there is no store at {in_tmp / 'nowhere'}\n"
+        assert (said.out, said.err) == ("", expected)
 
     def test_a_reader_that_leaves_early_makes_no_noise(self):
         done = subprocess.run(
@@ -70,15 +68,6 @@ class TestMain:
             check=False,
         )
         assert (done.stdout, done.stderr) == ("[", "")
-
-
-def _failing_parser():
-    def run(_arguments):
-        raise StoreError("the disk is gone")
-
-    parser = argparse.ArgumentParser()
-    parser.set_defaults(run=run)
-    return parser
 
 
 class TestPlugins:

@@ -1,51 +1,72 @@
-"""The command ``metalab``: each subcommand calls one public function and prints what it says.
+"""The command ``metalab``: each command calls what is public anyway and prints what it says.
 
-Exit codes: 0 when all is well, 1 when what was asked for failed, 2 for a command that
-cannot be understood.
+Exit codes: 0 when all is well, 1 when what was asked for failed or something is wrong, 2
+for a command line that cannot be meant as it is, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
-import argparse
+import io
 import os
 import sys
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from metalab.cli import plugins
+from metalab.cli.parser import make_parser
+from metalab.cli.usage import UsageError
 from metalab.errors import MetalabError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 __all__ = ["main"]
 
+_INTERRUPTED = 128 + 2  # what a shell reports of a process that SIGINT ended
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line (``sys.argv`` by default) and return its exit code."""
-    parser = _parser()
+    words = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal's encoding lacks is shown as an escape, and is no error.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code = 0
     try:
-        arguments = parser.parse_args(argv)
+        code = _execute(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has all it wants. Without this, Python complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _execute(words: Sequence[str]) -> int:
+    try:
+        arguments = make_parser(words).parse_args(words)
     except SystemExit as stop:  # argparse's way to end, after --help and usage errors alike
         return int(stop.code or 0)
     try:
         code: int = arguments.run(arguments)
-        sys.stdout.flush()
-    except MetalabError as error:
-        print(f"metalab: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:
-        # The reader (`| head`) has gone; without this, Python complains again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
+    except (MetalabError, OSError, TypeError, ValueError) as error:
+        # What metalab raises about what it was given. Anything else is a fault of ours, and
+        # is shown as Python does.
+        if _wants_traceback(arguments):
+            sys.excepthook(*sys.exc_info())
+        print(f"metalab: error: {_told(error)}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="metalab", description="Run experiments, and look after what they leave behind."
-    )
-    parser.add_argument("--version", action="version", version=f"metalab {version('metalab-core')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    plugins.add_to(commands)
-    return parser
+def _wants_traceback(arguments: argparse.Namespace) -> bool:
+    return arguments.debug or os.environ.get("METALAB_DEBUG", "0") not in {"", "0"}
+
+
+def _told(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError) and not isinstance(error, MetalabError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(text.split())

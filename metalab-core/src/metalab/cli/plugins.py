@@ -7,35 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab.cli.text import columns
+from metalab.cli.text import show_table
 from metalab.errors import PluginError
 from metalab.plugins import EXTENSION_POINTS, ExtensionPoint
 
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_to"]
+__all__ = ["add_arguments", "problem_of", "run"]
 
 _SHOWN = ("group", "name", "distribution", "version")
 
 
-def add_to(commands: Any) -> None:
-    """Add the subcommand to argparse's collection of them."""
-    parser = commands.add_parser(
-        "plugins",
-        help="list the installed plugins",
-        description="List the installed plugins from their metadata; nothing is imported.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = "List the installed plugins from their metadata; nothing is imported."
     parser.add_argument(
         "--check", action="store_true", help="load each one too; exit with 1 if any is broken"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON list")
-    parser.set_defaults(run=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """List them; with ``--check`` 1 if one does not load."""
     rows = [
-        attrs.asdict(info) | ({"problem": _problem(point, info.name)} if arguments.check else {})
+        attrs.asdict(info) | ({"problem": problem_of(point, info.name)} if arguments.check else {})
         for point in EXTENSION_POINTS
         for info in point.installed()
     ]
@@ -43,13 +39,14 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(_table(rows, check=arguments.check))
+        _show(rows, check=arguments.check)
         for problem in problems:
             print(f"\nbroken: {problem}")
     return 1 if problems else 0
 
 
-def _problem(point: ExtensionPoint, name: str) -> str | None:
+def problem_of(point: ExtensionPoint, name: str) -> str | None:
+    """Load the plugin of a name, and return what is wrong with it."""
     try:
         point[name]
     except PluginError as error:
@@ -57,10 +54,10 @@ def _problem(point: ExtensionPoint, name: str) -> str | None:
     return None
 
 
-def _table(rows: list[dict[str, Any]], *, check: bool) -> str:
+def _show(rows: list[dict[str, Any]], *, check: bool) -> None:
     header = [*_SHOWN, *(["check"] if check else [])]
     body = [
         [row[name] for name in _SHOWN] + (["broken" if row["problem"] else "ok"] if check else [])
         for row in rows
     ]
-    return columns([header, *body])
+    show_table(header, body)

@@ -1,0 +1,159 @@
+"""What reading commands read: a store that exists, its experiments, a run by its id's prefix."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import msgspec
+
+from metalab.errors import StoreError
+from metalab.records import Status
+from metalab.results import Results, Run
+from metalab.results.lookup import resolve_id
+from metalab.store.config import DEFAULT_STORE_ROOT, parse_to_config
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from metalab.store.base import RunLog, Store
+
+__all__ = [
+    "Experiment",
+    "add_experiment",
+    "add_store",
+    "add_store_option",
+    "experiments_of",
+    "find_run",
+    "open_store",
+    "short_ids",
+]
+
+_SHORTEST = 8
+_HELP = f"a folder or a locator; by default {DEFAULT_STORE_ROOT}"
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that says which store is read."""
+    parser.add_argument("store", metavar="STORE", nargs="?", default=DEFAULT_STORE_ROOT, help=_HELP)
+
+
+def add_store_option(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that says which store is read."""
+    parser.add_argument("--store", metavar="STORE", default=DEFAULT_STORE_ROOT, help=_HELP)
+
+
+def add_experiment(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that says which experiment of the store is meant."""
+    parser.add_argument(
+        "-e",
+        "--experiment",
+        metavar="ID",
+        help="the id of one experiment, or what its id alone begins with",
+    )
+
+
+def open_store(locator: str) -> Store:
+    """Open a store to read it; raises StoreNotFoundError where there is none."""
+    return parse_to_config(locator).open()
+
+
+@attrs.frozen
+class Experiment:
+    """One experiment of a store, read at one moment."""
+
+    store: Store
+    log: RunLog
+
+    @classmethod
+    def read(cls, store: Store) -> Experiment:
+        """Read what is stored of one experiment."""
+        return cls(store, store.read())
+
+    @property
+    def experiment_id(self) -> str:
+        """The experiment's name and version."""
+        return str(self.store.experiment_id)
+
+    def counts(self) -> dict[str, int]:
+        """Count the runs by status; every status is there."""
+        found = dict.fromkeys((status.value for status in Status), 0)
+        for run_id in self.log:
+            if state := self.log.state(run_id):
+                found[state.status.value] += 1
+        return found
+
+    def results(self) -> Results:
+        """Return all runs."""
+        return Results.from_store(self.store)
+
+    def runs_with(self, status: Status) -> list[Run]:
+        """Return the runs of one status, in the order of the plan; no other is read."""
+        states = ((run_id, self.log.state(run_id)) for run_id in self.log)
+        order = [run_id for run_id, state in states if state is not None and state.status is status]
+        return sorted(Results.from_store(self.store, order=order), key=lambda run: run.record.index)
+
+    def last_change(self) -> datetime | None:
+        """Return when a run began or ended last."""
+        moments = (_decode(line).time for line in self.log.lines())
+        latest = max((moment.end or moment.start or "" for moment in moments), default="")
+        return datetime.fromisoformat(latest) if latest else None
+
+    def last_launch(self) -> Mapping[str, Any]:
+        """Return what is kept of the last launch that had something to do; empty if nothing is."""
+        launches = self.store.launches()
+        return launches[next(reversed(launches))] if launches else {}
+
+
+def experiments_of(store: Store, wanted: str | None = None) -> list[Store]:
+    """Return the store of each experiment, or of the one whose id begins with ``wanted``."""
+    there = [str(store.experiment_id)] if store.is_scoped else store.list_experiments()
+    chosen = there if wanted is None else [_chosen(wanted, there, store.locator)]
+    return [store.scoped(experiment_id) for experiment_id in dict.fromkeys(chosen)]
+
+
+def find_run(store: Store, prefix: str) -> tuple[Store, Run]:
+    """Return the run whose id alone, of all in the store, begins with the prefix; and its store.
+
+    Raises an error that lists what there is if no id does, or several do.
+    """
+    stores = experiments_of(store)
+    found = [(run_id, place) for place, each in enumerate(stores) for run_id in each.read()]
+    run_id, place = found[resolve_id(prefix, [run_id for run_id, _ in found])]
+    return stores[place], Results.from_store(stores[place], order=[run_id])[0]
+
+
+def short_ids(run_ids: Sequence[str]) -> list[str]:
+    """Cut ids to a length at which they still differ, at least eight digits."""
+    ordered = sorted(set(run_ids))
+    shared = (_shared(one, other) for one, other in pairwise(ordered))
+    length = max(_SHORTEST, max(shared, default=0) + 1)
+    return [run_id[:length] for run_id in run_ids]
+
+
+def _shared(one: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+
+
+def _chosen(wanted: str, there: Sequence[str], place: str) -> str:
+    found = [wanted] if wanted in there else [each for each in there if each.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise StoreError(f"{wanted!r} may mean {', '.join(found)}; write more of the id")
+    raise StoreError(f"{place} has no experiment {wanted!r}; there is {', '.join(there) or 'none'}")
+
+
+class _Time(msgspec.Struct, frozen=True, gc=False):
+    start: str | None = None
+    end: str | None = None
+
+
+class _Moment(msgspec.Struct, gc=False):
+    time: _Time = _Time()
+
+
+_decode = msgspec.json.Decoder(_Moment).decode

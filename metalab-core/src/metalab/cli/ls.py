@@ -1,0 +1,120 @@
+"""``metalab ls``: the experiments of a store, or the runs of one experiment."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from metalab.cli.causes import cause_of
+from metalab.cli.collection import (
+    Experiment,
+    add_experiment,
+    add_store,
+    experiments_of,
+    open_store,
+    short_ids,
+)
+from metalab.cli.output import iso, print_json
+from metalab.cli.overview import Overview, show_overviews
+from metalab.cli.text import show_table
+from metalab.records import Status
+from metalab.results.cells import is_numeric, written
+
+if TYPE_CHECKING:
+    import argparse
+
+    from metalab.results import Results, Run
+
+__all__ = ["add_arguments", "run"]
+
+_ON_TERMINAL = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = (
+        "List the experiments of a store; or the runs of one, if it is chosen with "
+        "--experiment or STORE is its folder."
+    )
+    add_store(parser)
+    add_experiment(parser)
+    parser.add_argument(
+        "--status",
+        choices=[status.value for status in Status],
+        help="of the runs, only those with this status",
+    )
+    parser.add_argument(
+        "-n",
+        "--limit",
+        metavar="N",
+        type=int,
+        help=f"show at most N runs, 0 for all; by default {_ON_TERMINAL} on a terminal, else all",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON list")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List experiments or runs."""
+    store = open_store(arguments.store)
+    if arguments.experiment is None and not store.is_scoped:
+        found = [Overview.of(Experiment.read(each)) for each in experiments_of(store)]
+        if arguments.json:
+            print_json([each.document() for each in found])
+        else:
+            show_overviews(found, store.locator)
+        return 0
+    (only,) = experiments_of(store, arguments.experiment)
+    results = Experiment.read(only).results()
+    if arguments.status is not None:
+        results = results.filter(status=arguments.status)
+    shown = results[: _limit(arguments) or len(results)]
+    if arguments.json:
+        print_json([_described(each) for each in shown])
+        return 0
+    _show_runs(shown)
+    if left_out := len(results) - len(shown):
+        print(f"and {left_out:,} more; --limit 0 shows all")
+    return 0
+
+
+def _limit(arguments: argparse.Namespace) -> int:
+    if arguments.limit is not None:
+        return max(int(arguments.limit), 0)
+    return _ON_TERMINAL if sys.stdout.isatty() and not arguments.json else 0
+
+
+def _described(each: Run) -> dict[str, Any]:
+    return {
+        "run_id": each.run_id,
+        "status": each.status.value,
+        "params": each.params,
+        "seed": each.seed,
+        "replicate": each.replicate,
+        "metrics": each.metrics,
+        "tags": each.tags,
+        "started_at": iso(each.started_at),
+        "finished_at": iso(each.finished_at),
+        "duration_ms": each.duration_ms,
+        "error": None if each.error is None else cause_of(each),
+    }
+
+
+def _show_runs(results: Results) -> None:
+    runs = results.runs
+    if not runs:
+        print("no runs")
+        return
+    params = dict.fromkeys(name for each in runs for name in each.params)
+    metrics = dict.fromkeys(name for each in runs for name in each.metrics)
+    table: list[tuple[str, list[Any]]] = [
+        ("run", list(short_ids([each.run_id for each in runs]))),
+        ("status", [each.status.value for each in runs]),
+        *((name, [each.params.get(name) for each in runs]) for name in params),
+        ("replicate", [each.replicate for each in runs]),
+        *((name, [each.metrics.get(name) for each in runs]) for name in metrics),
+    ]
+    if any(each.error for each in runs):
+        table.append(("error", [cause_of(each) if each.error else None for each in runs]))
+    cells = [written(column) for _, column in table]
+    numeric = [place for place, (_, column) in enumerate(table) if is_numeric(column)]
+    show_table([name for name, _ in table], list(zip(*cells, strict=True)), numeric)

@@ -1,0 +1,52 @@
+"""What reading commands print: strict JSON for programs, words and moments for people."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from metalab.identity.values import to_jsonable
+from metalab.progress.text import duration
+from metalab.results.cells import written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from metalab.results import Run
+
+__all__ = ["cell", "given", "iso", "local", "print_json", "took"]
+
+
+def print_json(document: Any) -> None:
+    """Print a document as strict JSON; a value that JSON has not is tagged as in a store."""
+    print(json.dumps(to_jsonable(document), indent=2, allow_nan=False))
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Write a moment for programs: ISO 8601 with its offset from UTC."""
+    return None if moment is None else moment.isoformat(timespec="microseconds")
+
+
+def local(moment: datetime | None) -> str:
+    """Write a moment for people: to the second, in the local time zone."""
+    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def took(milliseconds: float | None) -> str:
+    """Write how long something took."""
+    return "" if milliseconds is None else duration(milliseconds / 1000)
+
+
+def cell(value: Any) -> str:
+    """Write one value as a cell of a table, shortened where it is long."""
+    return written([value])[0]
+
+
+def given(run: Run) -> str:
+    """Write in one line what a run was given: its params and its replicate."""
+    params: Mapping[str, Any] = run.params
+    shown = [f"{name}={cell(value)}" for name, value in params.items()]
+    if run.replicate is not None:
+        shown.append(f"replicate={run.replicate}")
+    return " ".join(shown)

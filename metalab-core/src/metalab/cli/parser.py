@@ -1,0 +1,95 @@
+"""The command line's grammar: every command, and the options of the one that is asked for.
+
+A command is a module of this package with two functions: ``add_arguments(parser)`` and
+``run(arguments)``, which returns the exit code. Only the command that the command line
+names is imported, so that none pays for what another one needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from metalab.cli.version import installed_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["COMMANDS", "make_parser"]
+
+COMMANDS = {
+    "run": "run the experiment of a file",
+    "plan": "say what run would do, and do nothing",
+    "status": "count the runs of each experiment, and say what failed and why",
+    "ls": "list experiments, or the runs of one",
+    "show": "show all that is known of a run",
+    "logs": "print what a run logged",
+    "plugins": "list the installed plugins",
+    "doctor": "check the environment, the plugins and a store",
+    "completion": "print a completion script for a shell",
+}
+"""Every command, and what it is for."""
+
+_NARROWEST, _WIDEST = 60, 100
+
+
+def make_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Make the parser for a command line; without ``words``, for every command there is."""
+    layout = partial(argparse.HelpFormatter, width=_width())
+    parser = argparse.ArgumentParser(
+        prog="metalab",
+        description="Run experiments, and look after what they leave behind.",
+        formatter_class=layout,
+    )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version of metalab and exit"
+    )
+    _add_debug(parser, default=False)
+    # With a prog given, argparse does not lay out a usage line here to find one.
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True, prog="metalab"
+    )
+    asked_for = COMMANDS.keys() if words is None else {_command_of(words)}
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=f"{summary.capitalize()}.", formatter_class=layout
+        )
+        if name in asked_for:
+            module: Any = import_module(f"metalab.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+            _add_debug(command, default=argparse.SUPPRESS)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(f"metalab {installed_version()}\n")
+        parser.exit()
+
+
+def _command_of(words: Sequence[str]) -> str | None:
+    # The options that may stand before a command take no values.
+    return next((word for word in words if not word.startswith("-")), None)
+
+
+def _add_debug(parser: argparse.ArgumentParser, *, default: object) -> None:
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        default=default,
+        help="show the traceback of an error (as METALAB_DEBUG=1 does)",
+    )
+
+
+def _width() -> int:
+    # argparse would ask shutil, whose import costs a tenth of what `--help` may cost.
+    try:
+        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+    except (OSError, ValueError):  # no terminal, or no number
+        columns = _WIDEST
+    return min(max(columns - 2, _NARROWEST), _WIDEST)
