@@ -57,6 +57,7 @@ def made(status: Status = Status.SUCCESS, number: int = 0, **fields) -> RunRecor
         started_at=NOW,
         finished_at=ended,
         duration_ms=None if ended is None else 1000.0,
+        launch="launch",
         **fields,
     )
 
@@ -344,9 +345,19 @@ class TestForgetting:
 
 
 class TestPutRunRecord:
+    def test_the_launch_of_a_copied_record_is_kept(self, store):
+        store.put_run_record(made())
+        assert store.get_run_record(run_id()) == made()
+
+    def test_a_record_without_a_launch_is_still_the_same_record(self, store):
+        store.put_run_record(attrs.evolve(made(), launch=None))
+        store.put_run_record(attrs.evolve(made(), launch=None))
+        assert len(store.read().attempts(run_id())) == 1
+        assert store.get_run_record(run_id()).launch == "manual"
+
     def test_the_same_record_twice_is_one_attempt(self, store):
-        store.put_run_record(made())
-        store.put_run_record(made())
+        store.put_run_record(made(metrics={"x": math.nan}))
+        store.put_run_record(made(metrics={"x": math.nan}))
         assert len(store.read().attempts(run_id())) == 1
 
     def test_a_changed_record_is_a_further_attempt(self, store):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import attrs
 
-from metalab.store.document import record_of
+from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
 from metalab.store.reading import Damage, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
@@ -153,7 +153,9 @@ class Store(abc.ABC):
             record.status,
             record.attempt,
         ):
-            if record_of(next(log.lines([record.run_id]))) == record:
+            kept = record_of(next(log.lines([record.run_id])))
+            same = attrs.evolve(record, launch=record.launch or kept.launch)
+            if document_of(same) == document_of(kept):  # there NaN equals NaN
                 return
             record = attrs.evolve(record, attempt=record.attempt + 1)
         with self.own_writer() as writer:

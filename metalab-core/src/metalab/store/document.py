@@ -3,7 +3,8 @@
 A record's line has these keys, in this order; what is empty is left out::
 
     t id epoch attempt status code      always there, so that they can be sliced
-    writer part seq launch              where the line was written first
+    writer part seq                     where the line was written first
+    launch                              the call of metalab.run that executed it
     experiment manifest index seed replicate
     fingerprints {context, params, seed}
     params metrics data artifacts tags warnings notes error
@@ -31,7 +32,7 @@ __all__ = ["crc_of", "document_of", "record_line", "record_of"]
 
 _run_id = re.compile("[0-9a-f]{32}").fullmatch
 _INT64 = 2**63
-_NOWHERE = Stamp("", 1, 0, "")
+_NOWHERE = Stamp("", 0, 0, "")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -171,7 +172,7 @@ def _document(record: RunRecord, stamp: Stamp) -> _Document:
         stamp.writer,
         stamp.part,
         stamp.seq,
-        stamp.launch,
+        record.launch or stamp.launch,
         record.experiment_id,
         record.manifest,
         record.index,

@@ -22,8 +22,7 @@ def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = Tr
     """Fold the segments in a folder; it need not exist.
 
     With ``since`` only what was added is read; the result is ``since`` itself where nothing
-    was. Without ``final``, lines after a damaged one of a file that may still grow are left
-    for the next read: on a network file system the damage may be data that is yet to come.
+    was. Without ``final``, bad lines of a file that may still grow are no damage yet.
     """
     names = [name for name in disk.names(folder) if _is_segment(name)]
     if since is not None and not _continues(since, folder, names):

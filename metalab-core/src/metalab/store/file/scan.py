@@ -27,6 +27,7 @@ __all__ = ["Position", "Scanner"]
 _START = b'{"t":"'
 _CLOSE = b'{"t":"close"'
 _LAST = 4096
+_DAMAGED = "the line is damaged: its checksum does not match, or it lacks what it needs"
 
 
 @attrs.frozen
@@ -59,20 +60,22 @@ class Scanner:
         self._bad = [(place, why) for place, why in position.bad if place < position.offset]
 
     def read(self, *, sealed: bool, final: bool) -> Position:
-        """Read to the end of the file, or to the first bad line of one that may still grow.
+        """Read to the end of the file; raises FileNotFoundError if it is gone.
 
-        ``sealed`` says that the file will not grow; ``final``, that what follows a bad line
-        is wanted now. Raises FileNotFoundError if the file is gone.
+        A bad line of a file that may still grow may be data that is yet to come: what
+        follows it counts, but the next read begins with it again, and only a ``final`` one
+        calls it damage. ``sealed`` says that the file will not grow.
         """
         waits: int | None = None
         for offset, lines in self._blocks():
             self._last = lines[-1] if lines else self._last
             for place, line in self._absorb(lines, offset):
+                if self._is_glued(place, line):
+                    continue
                 if waits is None and not (sealed or self._ends_closed()):
                     waits = place
-                    if not final:
-                        return self._position(place)
-                self._note_bad(place, line)
+                if waits is None or final:
+                    self._bad.append((place, _DAMAGED))
             if self._refused:
                 break
         return self._position(self._offset if waits is None else waits)
@@ -164,12 +167,10 @@ class Scanner:
             self._bad.append((offset, _newer(document)))
         return True
 
-    def _note_bad(self, offset: int, line: bytes) -> None:
-        # Files that were joined by hand may have glued half a line to a whole one.
-        glued = line.rfind(_START, 1)
-        if glued > 0 and not self._absorb([line[glued:]], offset + glued):
-            return
-        self._bad.append((offset, "the line is damaged: its checksum does not match"))
+    def _is_glued(self, offset: int, line: bytes) -> bool:
+        """Index the whole line that joining files by hand glued to half a line."""
+        start = line.rfind(_START, 1)
+        return start > 0 and not self._absorb([line[start:]], offset + start)
 
     def _ends_closed(self) -> bool:
         """Tell whether the file's last line says that its writer has ended it."""

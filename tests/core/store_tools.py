@@ -1,0 +1,65 @@
+"""What the tests of the store share."""
+
+from __future__ import annotations
+
+import errno
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from metalab.records import RunRecord, Status
+from metalab.store import FileStoreConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXPERIMENT = "my_exp:1.0"
+NOW = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
+
+
+def run_id(number: int = 0) -> str:
+    return f"{number:032x}"
+
+
+def made(number: int = 0, status: Status = Status.SUCCESS, **fields) -> RunRecord:
+    running = status is Status.RUNNING
+    given = {"metrics": {"score": number + 0.5}, "params_resolved": {"x": number}, **fields}
+    return RunRecord(
+        run_id=run_id(number),
+        experiment_id=EXPERIMENT,
+        status=status,
+        context_fingerprint="c" * 32,
+        params_fingerprint="d" * 32,
+        seed_fingerprint="e" * 32,
+        started_at=NOW,
+        finished_at=None if running else NOW,
+        duration_ms=None if running else 1.5,
+        launch="launch",
+        **given,
+    )
+
+
+def store_at(path: Path, **options):
+    """Return the experiment's store in a collection at a path."""
+    options = {"commit_interval": 0.01, "store_timeout": 20, **options}
+    return FileStoreConfig(path, **options).connect().scoped(EXPERIMENT)
+
+
+def segments(store) -> list[Path]:
+    return sorted((store.get_working_directory() / "runs").glob("*.jsonl"))
+
+
+class Faulty:
+    """Stands in for a call of the disk and fails when told to."""
+
+    def __init__(self, real, fail=(), number: int = errno.EIO) -> None:
+        self.real = real
+        self.fail = set(fail)
+        self.calls = 0
+        self.number = number
+
+    def __call__(self, *args):
+        self.calls += 1
+        if self.calls in self.fail:
+            raise OSError(self.number, os.strerror(self.number))
+        return self.real(*args)
