@@ -376,10 +376,53 @@ class TestFreeze:
         with pytest.raises(IdentityError, match=r"context\[0\]: .*decorate it too"):
             freeze([Bare(1)])
 
+    def test_a_named_tuple_with_attributes_beside_its_fields_is_refused(self):
+        class Wide(Pair):
+            pass
+
+        wide = Wide(1, 2)
+        wide.extra = 3
+        with pytest.raises(IdentityError, match=r"context\[0\]: .*attributes beside its fields"):
+            freeze([wide])
+
     def test_arrays_are_contexts(self):
         one, same, other = np.arange(3), np.arange(3), np.arange(4)
         assert freeze({"x": one}).fingerprint == freeze({"x": same}).fingerprint
         assert freeze({"x": one}).fingerprint != freeze({"x": other}).fingerprint
+
+
+class TestLargeValues:
+    @pytest.mark.parametrize(
+        "large",
+        [
+            np.zeros(10_000),
+            list(range(5000)),
+            tuple(range(5000)),
+            set(range(5000)),
+            "x" * 20_000,
+            b"x" * 20_000,
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_the_manifest_holds_their_fingerprint_and_not_them(self, large):
+        frozen = freeze({"data": large, "n": 1})
+        assert len(json.dumps(frozen.manifest, allow_nan=False)) < 500
+        kind, identity = frozen.manifest["value"]["data"]["$hash"]
+        assert (kind, identity) == (type(large).__name__, fingerprint(large))
+        assert frozen.manifest["value"]["n"] == 1
+        assert freeze({"data": large, "n": 1}).fingerprint == frozen.fingerprint
+        assert freeze({"data": large, "n": 2}).fingerprint != frozen.fingerprint
+        assert freeze({"data": identity, "n": 1}).fingerprint != frozen.fingerprint
+
+    def test_one_item_of_many_counts(self):
+        one, other = np.zeros(10_000), np.zeros(10_000)
+        other[5000] = 1e-300
+        assert freeze(one).fingerprint != freeze(other).fingerprint
+        assert freeze(one).fingerprint == freeze(np.zeros(10_000)).fingerprint
+
+    def test_a_long_list_with_files_in_it_is_walked(self, data):
+        frozen = freeze([*range(5000), metalab.FilePath(data)])
+        assert list(frozen.files) == [str(data)]
 
 
 class TestChangedFiles:

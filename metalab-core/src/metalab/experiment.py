@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Experiment"]
 
 
-def _text(what: str, value: object) -> str:
+def _text(what: str, value: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{what} is a str, not {value!r}; did you mean {what}={str(value)!r}?")
     if not value.strip():
@@ -33,14 +33,14 @@ def _text(what: str, value: object) -> str:
     return str(value)
 
 
-def _checked_experiment_name(value: object) -> str:
+def _checked_experiment_name(value: str) -> str:
     name = _text("name", value)
     if ":" in name:
         raise ValueError(f"name={name!r} holds a ':', which stands between name and version")
     return name
 
 
-def _checked_version(value: object) -> str:
+def _checked_version(value: str) -> str:
     return _text("version", value)
 
 
@@ -52,7 +52,7 @@ def _checked_context(value: Any) -> Any:
     return value
 
 
-def _checked_operation(value: Any) -> OperationWrapper:
+def _checked_operation(value: OperationWrapper) -> OperationWrapper:
     if isinstance(value, OperationWrapper):
         return value
     if callable(value):
@@ -63,7 +63,7 @@ def _checked_operation(value: Any) -> OperationWrapper:
     )
 
 
-def _checked_params(value: Any) -> ParamSource:
+def _checked_params(value: ParamSource) -> ParamSource:
     if isinstance(value, ParamSource) and not isinstance(value, type):
         return value
     text = shown(value)
@@ -75,7 +75,7 @@ def _checked_params(value: Any) -> ParamSource:
     raise TypeError(f"params is a param source, not {text}; did you mean {meant}?")
 
 
-def _checked_seeds(value: Any) -> SeedPlan:
+def _checked_seeds(value: SeedPlan) -> SeedPlan:
     if isinstance(value, SeedPlan):
         return value
     meant = "metalab.seeds(base=0)"
@@ -86,13 +86,13 @@ def _checked_seeds(value: Any) -> SeedPlan:
     raise TypeError(f"seeds is a SeedPlan, not {shown(value)}; did you mean {meant}?")
 
 
-def _checked_description(value: object) -> str | None:
+def _checked_description(value: str | None) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise TypeError(f"description is a str, not {shown(value)}")
 
 
-def _checked_tags(value: Any) -> list[str]:
+def _checked_tags(value: Iterable[str]) -> list[str]:
     if isinstance(value, str):
         raise TypeError(f"tags is a list; did you mean tags=[{value!r}]?")
     tags = list(value)
@@ -102,13 +102,13 @@ def _checked_tags(value: Any) -> list[str]:
     return tags
 
 
-def _checked_metadata(value: Any) -> dict[str, Any]:
+def _checked_metadata(value: Mapping[str, Any]) -> dict[str, Any]:
     metadata = _named("metadata", value)
     to_jsonable(metadata, "metadata", exact=True)
     return metadata
 
 
-def _checked_defaults(value: Any) -> dict[str, Any]:
+def _checked_defaults(value: Mapping[str, Any]) -> dict[str, Any]:
     defaults = _named("defaults", value)
     for name, default in defaults.items():
         canonical_bytes(default, f"defaults[{name!r}]")
@@ -121,7 +121,7 @@ def _named(what: str, value: Any) -> dict[str, Any]:
     return {checked_name(name, what): own(item) for name, item in value.items()}
 
 
-def _checked_resolver(value: Any) -> Resolver | None:
+def _checked_resolver(value: Resolver | None) -> Resolver | None:
     return None if value is None else checked_resolver(value)
 
 

@@ -44,11 +44,11 @@ def whole_number(value: object, what: str) -> int:
     raise TypeError(f"{what} is a whole number, not {value!r} ({type(value).__name__})")
 
 
-def _root_seed(value: object) -> int:
+def _root_seed(value: int) -> int:
     return whole_number(value, "root_seed")
 
 
-def _replicate(value: object) -> int | None:
+def _replicate(value: int | None) -> int | None:
     if value is None:
         return None
     index = whole_number(value, "replicate_index")
@@ -124,11 +124,11 @@ class SeedBundle:
         return sha256(f"{self.root_seed}:{name}:{self.replicate_index or 0}".encode()).digest()
 
 
-def _base(value: object) -> int:
+def _base(value: int) -> int:
     return whole_number(value, "base")
 
 
-def _replicates(value: object) -> int:
+def _replicates(value: int) -> int:
     number = whole_number(value, "replicates")
     if number < 1:
         raise ValueError(f"replicates={number} gives no runs; it is 1 or more")

@@ -10,9 +10,10 @@ import attrs
 
 from metalab.context.paths import DirPath, FilePath, FileStamp
 from metalab.errors import IdentityError
+from metalab.identity.arrays import is_array
 from metalab.identity.canonical import fingerprint
 from metalab.identity.names import canonical_module, reference
-from metalab.identity.objects import is_namedtuple, state_of
+from metalab.identity.objects import is_namedtuple, namedtuple_items, state_of
 from metalab.identity.values import to_jsonable
 
 if TYPE_CHECKING:
@@ -23,17 +24,22 @@ __all__ = ["FrozenContext", "freeze"]
 # Classes that carry this name are identified by module and name wherever they are defined.
 MARK = "__metalab_context_spec__"
 
-# Part of every fingerprint of a context with files in it.
+# Part of every fingerprint of a context with files or large values in it.
 _FORMAT = "metalab.context/1"
+
+# Larger texts, bytes and arrays, and longer lists of plain values, stand in the manifest by
+# their fingerprint. Changing these numbers would change fingerprints.
+_MOST_BYTES = 16_384
+_MOST_ITEMS = 4096
 
 
 @attrs.frozen(eq=False)
 class FrozenContext:
     """A context as it was when it was planned.
 
-    ``spec`` is the very object that operations receive, ``manifest`` describes it as strict
-    JSON, ``files`` has what was seen of each file by absolute path, and of the files of each
-    folder by its absolute path and pattern.
+    ``spec`` is the very object that operations receive. ``manifest`` describes it as strict
+    JSON, with fingerprints in place of large values. ``files`` has what was seen of each file
+    by absolute path, and of the files of each folder by its absolute path and pattern.
     """
 
     spec: Any
@@ -88,19 +94,24 @@ class _Freezing:
     def visit(self, value: Any, path: str) -> _Node | None:
         """Return the node of a value, or None if its own canonical bytes say all."""
         cls = type(value)
+        if _is_large(value):
+            identity = fingerprint(value, path)
+            return _Node(identity, {"$hash": [cls.__name__, identity]})
         if cls in _ATOMS:
             return None
         if callable(getattr(cls, "fingerprint_payload", None)):
             return self._visit_content(value, path)
-        if cls is dict:
-            return self._visit_dict(value, path)
-        if cls in _SEQUENCES:
-            return self._visit_items(value, path)
-        if is_namedtuple(cls):
-            return self._visit_fields("$namedtuple", value, value._asdict(), path)
+        if cls is dict or cls in _SEQUENCES:
+            visit = self._visit_dict if cls is dict else self._visit_items
+            return visit(value, path)
+        return self._visit_object(value, path)
+
+    def _visit_object(self, value: Any, path: str) -> _Node | None:
+        cls = type(value)
+        tag = "$namedtuple" if is_namedtuple(cls) else "$object"
         with _located(path):
-            state = state_of(value)
-        return None if state is None else self._visit_fields("$object", value, state, path)
+            state = _items_by_name(value) if tag == "$namedtuple" else state_of(value)
+        return None if state is None else self._visit_fields(tag, value, state, path)
 
     def _visit_content(self, value: Any, path: str) -> _Node:
         with _located(path):
@@ -185,6 +196,23 @@ def _located(path: str) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
     except IdentityError as error:
         raise IdentityError(f"{path}: {error}") from error
+
+
+def _is_large(value: Any) -> bool:
+    cls = type(value)
+    if cls in {bytes, str}:
+        return len(value) > _MOST_BYTES
+    if is_array(cls):
+        return bool(value.nbytes > _MOST_BYTES)
+    return (
+        cls in _SEQUENCES
+        and len(value) > _MOST_ITEMS
+        and all(type(item) in _ATOMS for item in value)
+    )
+
+
+def _items_by_name(value: Any) -> dict[str, Any]:
+    return dict(zip(value._fields, namedtuple_items(value), strict=True))
 
 
 def _reference(cls: type) -> str:

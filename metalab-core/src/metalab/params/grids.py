@@ -19,7 +19,7 @@ from metalab.params.words import checked_name, listed, shown
 __all__ = ["GridSource", "grid", "zip_"]
 
 
-def _checked_axes(axes: object) -> dict[str, tuple[Any, ...]]:
+def _checked_axes(axes: Mapping[str, Iterable[Any]]) -> dict[str, tuple[Any, ...]]:
     if not isinstance(axes, Mapping):
         raise TypeError(
             f"grid takes a list of values for each name, as in grid(x=[1, 2]), not {shown(axes)}"

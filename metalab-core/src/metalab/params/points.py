@@ -15,7 +15,7 @@ from metalab.params.words import checked_name, listed, shown
 __all__ = ["ManualSource", "from_frame", "manual"]
 
 
-def _checked_cases(cases: object) -> tuple[dict[str, Any], ...]:
+def _checked_cases(cases: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
     found = listed(cases, "manual", "manual([{}])")
     return tuple(_checked_case(place, case) for place, case in enumerate(found))
 
@@ -27,7 +27,7 @@ def _checked_case(place: int, case: object) -> dict[str, Any]:
     return {checked_name(name, where): own(value) for name, value in case.items()}
 
 
-def _checked_tags(tags: object) -> tuple[tuple[str, ...], ...] | None:
+def _checked_tags(tags: Sequence[str | Sequence[str]] | None) -> tuple[tuple[str, ...], ...] | None:
     if tags is None:
         return None
     found = listed(tags, "manual: tags", "tags=[{}]")

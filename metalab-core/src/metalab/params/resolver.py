@@ -26,7 +26,7 @@ Resolver = ParamResolver | Callable[[Any, dict[str, Any]], Mapping[str, Any]]
 """An object with ``resolve(context_meta, params)``, or a function of the two."""
 
 
-def checked_resolver(resolver: Any) -> Any:
+def checked_resolver(resolver: Resolver) -> Resolver:
     """Return what may serve as a resolver; TypeError that says what was meant for the rest."""
     if isinstance(resolver, type):
         raise TypeError(

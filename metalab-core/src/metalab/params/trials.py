@@ -25,7 +25,7 @@ from metalab.seeds import whole_number
 __all__ = ["RandomSource", "random"]
 
 
-def _checked_space(space: object) -> dict[str, Distribution]:
+def _checked_space(space: Mapping[str, Distribution]) -> dict[str, Distribution]:
     if not isinstance(space, Mapping):
         raise TypeError(
             "random: space is a dict of distributions by name, as in {'x': uniform(0, 1)}, "
@@ -35,14 +35,14 @@ def _checked_space(space: object) -> dict[str, Distribution]:
     return {name: checked_distribution(name, space[name]) for name in names}
 
 
-def _checked_trials(value: object) -> int:
+def _checked_trials(value: int) -> int:
     number = whole_number(value, "random: n_trials")
     if number < 1:
         raise ValueError(f"random: n_trials={number} gives no runs; it is 1 or more")
     return number
 
 
-def _checked_seed(value: object) -> int:
+def _checked_seed(value: int) -> int:
     return whole_number(value, "random: seed")
 
 
