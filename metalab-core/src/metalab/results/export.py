@@ -62,7 +62,7 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
 
 def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
     """Write columns as a CSV file in UTF-8 and return its path."""
-    cells = [list(map(_cell, column)) for column in columns.values()]
+    cells = [list(map(_CELLS.get(name, _cell), column)) for name, column in columns.items()]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
@@ -74,3 +74,11 @@ def _cell(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float)):
         return value
     return msgspec.json.encode(to_jsonable(value)).decode()
+
+
+def _tags(tags: Any) -> Any:
+    # Kept as a tuple for pandas to group by; a reader of the file expects a plain list.
+    return _cell(list(tags) if isinstance(tags, tuple) else tags)
+
+
+_CELLS = {"tags": _tags}
