@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from metalab.errors import IdentityError
 
 __all__ = ["describe", "dtype_of", "why_not"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from metalab.errors import IdentityError
 from metalab.identity.canonical import CanonicalForm
 from metalab_numpy.dtypes import describe, dtype_of

@@ -6,14 +6,16 @@ from typing import IO, Any, BinaryIO
 from zipfile import ZipFile, ZipInfo
 
 import attrs
-
 import numpy as np
+
 from metalab_numpy.dtypes import why_not
 
 __all__ = ["NpySerializer", "NpzSerializer"]
 
 # Numpy refuses longer headers by default; ours are as long as the dtypes we wrote.
 _MAX_HEADER = 2**20
+# The first version of the format has room for 65,535 bytes, of shape and layout too.
+_LONG_HEADER = 60_000
 _ENDING = ".npy"
 
 
@@ -32,7 +34,7 @@ class NpySerializer:
     def dump(self, obj: Any, file: BinaryIO) -> None:
         """Write an array; raises TypeError for anything else, ValueError for object arrays."""
         _check(obj, "an array")
-        np.lib.format.write_array(file, obj, allow_pickle=False)
+        _write(file, obj)
 
     def load(self, file: BinaryIO) -> Any:
         """Read an array; raises ValueError for a damaged file and for pickled objects."""
@@ -67,7 +69,7 @@ class NpzSerializer:
             for name, array in obj.items():
                 # Without a clock the same arrays give the same bytes.
                 with archive.open(ZipInfo(name + _ENDING), "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
+                    _write(member, array)
 
     def load(self, file: BinaryIO) -> dict[str, Any]:
         """Read the dict of arrays; raises ValueError for pickled objects."""
@@ -77,6 +79,15 @@ class NpzSerializer:
                 with archive.open(info) as member:
                     arrays[info.filename.removesuffix(_ENDING)] = _read(member)
         return arrays
+
+
+def _write(file: IO[bytes], array: Any) -> None:
+    # Left to choose, numpy warns of every version but the first.
+    header = repr(np.lib.format.dtype_to_descr(array.dtype))
+    version = (2, 0) if len(header) > _LONG_HEADER else (1, 0)
+    if not header.isascii():
+        version = (3, 0)
+    np.lib.format.write_array(file, array, version, allow_pickle=False)
 
 
 def _read(file: IO[bytes]) -> Any:

@@ -166,8 +166,8 @@ def _write_scalar(value: Any, exact: bool) -> Any:
         return None
     if exact:
         return {"$scalar": dump_scalar(value)}
-    plain = value.item()
-    # Dates and extended floats have no plain value that is the same; their plugin knows them.
+    # Dates, records and extended floats equal no plain value; their plugin knows them.
+    plain = value.item() if value.dtype.kind in _PLAIN_KINDS else value
     return _write(plain, exact) if type(plain) in _PLAIN_SCALARS else None
 
 
@@ -219,6 +219,7 @@ def _write_payload(value: Any, exact: bool) -> Any:
     return {"$payload": [reference(cls), _write(value.fingerprint_payload(), exact)]}
 
 
+_PLAIN_KINDS = frozenset("biufcSU")
 _PLAIN_SCALARS = frozenset({bool, int, float, complex, str, bytes})
 _WRITERS: dict[type, Callable[[Any, bool], Any]] = {
     bool: lambda value, _: value,
