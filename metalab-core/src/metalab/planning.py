@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, overload
 
 import attrs
@@ -114,7 +115,7 @@ class Plan(Sequence[RunSpec]):
             case,
             bundle,
             _params_fingerprint(case, self.experiment.defaults),
-            seed_fingerprint(bundle.root_seed, bundle.replicate_index),
+            _seed_fingerprint(bundle.root_seed, bundle.replicate_index),
         )
 
     def manifest(self) -> dict[str, Any]:
@@ -189,6 +190,9 @@ def _novelty(cases: ParamSource, defaults: Mapping[str, Any]) -> Callable[[str],
         return len(seen) > before
 
     return is_new
+
+
+_seed_fingerprint = lru_cache(maxsize=1024)(seed_fingerprint)
 
 
 def _params_fingerprint(case: ParamCase, defaults: Mapping[str, Any]) -> str:

@@ -144,4 +144,5 @@ class RunRecord:
 
 def tags_of(*groups: Sequence[str]) -> list[str]:
     """Join groups of tags in order, each tag once."""
-    return list(dict.fromkeys(tag for group in groups for tag in group))
+    found = [tag for group in groups for tag in group]
+    return list(dict.fromkeys(found)) if found else found
