@@ -131,3 +131,8 @@ def test_the_manifest_is_strict_json():
     plan = make_plan(experiment(metalab.grid(x=[float("nan"), 2**70, (1, 2)]), context={"b": b"x"}))
     text = json.dumps(plan.manifest(), allow_nan=False)
     assert json.loads(text)["plan"] == {"digest": plan.digest, "runs": 3}
+
+
+def test_a_plan_without_runs_is_refused():
+    with pytest.raises(ValueError, match=r"p:1 has no runs.*filter"):
+        make_plan(experiment(metalab.grid(x=[1, 2]).filter(lambda params: params["x"] > 2)))

@@ -328,6 +328,20 @@ class TestFailures:
         assert calls == [1]
         assert [run.status for run in run(exp, tmp_path)] == ["success"] * 3
 
+    def test_a_context_s_file_that_changes_under_the_sweep_fails_the_runs_after_it(self, tmp_path):
+        data = tmp_path / "data.csv"
+        data.write_text("1,2,3")
+
+        @metalab.operation
+        def edits(params, context):
+            if params["x"] == 1:
+                Path(context["data"]).write_text("4,5,6,7")
+
+        exp = experiment(edits, context={"data": metalab.FilePath(data)})
+        results = run(exp, tmp_path / "s")
+        assert [found.status for found in results] == ["success", "failed", "failed"]
+        assert str(data) in results[1].error["message"]
+
 
 class TestExecutors:
     def test_two_experiments_on_one_executor_do_not_mix(self, tmp_path):

@@ -132,8 +132,8 @@ class Plan(Sequence[RunSpec]):
 def make_plan(experiment: Experiment) -> Plan:
     """Plan an experiment: hash its context and give every run its id; nothing is executed.
 
-    Raises FileNotFoundError for a file of the context that is missing and IdentityError,
-    naming the place, for a value that has no identity.
+    Raises FileNotFoundError for a file of the context that is missing, IdentityError,
+    naming the place, for a value that has no identity, and ValueError if there are no runs.
     """
     context = freeze(experiment.context)
     stands = standing(experiment.operation)
@@ -146,6 +146,11 @@ def make_plan(experiment: Experiment) -> Plan:
         experiment.seeds.base_seed,
     )
     points, packed = _identify(experiment, cases, identity)
+    if not points:
+        raise ValueError(
+            f"{experiment.experiment_id} has no runs: its params {experiment.params!r} have no "
+            "points; a filter or a slice may have left none"
+        )
     return Plan(
         experiment,
         context,

@@ -159,8 +159,8 @@ def _open_ledger(
     on_event: EventCallback | None,
 ) -> Ledger:
     ledger = Ledger(len(plan), left.done)
-    tracker = create_progress_tracker(progress)
-    if tracker is not None:
+    if progress is not False:  # else no event need be made
+        tracker = create_progress_tracker(progress)
         tracker.start(len(plan), len(left.done), plan.experiment_id)
         ledger.listen(tracker)
         ledger.when_finished(tracker.finish)

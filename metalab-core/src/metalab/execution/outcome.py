@@ -13,8 +13,9 @@ from metalab.records import ErrorInfo, RunRecord, Status, tags_of
 
 if TYPE_CHECKING:
     from metalab.capture import Capture
+    from metalab.context import FrozenContext
 
-__all__ = ["Outcome", "outcome_of_error", "outcome_of_value"]
+__all__ = ["Outcome", "check_files", "outcome_of_error", "outcome_of_value"]
 
 
 @attrs.frozen
@@ -26,6 +27,18 @@ class Outcome:
     tags: list[str] = attrs.Factory(list)
     warnings: list[str] = attrs.Factory(list)
     notes: str | None = None
+
+
+def check_files(context: FrozenContext) -> None:
+    """Refuse to run on files that are no longer those the run's id was made from.
+
+    Raises RunFailedError that names them.
+    """
+    if context.files and (changed := context.changed_files()):
+        raise RunFailedError(
+            f"the context's files changed since the runs were planned: {', '.join(changed)}; "
+            "run the experiment again, and it is planned with what they hold now"
+        )
 
 
 def outcome_of_value(value: Any, operation: str, capture: Capture) -> Outcome:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.capture import Capture
-from metalab.execution.outcome import Outcome, outcome_of_error, outcome_of_value
+from metalab.execution.outcome import Outcome, check_files, outcome_of_error, outcome_of_value
 from metalab.records import Provenance, RunRecord, Status, tags_of
 from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken, Runtime
@@ -114,6 +114,7 @@ class Worker:
         interrupt = None
         try:
             with run.capture:
+                check_files(self._batch.plan.context)
                 value = operation.run(**{name: make(run) for name, make in self._makers})
                 outcome = outcome_of_value(value, operation.name, run.capture)
         except KeyboardInterrupt as error:
