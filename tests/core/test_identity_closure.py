@@ -52,6 +52,10 @@ class Config:
     model: object = None
 
 
+class Undecorated(Config):
+    pass
+
+
 class Identified(Model):
     def fingerprint_payload(self):
         return self.x
@@ -116,6 +120,8 @@ class TestCaptured:
             ([lambda: 1], [lambda: 2]),
             ({"f": top_level, 1: len}, {"f": len, 1: len}),
             ({top_level, len}, {top_level, abs}),
+            ({make(1), 2}, {make(2), 2}),
+            (frozenset({make(1)}), {make(1)}),
             (Config(top_level), Config(lambda: 1)),
             (threading.Lock(), queue.Queue()),
             (None, make(1)),
@@ -316,13 +322,15 @@ class TestRefusal:
             (types.SimpleNamespace(m=Model()), r"'value\.m'"),
             (functools.partial(top_level, Model()), r"'value\[0\]'"),
             (Model().method, "'value'"),
+            (Undecorated(Model()), "'value'"),
         ],
     )
     def test_a_value_that_cannot_be_told_apart_is_named_with_what_to_do(self, value, variable):
         with pytest.raises(IdentityError, match=variable) as refusal:
             captured(value)
         assert str(refusal.value).startswith("operation 'operation' captures ")
-        assert ":Model, whose value cannot be told apart" in str(refusal.value)
+        assert "whose value cannot be told apart from others" in str(refusal.value)
+        assert ":Model" in str(refusal.value) or ":Undecorated" in str(refusal.value)
         assert "pass it by params or context, or give its class fing" in str(refusal.value)
 
     def test_a_default_value_is_named_by_its_parameter(self):

@@ -162,6 +162,23 @@ class TestWhatDoesNotCount:
         assert study.memo
         assert code_fingerprint(study.op).parts == before
 
+    def test_counters_do_not_count(self, load):
+        study = load("""
+            count = 0
+            def op():
+                global count
+                count += 1
+                return count
+        """)
+        before = code_fingerprint(study.op)
+        study.op()
+        assert code_fingerprint(study.op) == before
+
+    def test_how_the_text_of_an_f_string_is_put_together(self, parts):
+        one = parts("def op(x):\n    return f'a{x}' 'b' f'c' f'' f'{x!r:>{x}}d'\n")
+        assert one == parts("def op(x):\n    return f'a{x}bc{x!r:>{x}}d'\n")
+        assert one != parts("def op(x):\n    return f'a{x}bc{x!s:>{x}}d'\n")
+
     def test_where_the_file_lies(self, load, parts, tmp_path):
         before = parts(BASE)
         spec = importlib.util.spec_from_file_location("study", tmp_path / "elsewhere.py")
@@ -223,6 +240,45 @@ class TestWhatCounts:
         text = BASE.replace("half = ", "third = double\nhalf = ").replace("half()", "third(1)")
         other = text.replace("third = double", "third = triple")
         assert "study:op" in changed_parts(parts(text), parts(other))
+
+    def test_functions_kept_in_a_set(self, parts):
+        text = "def f(x):\n    return 1\nKNOWN = {(f,), frozenset({lambda: 2})}\n"
+        text += "def op(x):\n    return [f(x) for (f,) in KNOWN]\n"
+        changed = changed_parts(parts(text), parts(text.replace("return 1", "return 3")))
+        assert changed == ["study:f"]
+        assert len(parts(text)) == 4
+
+    def test_what_methods_captured_and_cached_properties_do(self, parts):
+        text = """
+            from functools import cached_property
+            def make(k):
+                class Inner:
+                    def get(self): return k
+                    def later(self): return missing
+                    @cached_property
+                    def twice(self): return k * 2
+                    if False:
+                        missing = None
+                return Inner
+            Made = make(1)
+            def op():
+                return Made().get()
+        """
+        changed = changed_parts(parts(text), parts(text.replace("make(1)", "make(2)")))
+        assert changed == ["study:Made.get.k", "study:Made.twice.k"]
+
+    def test_variables_without_a_value_yet(self, parts):
+        text = """
+            def make():
+                def op():
+                    return later
+                found = op
+                if found is None:
+                    later = 1
+                return found
+            op = make()
+        """
+        assert set(parts(text)) == {"study:make.<locals>.op"}
 
     def test_functions_kept_in_a_registry(self, parts):
         text = """
@@ -388,6 +444,14 @@ class TestOtherModules:
         assert set(code_fingerprint(importlib.import_module("another").op).parts) == {"another:op"}
 
 
+TOUCHY = """
+class Touchy:
+    def __getattr__(self, name):
+        raise RuntimeError("nothing may be asked of this")
+x = Touchy()
+"""
+
+
 class TestOpaque:
     @pytest.mark.parametrize(
         ("text", "opaque"),
@@ -400,6 +464,7 @@ class TestOpaque:
             ("x = open(__file__); x.close()", "study:x: an instance of _io:TextIOWrapper"),
             ("class A:\n    pass\nx = A()", "study:x: an instance of study:A"),
             ("import study as x", "study:x: module study"),
+            (TOUCHY, "study:x: an instance of study:Touchy"),
             ("y = 1", "study:op names x, which is not defined"),
         ],
     )
@@ -421,6 +486,11 @@ class TestOpaque:
         study = load("import helpers\ndef op():\n    return helpers.x\n")
         assert code_fingerprint(study.op).opaque == ("helpers:x",)
 
+    def test_a_module_to_be_imported_that_is_no_python_is_listed(self, load, tmp_path):
+        (tmp_path / "broken_module.py").write_text("def f(:\n")
+        study = load("def op():\n    import broken_module\n")
+        assert code_fingerprint(study.op).opaque == ("module broken_module",)
+
     def test_names_that_a_class_body_binds_are_not_missed(self, load):
         study = load("def op():\n    class A:\n        x = 1\n        y = x\n    return A\n")
         assert code_fingerprint(study.op).opaque == ()
@@ -431,6 +501,23 @@ class TestWithoutSource:
         namespace = {"__name__": "__main__"}
         exec(compile(textwrap.dedent(text), "<stdin>", "exec"), namespace)
         return code_fingerprint(namespace["op"])
+
+    def test_a_module_that_no_file_made_is_own(self):
+        namespace = {"__name__": "nowhere"}
+        exec("def helper(): return 1\ndef op(): return helper()", namespace)
+        parts = code_fingerprint(namespace["op"]).parts
+        assert set(parts) == {"nowhere:helper (bytecode)", "nowhere:op (bytecode)"}
+
+    def test_without_columns_lambdas_on_one_line_are_known_by_bytecode(self, tmp_path):
+        (tmp_path / "study.py").write_text(
+            "from metalab.identity.code import code_fingerprint\n"
+            "pair = [lambda x: x + 1, lambda x: x + 2]\n"
+            "found = [code_fingerprint(one) for one in pair]\n"
+            "assert found[0].hash != found[1].hash\n"
+            "assert list(found[0].parts) == ['study:<lambda> (bytecode)'], found[0].parts\n"
+        )
+        options = ["-X", "no_debug_ranges"]
+        subprocess.run([sys.executable, *options, "study.py"], cwd=tmp_path, check=True)
 
     def test_different_code_gets_a_different_hash(self):
         one, two = self.run("def op(): return 1"), self.run("def op(): return 2")

@@ -103,6 +103,20 @@ class TestMainName:
         assert main_name() == canonical_module("__main__") == canonical_module("__mp_main__")
         assert canonical_module("json") == "json"
 
+    @pytest.mark.parametrize(
+        ("file", "name"),
+        [("/some/where/study.py", "study"), ("my-study.py", "my-study"), ("<stdin>", "__main__")],
+    )
+    def test_a_file_is_known_by_its_stem(self, monkeypatch, file, name):
+        main = types.ModuleType("__main__")
+        main.__file__ = file
+        monkeypatch.setitem(sys.modules, "__main__", main)
+        assert main_name() == name
+
+    def test_a_notebook_has_no_file(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+        assert main_name() == "__main__"
+
     def test_an_adopted_script_gives_its_name_and_its_objects(self):
         sent = types.FunctionType((lambda: 1).__code__, {"__name__": "__main__"}, "sent")
         sent.__qualname__ = "sent"

@@ -33,10 +33,7 @@ def dtype_of(descr: Any) -> Any:
 
 
 def _is_described(dtype: Any) -> bool:
-    # Text of variable length (numpy 2) and overlapping fields have none.
-    if dtype.kind == "T":
-        return False
     try:
         return bool(dtype_of(np.lib.format.dtype_to_descr(dtype)) == dtype)
-    except ValueError:
+    except ValueError:  # fields that overlap
         return False

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab.errors import IdentityError
 from metalab.identity.canonical import canonical_bytes, fingerprint
 from metalab.identity.names import canonical_module
 from metalab.identity.refusal import PLAIN_TYPES
@@ -123,7 +122,14 @@ class Describing:
             return None
         return self._joined(type(value).__name__, [(part, label) for part in parts])
 
-    def _callable(self, value: Any, _label: str) -> Description | None:
+    def _plain(self, value: Any, label: str) -> Description | None:
+        try:
+            return self._callable(value) or self._value(value, label)
+        except Exception:  # noqa: BLE001 - whatever a user's object does when it is looked at
+            return None
+
+    @staticmethod
+    def _callable(value: Any) -> Description | None:
         name, module = getattr(value, "__qualname__", None), getattr(value, "__module__", None)
         if isinstance(name, str) and isinstance(module, str):
             return Description(Kind.FOREIGN, _foreign(module, name))
@@ -144,11 +150,8 @@ class Describing:
         found = sorted((self.describe(item, label) for item in value), key=lambda d: d.text)
         return _join(cls.__name__, found)
 
-    def _value(self, value: Any, label: str) -> Description | None:
-        try:
-            text = fingerprint(value)
-        except (IdentityError, OSError):  # no plain value, or a file that is not there
-            return None
+    def _value(self, value: Any, label: str) -> Description:
+        text = fingerprint(value)
         cls = type(value)
         if cls not in PLAIN_TYPES and self._ownership.owns_class(cls):
             text = f"{text} {self.describe(cls, label).text}"
@@ -166,7 +169,7 @@ class Describing:
     ) -> Description:
         return _join(name, [self.describe(value, label) for value, label in values], kind)
 
-    _describers = (_wrapper, _function, _class, _module, _bundle, _callable, _container, _value)
+    _describers = (_wrapper, _function, _class, _module, _bundle, _container, _plain)
 
 
 def _join(name: str, parts: list[Description], kind: Kind = Kind.VALUE) -> Description:

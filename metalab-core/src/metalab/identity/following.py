@@ -171,9 +171,12 @@ class Following:
 
     def _bind(self, module: str, name: str, value: Any, label: str) -> str:
         scope = self._scope(module)
-        if name in scope.mutated and isinstance(value, _MUTABLE):
+        changes = name in scope.mutated
+        if changes and isinstance(value, _MUTABLE):
             return self._bind_state(module, name, label, self._code_in(value, label))
         found = self._describing.describe(value, label)
+        if changes and found.kind is Kind.VALUE:
+            return self._bind_state(module, name, label, "")
         if found.kind is Kind.FOREIGN:
             return f"import {scope.imports[name]}" if name in scope.imports else found.text
         if found.kind is Kind.OPAQUE:
