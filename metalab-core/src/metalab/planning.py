@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metalab.experiment import Experiment
     from metalab.identity.code import CodeFingerprint
     from metalab.params.base import ParamCase, ParamSource
-    from metalab.seeds import SeedBundle
+    from metalab.seeds import SeedBundle, SeedPlan
 from metalab.standing import Standing, standing
 
 __all__ = ["Plan", "RunSpec", "make_plan"]
@@ -58,7 +58,11 @@ class RunIds(Sequence[str]):
         """Return the id at an index as 32 hex digits; a slice gives a list."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        start = range(len(self))[index] * _ID_BYTES
+        return self.at(range(len(self))[index])
+
+    def at(self, index: int) -> str:
+        """Return the id at an index that is known to be within bounds."""
+        start = index * _ID_BYTES
         return self.packed[start : start + _ID_BYTES].hex()
 
     def __iter__(self) -> Iterator[str]:
@@ -106,17 +110,12 @@ class Plan(Sequence[RunSpec]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         index = range(len(self))[index]
-        point, replicate = divmod(index, len(self.experiment.seeds))
+        experiment = self.experiment
+        point, replicate = divmod(index, experiment.seeds.replicates)
         case = self.cases[self.points[point]]
-        bundle = self.experiment.seeds[replicate]
-        return RunSpec(
-            index,
-            self.ids[index],
-            case,
-            bundle,
-            _params_fingerprint(case, self.experiment.defaults),
-            _seed_fingerprint(bundle.root_seed, bundle.replicate_index),
-        )
+        bundle, seed = _seeds(experiment.seeds, replicate)
+        params = _params_fingerprint(case, experiment.defaults)
+        return RunSpec(index, self.ids.at(index), case, bundle, params, seed)
 
     def manifest(self) -> dict[str, Any]:
         """Describe the experiment, its context and its code as strict JSON."""
@@ -197,7 +196,11 @@ def _novelty(cases: ParamSource, defaults: Mapping[str, Any]) -> Callable[[str],
     return is_new
 
 
-_seed_fingerprint = lru_cache(maxsize=1024)(seed_fingerprint)
+@lru_cache(maxsize=1024)
+def _seeds(plan: SeedPlan, replicate: int) -> tuple[SeedBundle, str]:
+    # Every point of a sweep has the same replicates.
+    bundle = plan[replicate]
+    return bundle, seed_fingerprint(bundle.root_seed, bundle.replicate_index)
 
 
 def _params_fingerprint(case: ParamCase, defaults: Mapping[str, Any]) -> str:
