@@ -1,53 +1,21 @@
-"""Progress: what a launch's events look like on a terminal, in a file, and with rich."""
+"""Progress: what is counted of a launch's events, and who shows it."""
 
 from __future__ import annotations
 
 import io
-import logging
-import os
-import pty
-import subprocess
-import sys
-import textwrap
 import threading
-import time
 
 import pytest
 
-from metalab.errors import MissingExtraError
 from metalab.events import Event
 from metalab.progress import (
     MetricDisplay,
     Progress,
-    ProgressTracker,
     SimpleProgressTracker,
     create_progress_tracker,
     text,
 )
-from metalab.progress import plain as plain_module
 from metalab.progress.tally import Tally
-from metalab.progress.tracker import LiveTracker
-
-WITHOUT_RICH = """
-import sys
-class NoRich:
-    def find_spec(self, name, path=None, target=None):
-        if name == "rich" or name.startswith("rich."):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, NoRich())
-"""
-
-LAUNCH = """
-from metalab.events import Event
-from metalab.progress import *
-tracker = create_progress_tracker(True)
-tracker.start(4, 1, "mvp:1.0")
-print("result on stdout")
-tracker(Event.run_finished("a", metrics={}))
-tracker(Event.run_finished("b", metrics={}))
-tracker(Event.run_failed("c", error="ValueError: bad rate"))
-tracker.finish()
-"""
 
 
 class Clock:
@@ -69,13 +37,6 @@ def tally_of(*events, total=10, skipped=0, metrics=()):
     for event in events:
         tally.add(event)
     return tally.snapshot()
-
-
-def eventually(holds, seconds=5.0):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
 
 
 class TestTally:
@@ -247,170 +208,6 @@ class TestSettings:
             MetricDisplay("loss", "median")
 
 
-class TestPlainLines:
-    def test_a_file_gets_a_first_and_a_last_line(self):
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(stream=stream)
-        tracker.start(3, 1, "mvp:1.0")
-        tracker(Event.run_finished("a"))
-        tracker(Event.run_finished("b"))
-        tracker.finish()
-        first, last = stream.getvalue().splitlines()
-        assert first == "mvp:1.0: 2 of 3 runs to do, 1 done before"
-        assert last.startswith("mvp:1.0: 3/3 runs, 1 skipped, took ")
-
-    def test_a_patient_tracker_says_nothing_of_a_short_success(self):
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(stream=stream, patient=True)
-        tracker.start(1, 0, "mvp:1.0")
-        tracker(Event.run_finished("a"))
-        tracker.finish()
-        assert not stream.getvalue()
-
-    def test_a_patient_tracker_tells_failures_at_any_rate(self):
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(stream=stream, patient=True)
-        tracker.start(1, 0, "mvp:1.0")
-        tracker(Event.run_failed("a", error="ValueError: bad rate"))
-        tracker.finish()
-        cause, last = stream.getvalue().splitlines()
-        assert cause == "failed: ValueError: bad rate"
-        assert last.startswith("mvp:1.0: 1/1 runs, 1 failed")
-
-    def test_a_patient_tracker_speaks_up_when_a_launch_lasts_though_nothing_happens(
-        self, monkeypatch
-    ):
-        monkeypatch.setattr(plain_module, "_QUIET", 0.05)
-        monkeypatch.setattr(LiveTracker, "interval", 0.01)
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(stream=stream, patient=True)
-        tracker.start(1, 0, "slow:1")
-        assert not stream.getvalue()
-        eventually(lambda: stream.getvalue() == "slow:1: 1 of 1 runs to do\n")
-        tracker.finish()
-
-    def test_a_file_gets_a_line_now_and_then_and_not_with_each_event(self, monkeypatch):
-        monkeypatch.setattr(plain_module, "_LINE_EVERY", 0.1)
-        monkeypatch.setattr(LiveTracker, "interval", 0.01)
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(stream=stream)
-        began = time.monotonic()
-        tracker.start(1_000, 0, "e:1")
-        for number in range(1_000):
-            tracker(Event.run_finished(str(number)))
-        eventually(lambda: stream.getvalue().count("\n") >= 3)
-        tracker.finish()
-        passed = time.monotonic() - began
-        assert 4 <= stream.getvalue().count("\n") <= passed / 0.1 + 2
-
-    def test_each_cause_of_failure_is_told_once_and_five_at_most(self):
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(stream=stream)
-        tracker.start(100, 0, "e:1")
-        for number in range(100):
-            tracker(Event.run_failed(str(number), error=f"KeyError: {number % 8}"))
-        tracker.finish()
-        told = [line for line in stream.getvalue().splitlines() if line.startswith("failed")]
-        assert told == [f"failed: KeyError: {number}" for number in range(5)]
-
-    def test_a_status_line_replaces_the_counts_at_the_end(self):
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(stream=stream)
-        tracker.start(2, 0, "e:1")
-        tracker.finish("e:1: interrupted, 2 runs to do")
-        assert stream.getvalue().endswith("\ne:1: interrupted, 2 runs to do\n")
-
-    def test_finish_is_without_effect_the_second_time_and_before_the_start(self):
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(stream=stream)
-        tracker.finish()
-        assert not stream.getvalue()
-        tracker.start(1, 0, "e:1")
-        tracker.finish()
-        written = stream.getvalue()
-        tracker.finish()
-        assert stream.getvalue() == written
-
-    def test_the_settings_title_wins(self):
-        stream = io.StringIO()
-        tracker = SimpleProgressTracker(Progress(title="my sweep"), stream=stream)
-        tracker.start(1, 0, "e:1")
-        tracker.finish()
-        assert stream.getvalue().startswith("my sweep: 1 of 1")
-
-    def test_a_terminal_line_is_redrawn_and_cut_to_the_width(self, monkeypatch):
-        monkeypatch.setattr(LiveTracker, "interval", 0.01)
-        monkeypatch.setenv("COLUMNS", "20")
-        stream = Terminal()
-        tracker = SimpleProgressTracker(stream=stream)
-        tracker.start(2, 0, "a_long_name:1.0")
-        eventually(lambda: stream.getvalue().count("\r") >= 3)
-        tracker(Event.run_finished("a"))
-        tracker.finish()
-        drawn = stream.getvalue()
-        assert "\ra_long_name:1.0: 0/\x1b[K" in drawn
-        assert drawn.count("\n") == 1
-        assert drawn.rsplit("\x1b[K", 1)[1].startswith("a_long_name:1.0: 1/2 runs, took")
-
-
-class TestFaults:
-    def test_a_broken_stream_is_logged_once_and_stops_the_drawing_only(self, monkeypatch, caplog):
-        class Broken(io.StringIO):
-            def write(self, _):
-                raise BrokenPipeError("the pipe is closed")
-
-        monkeypatch.setattr(LiveTracker, "interval", 0.01)
-        tracker = SimpleProgressTracker(stream=Broken())
-        with caplog.at_level(logging.ERROR, "metalab.progress"):
-            tracker.start(2, 0, "e:1")
-            tracker(Event.run_failed("a", error="x"))
-            time.sleep(0.05)
-            tracker.finish()
-        assert [record.message for record in caplog.records] == ["progress is no longer shown"]
-
-    def test_what_a_users_tracker_raises_is_logged_once(self, caplog):
-        class Mine(ProgressTracker):
-            calls = 0
-
-            def start(self, total, skipped=0, title=""):
-                self.total = total
-
-            def __call__(self, event):
-                self.calls += 1
-                raise KeyError("mine")
-
-            def finish(self, status_line=None):
-                raise AssertionError("told after it failed")
-
-        mine = Mine()
-        tracker = create_progress_tracker(mine)
-        with caplog.at_level(logging.ERROR, "metalab.progress"):
-            tracker.start(7, 0, "e:1")
-            tracker(Event.run_finished("a"))
-            tracker(Event.run_finished("b"))
-            tracker.finish()
-        assert (mine.total, mine.calls) == (7, 1)
-        assert len(caplog.records) == 1
-        assert "Mine" in caplog.text
-
-    def test_drawing_goes_on_beside_a_launch_and_never_in_it(self, monkeypatch):
-        class Slow(io.StringIO):
-            def write(self, part):
-                time.sleep(0.2)
-                return super().write(part)
-
-        monkeypatch.setattr(plain_module, "_LINE_EVERY", 0.0)
-        monkeypatch.setattr(LiveTracker, "interval", 0.001)
-        tracker = SimpleProgressTracker(stream=Slow())
-        tracker.start(2, 0, "e:1")
-        time.sleep(0.05)
-        began = time.perf_counter()
-        for number in range(500):
-            tracker(Event.run_finished(str(number)))
-        assert time.perf_counter() - began < 0.15
-        tracker.finish()
-
-
 class TestChoice:
     def test_false_shows_nothing(self):
         stream = io.StringIO()
@@ -445,91 +242,3 @@ class TestChoice:
     def test_anything_else_is_refused_in_words(self, bad):
         with pytest.raises(TypeError, match=r"give True, False, None, a metalab\.Progress"):
             create_progress_tracker(bad)
-
-
-class TestRich:
-    def test_the_bar_makes_room_for_causes_and_a_last_line(self, monkeypatch):
-        pytest.importorskip("rich")
-        monkeypatch.setattr(LiveTracker, "interval", 0.01)
-        monkeypatch.setenv("TERM", "xterm")
-        monkeypatch.setenv("COLUMNS", "120")
-        stream = Terminal()
-        tracker = create_progress_tracker(Progress(metrics=["loss"], title="[e]:1"), stream=stream)
-        tracker.start(3, 1, "e:1")
-        tracker(Event.run_started("a"))
-        eventually(lambda: "1 running" in stream.getvalue())
-        tracker(Event.run_finished("a", metrics={"loss": 0.25}))
-        tracker(Event.run_failed("b", error="ValueError: [bad] rate"))
-        tracker.finish()
-        drawn = stream.getvalue()
-        assert "failed: ValueError: [bad] rate" in drawn
-        assert "[e]:1: 3/3 runs, 1 skipped, 1 failed, loss 0.25, took" in drawn
-
-    def test_asking_for_rich_where_it_is_missing_names_the_extra(self):
-        script = WITHOUT_RICH + textwrap.dedent("""
-            from metalab.progress import Progress, create_progress_tracker
-            try:
-                create_progress_tracker(Progress(style="rich"))
-            except ImportError as error:
-                print(type(error).__name__, error)
-        """)
-        ran = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=False
-        )
-        assert ran.stdout.startswith("MissingExtraError")
-        assert "pip install 'metalab[rich]'" in ran.stdout
-        assert issubclass(MissingExtraError, ImportError)
-
-
-def on_a_terminal(script):
-    """Run a script with the error stream on a pseudo-terminal: its output and its drawings."""
-    leader, follower = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=follower,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        text=True,
-    ) as process:
-        os.close(follower)
-        drawn = b""
-        # A pseudo-terminal whose other side is gone reads as an I/O error on Linux.
-        while True:
-            try:
-                part = os.read(leader, 4096)
-            except OSError:
-                break
-            if not part:
-                break
-            drawn += part
-        out = process.stdout.read()
-    os.close(leader)
-    assert process.returncode == 0, drawn.decode()
-    return out, drawn.decode()
-
-
-class TestStreams:
-    def test_standard_output_keeps_to_the_script_on_a_terminal(self):
-        pytest.importorskip("rich")
-        out, drawn = on_a_terminal(LAUNCH)
-        assert out == "result on stdout\n"
-        assert "failed: ValueError: bad rate" in drawn
-        assert "mvp:1.0: 4/4 runs, 1 skipped, 1 failed" in drawn
-
-    def test_a_terminal_without_rich_gets_plain_text(self):
-        out, drawn = on_a_terminal(WITHOUT_RICH + LAUNCH)
-        assert out == "result on stdout\n"
-        assert "failed: ValueError: bad rate" in drawn
-        assert "mvp:1.0: 4/4 runs, 1 skipped, 1 failed" in drawn
-
-    def test_neither_rich_nor_pandas_is_imported_without_a_terminal(self):
-        script = LAUNCH + textwrap.dedent("""
-            import sys
-            print([name for name in ("rich", "pandas", "numpy") if name in sys.modules])
-        """)
-        ran = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
-        assert ran.stdout == "result on stdout\n[]\n"
-        assert ran.stderr.splitlines()[0] == "mvp:1.0: 3 of 4 runs to do, 1 done before"

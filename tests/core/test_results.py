@@ -3,62 +3,24 @@
 from __future__ import annotations
 
 import math
-import shutil
-import tracemalloc
-from datetime import datetime, timedelta, timezone
+import subprocess
+import sys
+from datetime import timedelta
 
 import pytest
 
 import metalab
 from metalab.errors import MetalabError
-from metalab.records import Provenance, RunRecord, Status
+from metalab.records import RunRecord, Status
 from metalab.result import Results as PublicResults
-from metalab.results import Results, Run, open_results
-from metalab.results.rows import Row
+from metalab.results import Results, Run
 from metalab.store import FileStore
-
-
-@metalab.operation
-def study(params, seeds, capture):
-    if params["lr"] > 5:
-        raise ValueError("the rate is too high")
-    capture.metric("loss", params["lr"] * 2)
-    capture.metric("who", params["model"])
-    capture.artifact("curve", {"at": params["lr"]})
-
-
-def experiment(**changes):
-    fields = {
-        "name": "study",
-        "version": "1.0",
-        "context": None,
-        "operation": study,
-        "params": metalab.grid(lr=[0.5, 1, 9], model=["svm", "tree"]),
-        "seeds": metalab.seeds(42, replicates=2),
-        "tags": ["paper"],
-    }
-    return metalab.Experiment(**{**fields, **changes})
-
-
-def run(exp, store, **options):
-    return metalab.run(exp, store=store, executor="inline", progress=False, **options).result()
+from studies import experiment, record, run
 
 
 @pytest.fixture
 def results(store):
     return run(experiment(), store)
-
-
-def record(run_id, **fields):
-    now = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=5)))
-    return RunRecord.success(
-        run_id=run_id * 32,
-        experiment_id="held:1",
-        started_at=now,
-        finished_at=now + timedelta(seconds=1),
-        duration_ms=1000.0,
-        **fields,
-    )
 
 
 class TestSequence:
@@ -309,284 +271,24 @@ class TestTable:
         assert row["seed"] == 2**70
 
 
-class TestRun:
-    def test_it_shows_its_record(self, results):
-        first = results[0]
-        assert first.params == first.record.params_resolved == {"lr": 0.5, "model": "svm"}
-        assert first.metrics == {"loss": 1.0, "who": "svm"}
-        assert (first.seed, first.replicate, first.tags) == (42, 0, ["paper"])
-        assert first.status is Status.SUCCESS
-        assert first.error is None
-        assert first.duration_ms > 0
-        assert first.started_at <= first.finished_at
-        assert first.experiment_id == "study:1.0"
+class TestAliases:
+    """Modules by whose names scripts import what lives elsewhere."""
 
-    def test_a_failure_is_told_with_type_message_and_traceback(self, results):
-        error = results.failed[0].error
-        assert (error["type"], error["message"]) == ("ValueError", "the rate is too high")
-        assert "raise ValueError" in error["traceback"]
+    def test_they_hold_the_very_classes(self):
+        import metalab.executor
+        import metalab.types
 
-    def test_repr_is_short(self, results):
-        assert (
-            repr(results[0])
-            == f"Run({results[0].run_id[:8]} success lr=0.5 model='svm' replicate=0)"
+        for module in (metalab.result, metalab.types, metalab.executor, metalab.derived):
+            for name in module.__all__:
+                assert hasattr(module, name)
+                assert getattr(metalab, name, getattr(module, name)) is getattr(module, name)
+
+    def test_importing_metalab_imports_none_of_them(self):
+        script = (
+            "import sys, metalab; print([name for name in sys.modules if name in"
+            " {'metalab.result', 'metalab.types', 'metalab.executor', 'metalab.derived'}])"
         )
-
-    def test_it_can_be_made_of_a_record_or_of_a_run(self, results):
-        first = results[0]
-        for given in (first, first.record):
-            made = Run(given, results.store)
-            assert made.run_id == first.run_id
-            assert made.artifact("curve") == {"at": 0.5}
-
-    def test_the_experiment_is_known_with_its_metadata(self, store):
-        results = run(experiment(metadata={"grant": 7}, description="a study"), store)
-        info = results[0].experiment
-        assert (info.experiment_id, info.name, info.version) == ("study:1.0", "study", "1.0")
-        assert (info.description, info.tags, info.metadata) == ("a study", ("paper",), {"grant": 7})
-
-    def test_an_experiment_without_a_manifest_is_known_by_its_id(self, store):
-        (held,) = Results(FileStore(store).scoped("held:1"), [record("a")])
-        assert (held.experiment.name, held.experiment.version) == ("held", "1")
-
-    def test_provenance_knows_interpreter_version_and_host(self, results):
-        provenance = results[0].provenance
-        assert provenance.python_version
-        assert provenance.metalab_version
-        assert provenance.host
-        assert provenance.code_hash
-
-    def test_what_the_record_says_of_its_provenance_wins(self, store):
-        held = record("a", provenance=Provenance(host="moon"))
-        (one,) = Results(FileStore(store).scoped("held:1"), [held])
-        assert one.provenance.host == "moon"
-
-    def test_attempts_are_kept(self, store):
-        run(experiment(), store)
-        again = run(experiment(), store)
-        assert [attempt.attempt for attempt in again.failed[0].attempts()] == [1, 2]
-        assert [attempt.attempt for attempt in again.successful[0].attempts()] == [1]
-
-
-class TestCaptured:
-    @pytest.fixture
-    def captured(self, store):
-        @metalab.operation(name="capturing")
-        def capturing(params, capture):
-            capture.data("small", {"pair": (1, 2)})
-            capture.data("large", list(range(20_000)))
-            capture.artifact("text", "words")
-            capture.artifact("small", "an artifact of the same name")
-            for step in range(3):
-                capture.metric("loss", 1 / (step + 1), step=step)
-            capture.log("a line")
-
-        return run(
-            experiment(operation=capturing, params=metalab.grid(), seeds=metalab.seeds(1)), store
-        )[0]
-
-    def test_data_come_back_from_the_record_or_beside_it(self, captured):
-        assert captured.data("small") == {"pair": (1, 2)}
-        assert captured.data("large") == list(range(20_000))
-
-    def test_a_series_comes_back_under_both_names(self, captured):
-        assert captured.series("loss") == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
-        assert captured.data("loss") == captured.series("loss")
-        assert captured.metrics["loss"] == 1 / 3
-
-    def test_list_data_names_all_of_them(self, captured):
-        assert captured.list_data() == ["large", "loss", "small"]
-
-    def test_artifacts_come_back(self, captured):
-        assert captured.artifact("text") == "words"
-        assert captured.artifact("small") == "an artifact of the same name"
-        assert captured.artifact("large") == list(range(20_000))
-        assert sorted(a.name for a in captured.artifacts()) == ["large", "small", "text"]
-
-    def test_the_log_comes_back(self, captured):
-        assert captured.log().endswith("a line\n")
-
-    def test_a_run_that_logged_nothing_has_an_empty_log(self, results):
-        assert results[0].log() == ""
-
-    @pytest.mark.parametrize(
-        ("asked", "words"),
-        [
-            (lambda run: run.artifact("tex"), "no artifact named 'tex'.*did you mean 'text'"),
-            (lambda run: run.data("smal"), "no data named 'smal' .there are: large, loss, small"),
-            (lambda run: run.series("acc"), "no series named 'acc' .there are: loss"),
-            (lambda run: run.log("metrics"), "no log named 'metrics'"),
-        ],
-    )
-    def test_a_missing_name_lists_those_there_are(self, captured, asked, words):
-        with pytest.raises(KeyError, match=words):
-            asked(captured)
-
-    def test_a_run_without_any_says_so(self, results):
-        with pytest.raises(KeyError, match=r"Run\(.*\) has no series named 'x' \(there are none\)"):
-            results[0].series("x")
-
-    def test_a_moved_store_keeps_its_artifacts(self, captured, store, tmp_path):
-        moved = tmp_path / "elsewhere" / "copy"
-        shutil.move(store, moved)
-        (run,) = metalab.load_results(moved)
-        assert run.artifact("text") == "words"
-        assert run.data("large") == list(range(20_000))
-        assert run.log().endswith("a line\n")
-
-    def test_a_record_that_is_in_no_store_has_no_series_or_derived_values(self, store):
-        (one,) = Results(FileStore(store).scoped("held:1"), [record("a")])
-        assert one.list_data() == []
-        assert one.derived == {}
-
-
-class TestPickles:
-    @pytest.fixture
-    def pickled(self, store):
-        @metalab.operation(name="pickling")
-        def pickling(capture):
-            capture.artifact("when", timedelta(days=1), kind="pickle")
-
-        exp = experiment(
-            operation=pickling, params=metalab.grid(), seeds=metalab.seeds(1), allow_pickle=True
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
         )
-        return run(exp, store)
-
-    def test_a_pickle_is_refused_unless_it_is_allowed_for_this_load(self, pickled):
-        with pytest.raises(MetalabError, match="allow_pickle=True"):
-            pickled[0].artifact("when")
-        assert pickled[0].artifact("when", allow_pickle=True) == timedelta(days=1)
-        assert pickled.load(pickled[0].run_id, "when", allow_pickle=True) == timedelta(days=1)
-
-
-MANY = 20_000
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory):
-    """A store with many runs, written from the back: the order on disk is not the plan's."""
-    store = FileStore(tmp_path_factory.mktemp("many")).scoped("many:1")
-    with store.writer("abcdef") as writer:
-        for index in reversed(range(MANY)):
-            writer.put(
-                RunRecord.success(
-                    run_id=f"{index:032x}",
-                    experiment_id="many:1",
-                    params_resolved={f"p{k}": index * k for k in range(10)},
-                    metrics={"score": index / 7},
-                    index=index,
-                )
-            )
-    return store
-
-
-class TestScale:
-    def test_the_order_is_that_of_the_plan_whatever_was_asked_first(self, many):
-        by_frame, by_ids = Results.from_store(many), Results.from_store(many)
-        assert [row["param_p1"] for row in by_frame.table()] == list(range(MANY))
-        assert [run.run_id for run in by_ids] == [f"{i:032x}" for i in range(MANY)]
-        assert [run.run_id for run in by_frame] == [run.run_id for run in by_ids]
-
-    def test_results_hold_ids_and_no_records(self, many):
-        many.read()
-        tracemalloc.start()
-        results = Results.from_store(many)
-        assert results[0].metrics["score"] == 0
-        held, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        # An id is a string of 81 bytes; one decoded record takes some 3,000.
-        assert held / MANY < 400
-
-    def test_choosing_by_status_decodes_no_line(self, many, monkeypatch):
-        results = Results.from_store(many)
-        assert len(results) == MANY
-        results[0]
-        monkeypatch.setattr(type(many.read()), "lines", None)
-        assert len(results.successful) == MANY
-        assert repr(results) == f"Results({MANY:,} runs: {MANY:,} success)"
-
-    def test_runs_that_differ_have_their_columns_in_the_order_of_the_plan(self, tmp_path):
-        store = FileStore(tmp_path).scoped("mixed:1")
-        with store.writer("abcdef") as writer:
-            for index in (2, 0, 1):
-                metrics = {"b": 1, "a": 2} if index else {"a": 1, "c": 2}
-                writer.put(
-                    RunRecord.success(
-                        run_id=f"{index:032x}",
-                        experiment_id="mixed:1",
-                        index=index,
-                        metrics=metrics,
-                    )
-                )
-        table = Results.from_store(store).table()
-        assert [name for name in table[0] if len(name) == 1] == ["a", "c", "b"]
-        assert [row["b"] for row in table] == [None, 1, 1]
-
-    def test_a_row_without_optional_keys_has_defaults(self):
-        assert Row(id="x").params == {}
-
-
-class TestLoading:
-    def test_a_collection_with_one_experiment_is_enough(self, store, results):
-        assert len(open_results(store)) == 12
-
-    def test_a_path_a_locator_a_config_and_a_store_name_the_same(self, tmp_path):
-        root = tmp_path / "store"
-        run(experiment(), root)
-        scoped = metalab.FileStoreConfig(str(root), experiment_id="study:1.0")
-        for named in (
-            root,
-            str(root),
-            root.as_uri(),
-            metalab.FileStoreConfig(str(root)),
-            scoped,
-            FileStore(root),
-            FileStore(root).scoped("study:1.0"),
-            root / "study_1.0",
-        ):
-            assert len(open_results(named)) == 12
-            assert len(open_results(named, "study:1.0")) == 12
-
-    def test_several_experiments_are_listed_and_one_is_chosen(self, store, results):
-        run(experiment(version="2.0"), store)
-        with pytest.raises(MetalabError, match=r"2 experiments; there are study:1\.0, study:2\.0"):
-            metalab.load_results(store)
-        assert len(metalab.load_results(store, experiment_id="study:2.0")) == 12
-
-    def test_an_experiment_that_is_not_there_is_named_with_those_that_are(self, store, results):
-        with pytest.raises(MetalabError, match=r"no experiment 'other:1'.*study:1\.0"):
-            metalab.load_results(store, "other:1")
-
-    def test_another_experiment_than_the_stores_own_is_refused(self, results):
-        with pytest.raises(ValueError, match=r"other:1|study:1"):
-            open_results(results.store, "other:1")
-
-    def test_an_empty_collection_is_said_in_words(self, tmp_path):
-        FileStore(tmp_path / "empty").config.connect()
-        with pytest.raises(MetalabError, match="holds no experiment yet"):
-            metalab.load_results(tmp_path / "empty")
-        with pytest.raises(MetalabError, match="no experiment 'x:1'; there is none"):
-            metalab.load_results(tmp_path / "empty", "x:1")
-
-    @pytest.mark.parametrize("name", ["missing", "missing/deeper"])
-    def test_a_missing_store_is_an_error_and_is_not_made(self, tmp_path, name):
-        with pytest.raises(metalab.StoreNotFoundError, match="missing"):
-            metalab.load_results(tmp_path / name)
-        with pytest.raises(FileNotFoundError):
-            metalab.load_results(tmp_path / name, "x:1")
-        assert list(tmp_path.iterdir()) == []
-
-    @pytest.mark.parametrize("bad", [None, 3, ["store"]])
-    def test_what_names_no_store_is_refused(self, bad):
-        with pytest.raises(TypeError, match="give a path, a locator"):
-            metalab.load_results(bad)
-
-    def test_reading_writes_nothing(self, tmp_path):
-        run(experiment(), tmp_path / "store")
-        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-        results = metalab.load_results(tmp_path / "store")
-        results.table()
-        results[0].artifact("curve")
-        results[0].log()
-        assert results[0].experiment.name == "study"
-        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+        assert done.stdout == "[]\n"
