@@ -203,6 +203,11 @@ class TestCanonicalBytes:
         hash(used)
         assert canonical_bytes(used) == canonical_bytes(Stain(1, 2))
 
+    def test_objects_that_came_and_went_leave_nothing_behind(self):
+        """Memory is used again: an object's address says nothing about it."""
+        assert len({fingerprint(Loose(i)) for i in range(2000)}) == 2000
+        assert len({fingerprint(Payload(i)) for i in range(2000)}) == 2000
+
     def test_an_object_may_say_what_identifies_it(self):
         assert canonical_bytes(Payload(1)) == canonical_bytes(Payload(1))
         assert canonical_bytes(Payload(1)) != canonical_bytes(Payload(2))

@@ -241,6 +241,26 @@ class TestWhatCounts:
         other = text.replace("third = double", "third = triple")
         assert "study:op" in changed_parts(parts(text), parts(other))
 
+    def test_a_function_behind_a_decorator_that_hides_it(self, parts):
+        text = """
+            import functools
+            def quiet(function):
+                @functools.wraps(function)
+                def wrapper(x):
+                    return found(x)
+                found = function
+                return wrapper
+            def inner(x):
+                return 1
+            @quiet
+            def op(x):
+                return inner(x)
+        """
+        changed = changed_parts(parts(text), parts(text.replace("return 1", "return 2")))
+        assert changed == ["study:inner"]
+        changed = changed_parts(parts(text), parts(text.replace("inner(x)\n", "inner(-x)\n")))
+        assert changed == ["study:op"]
+
     def test_functions_kept_in_a_set(self, parts):
         text = "def f(x):\n    return 1\nKNOWN = {(f,), frozenset({lambda: 2})}\n"
         text += "def op(x):\n    return [f(x) for (f,) in KNOWN]\n"

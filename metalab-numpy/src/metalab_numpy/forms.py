@@ -25,6 +25,8 @@ def form_of(obj: object) -> CanonicalForm | None:
     certain one.
     """
     cls = type(obj)
+    if cls in _PLAIN_SCALARS:
+        return CanonicalForm(None, obj.item())  # type: ignore[attr-defined]
     if isinstance(obj, np.generic) and cls.__module__ == "numpy":
         return _form_of_scalar(obj)
     if cls is np.ndarray:
@@ -121,6 +123,8 @@ def _revive_timedelta(payload: Any) -> Any:
     return np.int64(ticks).view(f"m8[{count}{unit}]")
 
 
+# Those that always equal a Python value: most parameters are of these.
+_PLAIN_SCALARS = frozenset(np.dtype(char).type for char in "?bhilqBHILQefdFDSU")
 _REVIVERS: dict[str, Callable[[Any], Any]] = {
     "datetime64": _revive_datetime,
     "dtype": dtype_of,
