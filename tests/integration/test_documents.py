@@ -16,7 +16,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # The file each document's python blocks are saved as, where its text names one.
-SAVED_AS = {"README.md": "mvp.py"}
+SAVED_AS = {"README.md": "mvp.py", "cli.md": "study.py"}
 
 # Shell lines that no test runs as they stand, and why.
 NOT_RUN = {

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Print what the last attempt at a run logged, while it runs as well."
     parser.add_argument("run_id", metavar="RUN", help="the run's id, or what it alone begins with")
     add_store_option(parser)
-    parser.add_argument("--name", metavar="N", default=_DEFAULT, help="which log; by default run")
+    parser.add_argument(
+        "--name", metavar="NAME", default=_DEFAULT, help="which log; by default run"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 

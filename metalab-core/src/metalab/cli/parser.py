@@ -56,7 +56,7 @@ def make_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     asked_for = COMMANDS.keys() if words is None else {_command_of(words)}
     for name, summary in COMMANDS.items():
         command = commands.add_parser(
-            name, help=summary, description=f"{summary.capitalize()}.", formatter_class=layout
+            name, help=summary, formatter_class=layout, add_help=name in asked_for
         )
         if name in asked_for:
             module: Any = import_module(f"metalab.cli.{name}")

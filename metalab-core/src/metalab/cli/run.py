@@ -59,9 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--on-code-change",
+        metavar="POLICY",
         choices=get_args(CodeChangePolicy),
         default="ask",
-        help="what to do about results of other code; by default ask",
+        help=f"results of other code: {', '.join(get_args(CodeChangePolicy))}; by default ask",
     )
     parser.add_argument(
         "--on-failure",
