@@ -151,3 +151,15 @@ class TestScale:
 
     def test_a_row_without_optional_keys_has_defaults(self):
         assert Values(id="x").params == {}
+
+    def test_runs_of_equal_index_are_ordered_by_their_ids(self, tmp_path):
+        store = FileStore(tmp_path).scoped("ties:1")
+        with store.writer("abcdef") as writer:
+            for number in (3, 1, 2, 0):
+                run_id = f"{number:032x}"
+                writer.put(
+                    RunRecord.success(run_id=run_id, experiment_id="ties:1", index=number // 2)
+                )
+        by_table, by_ids = Results.from_store(store), Results.from_store(store)
+        assert [row["run_id"][-1] for row in by_table.table()] == ["0", "1", "2", "3"]
+        assert [run.run_id[-1] for run in by_ids] == ["0", "1", "2", "3"]

@@ -228,7 +228,13 @@ class _Places:
         indices, ids = self._indices, self.ids
         if all(map(operator.lt, indices, islice(indices, 1, None))):
             return None
-        return sorted(range(len(ids)), key=lambda row: (indices[row], ids[row]))
+        order = (
+            sorted(range(len(ids)), key=ids.__getitem__) if self._has_ties() else range(len(ids))
+        )
+        return sorted(order, key=indices.__getitem__)
+
+    def _has_ties(self) -> bool:
+        return len(set(self._indices)) < len(self._indices)
 
 
 class HeldRows(Rows):
