@@ -15,7 +15,7 @@ PROJECTS = [ROOT, *sorted(ROOT.glob("metalab-*"))]
 
 # Written so that this file does not match itself.
 HOSTS = r"(^|[^a-z])(p[y]pi|pythonh[o]sted|n[p]mjs|deb[i]an)\.(org|com)"
-PLACES = r"([/]work[/](main|steering)|[/]farm[/]|[/]root[/]\.|[/]home[/][a-z]+[/]|\.\./shared)"
+PLACES = r"([/]work[/](main|steering)|[/]farm[/]|[/]root[/]\.|\.\./shared)"
 
 
 def _git(*words):

@@ -55,7 +55,7 @@ class ExecutorHooks:
 
 
 class SerializerHooks:
-    """Group ``metalab.serializers``; an entry point's name is the library whose objects it handles."""
+    """Group ``metalab.serializers``; an entry point's name is the library of its objects."""
 
     @_hookspec(firstresult=True)
     def metalab_serializer_for(self, obj: object) -> Serializer | None:
