@@ -26,6 +26,11 @@ _ATOMS = frozenset(
 )
 
 
+def is_atom(value: Any) -> bool:
+    """Tell whether a value cannot be changed in place."""
+    return type(value) in _ATOMS
+
+
 def own(value: Any) -> Any:
     """Return a value that no other holder can change: a copy, unless nothing can change it."""
     if type(value) in _ATOMS:
@@ -60,6 +65,7 @@ class ParamCase:
     _params: Mapping[str, Any] = attrs.field(eq=False)
     case_id: str
     tags: tuple[str, ...] = ()
+    _are_atoms: bool = attrs.field(default=False, eq=False)
 
     @classmethod
     def of(cls, params: Mapping[str, Any], tags: tuple[str, ...] = ()) -> ParamCase:
@@ -69,6 +75,8 @@ class ParamCase:
     @property
     def params(self) -> dict[str, Any]:
         """The params by name, in a dict of the caller's own, down to the values in it."""
+        if self._are_atoms:
+            return dict(self._params)
         return {name: own(value) for name, value in self._params.items()}
 
     def __repr__(self) -> str:

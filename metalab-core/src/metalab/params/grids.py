@@ -12,7 +12,7 @@ import attrs
 
 from metalab.identity.canonical import canonical_mapping, hash_bytes
 from metalab.params.algebra import Source, ZipSource, checked_size
-from metalab.params.base import ParamCase, ParamSource, canonical_param, own
+from metalab.params.base import ParamCase, ParamSource, canonical_param, is_atom, own
 from metalab.params.manifest import described, headed, marked, revived
 from metalab.params.words import checked_name, listed, shown
 
@@ -85,14 +85,19 @@ class GridSource(Source):
             place = index // stride % len(values)
             params[name] = values[place]
             items.append(encoded[place])
-        return ParamCase(params, hash_bytes(canonical_mapping(items)))
+        return ParamCase(params, hash_bytes(canonical_mapping(items)), (), self._holds_atoms)
+
+    @cached_property
+    def _holds_atoms(self) -> bool:
+        return all(is_atom(value) for values in self.axes.values() for value in values)
 
     def __iter__(self) -> Iterator[ParamCase]:
         """Yield the cases in order."""
         names = tuple(self.axes)
         for values, items in zip(product(*self.axes.values()), product(*self._items), strict=True):
             params = dict(zip(names, values, strict=True))
-            yield ParamCase(params, hash_bytes(canonical_mapping(items)))
+            case_id = hash_bytes(canonical_mapping(items))
+            yield ParamCase(params, case_id, (), self._holds_atoms)
 
     def to_manifest_dict(self) -> dict[str, Any]:
         """Describe the axes, types and all."""
