@@ -71,9 +71,11 @@ def part_name(writer: str, part: int) -> str:
     return writer if part == 1 else f"{writer}-{part}"
 
 
-def split_part(segment: str) -> tuple[str, int]:
-    """Take the file name of a segment apart: its writer and its part."""
-    stem = segment.removesuffix(".gz").removesuffix(".jsonl")
+def split_part(name: str) -> tuple[str, int]:
+    """Take the name of a writer's file apart: the writer and the part."""
+    stem = name.removesuffix(".gz")
+    for ending in (".jsonl", ".log", ".tar"):
+        stem = stem.removesuffix(ending)
     writer, dash, part = stem.rpartition("-")
     if dash and part.isdecimal() and part.isascii() and not part.startswith("0"):
         return writer, int(part)

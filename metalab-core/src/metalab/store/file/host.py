@@ -10,6 +10,8 @@ from pathlib import Path
 
 __all__ = ["host_name", "metalab_version", "process_identity"]
 
+_PROC = Path("/proc")
+
 
 def host_name() -> str:
     """Return this machine's name."""
@@ -23,7 +25,7 @@ def process_identity() -> dict[str, str | int | None]:
     """
     return {
         "host": host_name(),
-        "boot": _read("/proc/sys/kernel/random/boot_id"),
+        "boot": _read("sys/kernel/random/boot_id"),
         "pid": os.getpid(),
         "pid_start": _pid_start(),
         "pid_ns": _pid_namespace(),
@@ -39,16 +41,16 @@ def metalab_version() -> str:
         return "0+source"
 
 
-def _read(path: str) -> str | None:
+def _read(name: str) -> str | None:
     try:
-        return Path(path).read_text(encoding="ascii").strip()
+        return (_PROC / name).read_text(encoding="ascii").strip()
     except OSError:
         return None
 
 
 def _pid_start() -> int | None:
     """Return the clock tick since boot at which this process began."""
-    status = _read("/proc/self/stat")
+    status = _read("self/stat")
     if status is None:
         return None
     # The second field is the command in parentheses and may itself hold blanks and ")".
@@ -57,6 +59,6 @@ def _pid_start() -> int | None:
 
 def _pid_namespace() -> str | None:
     try:
-        return str(Path("/proc/self/ns/pid").readlink())
+        return str((_PROC / "self" / "ns" / "pid").readlink())
     except OSError:
         return None

@@ -10,53 +10,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import attrs
-
 from metalab.errors import StoreError
 from metalab.store.file import disk
+from metalab.store.file.backlog import Backlog, Parts
+from metalab.store.file.trouble import Trouble
 
 if TYPE_CHECKING:
-    from metalab.store.base import Acknowledge
-    from metalab.store.file.options import Options
-    from metalab.store.file.segment import Segment
+    from collections.abc import Callable
 
-__all__ = ["Journal", "Parts", "Rewrite"]
+    from metalab.store.file.options import Options
+    from metalab.store.writing import Acknowledge
+
+__all__ = ["Journal"]
 
 _log = logging.getLogger(__name__)
 _LINGER = 5.0  # seconds that an idle thread stays, so that a forgotten writer can be freed
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 10.0
 _ANNOUNCE = 0.75  # of the interval: what runs for a whole one is on disk by its end
-
-Rewrite = Callable[[bytes], bytes]
-
-
-@attrs.frozen
-class Parts:
-    """Makes what a journal needs: its next file, and that file's last line.
-
-    ``create(part, prev_good)`` returns a new segment that holds its ``open`` line;
-    ``closing(part, lines)`` returns the ``close`` line. ``prepare()`` makes durable what
-    lines refer to, and may ask for the lines that wait to be rewritten.
-    """
-
-    create: Callable[[int, int | None], Segment]
-    closing: Callable[[int, int], bytes]
-    prepare: Callable[[], Rewrite | None]
-
-
-@attrs.define
-class _Trouble:
-    """A disk that fails: until when that is borne, and when to try again."""
-
-    error: OSError
-    deadline: float
-    retry_at: float = 0.0
-    tries: int = 0
 
 
 class Journal:
@@ -71,20 +43,12 @@ class Journal:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._segment: Segment | None = None
-        self._part = 0
+        self._backlog = Backlog(self._parts, self._options.roll)
+        self._trouble = Trouble(self._options.timeout)
         self._flows = False
-        self._broken = False
         self._closed = False
-        self._trouble: _Trouble | None = None
-        # Two lists, not one of pairs: pairs would cost the garbage collector's time.
-        self._pending: list[bytes] = []
-        self._waiting: list[Acknowledge | None] = []
-        self._bytes = 0
         self._since: float | None = None
-        self._settled = 0
         self._done = 0
-        self._before_part = 0
         self._touched = 0
         self._prepared = 0
         self._announced: dict[str, tuple[float, Callable[[], bytes]]] = {}
@@ -95,7 +59,7 @@ class Journal:
     @property
     def part(self) -> int:
         """The part that lines go to, counted from 1; 1 also before the first line."""
-        return max(self._part, 1)
+        return max(self._backlog.part, 1)
 
     def append(
         self, line: bytes, acknowledged: Acknowledge | None = None, announced: str | None = None
@@ -107,17 +71,15 @@ class Journal:
         with self._lock:
             if announced is not None:
                 self._announced.pop(announced, None)
-            if not self._flows or self._segment is None:
+            if not self._flows:
                 self._append_with_care(line, acknowledged)
                 return
-            self._pending.append(line)
-            self._waiting.append(acknowledged)
-            self._bytes = size = self._bytes + len(line)
+            backlog = self._backlog
             try:
-                self._segment.append(line)
+                backlog.add(line, acknowledged)
             except OSError as error:
                 self._fail(error)
-            if size >= self._half:
+            if backlog.size >= self._half:
                 self._flows = False
 
     def touch(self) -> None:
@@ -136,11 +98,12 @@ class Journal:
     def flush(self) -> None:
         """Return once all lines put so far are acknowledged; raises StoreError as append."""
         with self._lock:
-            target, touched = self._settled + len(self._pending), self._touched
+            target = self._backlog.settled + len(self._backlog.lines)
+            touched = self._touched
             self._flushing += 1
             try:
                 while self._done < target or self._prepared < touched:
-                    self._raise_if_hopeless()
+                    self._trouble.raise_if_hopeless(len(self._backlog.lines))
                     self._wake()
                     self._changed.wait(1.0)
             finally:
@@ -160,12 +123,12 @@ class Journal:
             if thread is not None and thread is not threading.current_thread():
                 thread.join()
             with self._lock:
-                self._end_file()
+                self._backlog.end()
 
     def renew(self) -> None:
         """Begin anew in a forked child: the lines that wait are the parent's to keep."""
-        if self._segment is not None:
-            self._segment.close()
+        if self._backlog.segment is not None:
+            self._backlog.segment.close()
         self._reset()
 
     # What follows is called with the lock held, unless it says otherwise.
@@ -176,93 +139,36 @@ class Journal:
             raise StoreError("this writer is closed; ask the store for a new one")
         self._wait_for_room(len(line))
         self._enqueue(line, acknowledged)
-        self._raise_if_hopeless()
-        self._flows = not (self._broken or self._bytes >= self._half)
+        self._trouble.raise_if_hopeless(len(self._backlog.lines))
+        self._flows = not (self._backlog.is_retired or self._backlog.size >= self._half)
 
     def _wait_for_room(self, length: int) -> None:
+        backlog = self._backlog
         if threading.current_thread() is self._thread:  # it alone can make room
             return
-        while self._pending and self._bytes + length > self._options.buffer:
-            self._raise_if_hopeless()
+        while backlog.lines and backlog.size + length > self._options.buffer:
+            self._trouble.raise_if_hopeless(len(backlog.lines))
             self._wake()
             self._changed.wait(1.0)
 
     def _enqueue(self, line: bytes, acknowledged: Acknowledge | None) -> None:
-        self._pending.append(line)
-        self._waiting.append(acknowledged)
-        self._bytes += len(line)
-        self._note()
-        if self._broken:
-            return
         try:
-            if self._segment is None:
-                self._open_next()
-            else:
-                self._segment.append(line)
+            self._backlog.add(line, acknowledged)
         except OSError as error:
             self._fail(error)
+        self._note()
 
     def _note(self) -> None:
         if self._since is None:
             self._since = monotonic()
-        if self._idle or self._thread is None or self._bytes >= self._half:
+        if self._idle or self._thread is None or self._backlog.size >= self._half:
             self._wake()
 
-    def _open_next(self) -> None:
-        """Open the next part and write to it what is not durable elsewhere."""
-        last = self._segment
-        try:
-            segment = self._parts.create(self._part + 1, None if last is None else last.good)
-        except FileExistsError:
-            self._part += 1  # a network file system may have made it and lost the answer
-            raise
-        try:
-            segment.append_all(self._pending)
-        except OSError:
-            segment.discard()
-            raise
-        self._segment = segment
-        self._part += 1
-        self._before_part = self._settled
-        self._broken = False
-        if last is not None:
-            last.close()
-
-    def _closing(self) -> bytes:
-        """Return the last line of the present part, which counts those before it."""
-        lines = 1 + self._settled + len(self._pending) - self._before_part
-        return self._parts.closing(self._part, lines)
-
     def _fail(self, error: OSError) -> None:
-        now = monotonic()
-        if self._trouble is None:
-            at_once = self._part == 0 and disk.is_hopeless(error)
-            deadline = now if at_once else now + self._options.timeout
-            self._trouble = _Trouble(error, deadline)
-        self._trouble.error = error
-        self._trouble.retry_at = now + min(_FIRST_PAUSE * 2**self._trouble.tries, _LONGEST_PAUSE)
-        self._trouble.tries += 1
-        self._broken = True
+        never_wrote = self._backlog.part == 0
+        self._trouble.note(error, at_once=never_wrote and disk.is_hopeless(error))
         self._flows = False
         self._wake()
-
-    def _raise_if_hopeless(self) -> None:
-        if self._trouble is not None and monotonic() >= self._trouble.deadline:
-            raise disk.explain(
-                self._trouble.error, f"{len(self._pending)} lines cannot be written to the store"
-            ) from self._trouble.error
-
-    def _end_file(self) -> None:
-        if self._segment is None:
-            return
-        if not (self._broken or self._pending):
-            try:
-                self._segment.append(self._closing())
-            except OSError as error:
-                # All lines are durable; without this one readers ask once more, that is all.
-                _log.debug("%s could not be ended: %s", self._segment.path, error)
-        self._segment.close()
-        self._segment = None
 
     def _wake(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -272,11 +178,12 @@ class Journal:
 
     def _due(self) -> float | None:
         """Return when the next commit is due, None if nothing waits for one."""
-        if self._trouble is not None:
+        if self._trouble:
             return self._trouble.retry_at
         times = []
         if self._since is not None:
-            urgent = self._flushing or self._bytes >= self._half
+            backlog = self._backlog
+            urgent = self._flushing or backlog.is_retired or backlog.size >= self._half
             times.append(0.0 if urgent else self._since + self._options.interval)
         if self._announced:
             oldest, _ = next(iter(self._announced.values()))
@@ -311,53 +218,62 @@ class Journal:
         latest = monotonic() - _ANNOUNCE * self._options.interval
         with self._lock:
             due = [key for key, (since, _) in self._announced.items() if since <= latest]
-            for _, make in [self._announced.pop(key) for key in due]:
-                self._enqueue(make(), None)
+            for key in due:
+                self._say(self._announced.pop(key)[1])
             if due:
                 self._since = 0.0  # what has begun shall be seen on other machines, too
+
+    def _say(self, make: Callable[[], bytes]) -> None:
+        try:
+            line = make()
+        except (TypeError, ValueError) as error:
+            # Whoever puts the run's end is told; here there is nobody to tell.
+            _log.warning("a run cannot be shown as running: %s", error)
+        else:
+            self._enqueue(line, None)
 
     def _commit(self) -> None:
         try:
             with self._lock:
-                count, touched = len(self._pending), self._touched
+                self._backlog.mend()
+                count, touched = self._backlog.held, self._touched
             # Lines counted above may name what is prepared now, not the other way about.
             rewrite = self._parts.prepare()
-            with self._lock:
-                segment = self._intact(rewrite)
-                size = segment.size if segment is not None else 0
-            if segment is not None and segment.good < size:
-                if self._options.durable:
-                    segment.sync(size)
-                segment.check(size)
+            if rewrite is not None:
+                with self._lock:
+                    self._flows = False
+                    self._backlog.rewrite(rewrite)
+                return
+            if count:
+                self._make_durable()
         except OSError as error:
             with self._lock:
                 self._fail(error)
             return
         self._settle(count, touched)
 
-    def _intact(self, rewrite: Rewrite | None) -> Segment | None:
-        """Return a segment that holds all lines that wait."""
-        if rewrite is not None:
-            self._pending = [rewrite(line) for line in self._pending]
-            self._bytes = sum(map(len, self._pending))
-            self._broken = True
-            self._flows = False
-        full = self._segment is not None and self._segment.size >= self._options.roll
-        if full and not self._broken and self._segment is not None:
-            self._segment.append(self._closing())
-        if self._broken or full or (self._segment is None and self._bytes):
-            self._open_next()
-        return self._segment
+    def _make_durable(self) -> None:
+        with self._lock:
+            segment = self._backlog.segment
+            size = segment.size if segment is not None else 0
+        if segment is None:
+            return
+        try:
+            if self._options.durable:
+                segment.sync()
+            segment.check(size)
+        except OSError:
+            with self._lock:
+                self._backlog.distrust()
+            raise
+        segment.good = size
 
     def _settle(self, count: int, touched: int) -> None:
         """Acknowledge the first ``count`` lines: they are durable."""
         with self._lock:
-            self._trouble = None
-            self._bytes -= sum(map(len, self._pending[:count]))
-            waiting = self._waiting[:count]
-            del self._pending[:count], self._waiting[:count]
-            self._settled += count
-            again = self._pending or self._touched > touched
+            self._trouble.clear()
+            waiting = self._backlog.settle(count)
+            again = self._backlog.lines or self._touched > touched
             self._since = monotonic() if again else None
             self._flows = self._flows and self._since is not None
         for acknowledged in filter(None, waiting):

@@ -107,9 +107,8 @@ class Folder:
         return cls(Collection(root), experiment_id, path)
 
     def check(self) -> None:
-        """Refuse a folder that is another experiment's, or that cannot be written to."""
-        if not self.path.exists():
-            return
+        """Refuse a folder that is another experiment's, and what its collection refuses."""
+        self.collection.check()
         if (self.path / EXPERIMENT).exists():
             found = experiment_in(self.path)
             if found != self.experiment_id:
@@ -140,7 +139,6 @@ class Folder:
         return target
 
     def _make_experiment(self) -> None:
-        self.check()
         if self.path != self.collection.root:
             self.collection.make()
         disk.make_directory(self.path)

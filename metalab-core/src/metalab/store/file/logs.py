@@ -31,7 +31,7 @@ class LogFile:
         self._lock = threading.Lock()
         self._segment: Segment | None = None
         self._part = 0
-        self._backlog = b""
+        self._backlog: list[bytes] = []
 
     def append(self, run_id: str, attempt: tuple[int, int], name: str, text: str) -> None:
         """Add lines of text to a run's log.
@@ -41,11 +41,11 @@ class LogFile:
         head = f"{run_id} {attempt[0]}.{attempt[1]} {file_name(name)} ".encode()
         lines = text.encode("utf-8", "backslashreplace").removesuffix(b"\n").split(b"\n")
         with self._lock:
-            self._backlog += b"".join(b"%b%b\n" % (head, line) for line in lines)
+            self._backlog += [b"%b%b\n" % (head, line) for line in lines]
             try:
                 self._write()
             except OSError:
-                if len(self._backlog) > _BACKLOG:
+                if sum(map(len, self._backlog)) > _BACKLOG:
                     raise
 
     def flush(self) -> None:
@@ -67,13 +67,12 @@ class LogFile:
             path = self._folder() / f"{part_name(self._writer, self._part + 1)}.log"
             self._part += 1
             self._segment = Segment.create(path)
-        try:
-            self._segment.append(self._backlog)
-        except OSError:
+        written, error = self._segment.append_all(self._backlog)
+        del self._backlog[:written]
+        if error is not None:
             self._segment.close()
-            self._segment = None  # whole lines go to a new part: this one may end in half a line
-            raise
-        self._backlog = b""
+            self._segment = None  # the rest goes to a new part: this one may end in half a line
+            raise error
 
 
 def read_logs(

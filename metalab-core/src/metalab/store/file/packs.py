@@ -90,7 +90,7 @@ class Pack:
             return False
         try:
             if durable:
-                segment.sync(size)
+                segment.sync()
             segment.check(size)
         except OSError:
             self._move()

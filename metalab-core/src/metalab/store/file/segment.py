@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from metalab.store.file import disk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Segment"]
@@ -16,9 +18,9 @@ _BATCH = 1 << 20
 
 
 class Segment:
-    """An open file that only grows. Every method raises OSError when the disk does.
+    """An open file that only grows.
 
-    ``size`` bytes were written to it, ``good`` bytes are known to be durable.
+    ``size`` bytes of whole lines were written to it, ``good`` bytes are known to be durable.
     """
 
     def __init__(self, path: Path, fd: int) -> None:
@@ -36,34 +38,36 @@ class Segment:
     def append(self, data: bytes) -> None:
         """Append data in one write; raises OSError, too, if not all of it was taken."""
         written = disk.write(self._fd, data)
-        self.size += written
         if written != len(data):
-            # The kernel gives the reason only to the next write, and there must be none.
-            raise OSError(errno.ENOSPC, f"{written} of {len(data)} bytes fitted", str(self.path))
+            raise self._cut_short(written, len(data))
+        self.size += written
 
-    def append_all(self, lines: list[bytes]) -> None:
-        """Append many lines in few writes of whole lines."""
-        batch: list[bytes] = []
-        size = 0
-        for line in lines:
-            if batch and size + len(line) > _BATCH:
-                self.append(b"".join(batch))
-                batch, size = [], 0
-            batch.append(line)
-            size += len(line)
-        if batch:
-            self.append(b"".join(batch))
+    def append_all(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
+        """Append lines in few writes: how many went in whole, and what stopped them if not all."""
+        done = 0
+        for batch in _batches(lines):
+            data = b"".join(batch)
+            try:
+                written = disk.write(self._fd, data)
+            except OSError as error:
+                return done, error
+            if written != len(data):
+                whole = [end for end in accumulate(map(len, batch)) if end <= written]
+                self.size += max(whole, default=0)
+                return done + len(whole), self._cut_short(written, len(data))
+            self.size += written
+            done += len(batch)
+        return done, None
 
-    def sync(self, size: int) -> None:
-        """Return once the first ``size`` bytes, and the file's name, are durable."""
+    def sync(self) -> None:
+        """Return once what was written, and the file's name, are durable; OSError if not."""
         disk.sync(self._fd)
         if not self._named:
             disk.sync_directory(self.path.parent)
             self._named = True
-        self.good = max(self.good, size)
 
     def check(self, size: int) -> None:
-        """Raise OSError if the name no longer leads to what was written here."""
+        """Raise OSError if the name no longer leads to the bytes written here."""
         if not disk.is_ours(self._fd, self.path, size):
             raise OSError(
                 errno.ESTALE, "the file was removed, replaced or cut by another", str(self.path)
@@ -77,3 +81,18 @@ class Segment:
         """Remove the file: nothing in it was promised to anybody."""
         disk.close(self._fd)
         disk.remove(self.path)
+
+    def _cut_short(self, written: int, size: int) -> OSError:
+        # The kernel gives the reason only to the next write, and there must be none.
+        return OSError(errno.ENOSPC, f"only {written} of {size} bytes fitted", str(self.path))
+
+
+def _batches(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    start = size = 0
+    for number, line in enumerate(lines):
+        if number > start and size + len(line) > _BATCH:
+            yield lines[start:number]
+            start, size = number, 0
+        size += len(line)
+    if len(lines) > start:
+        yield lines[start:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -20,7 +20,7 @@ from metalab.store.file.reader import read_runs
 from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.writer import FileWriter
 from metalab.store.lines import parse_line
-from metalab.store.names import file_name
+from metalab.store.names import file_name, split_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,6 +99,7 @@ class FileStore(Store):
         self, launch: str, task: str = "0", *, executor: str = "", owner: str = ""
     ) -> FileWriter:
         """Return a new writer for one worker of a launch; see Store.writer."""
+        self._folder.check()
         return FileWriter(self._folder, launch, task, self._config.options, executor, owner)
 
     @contextmanager
@@ -107,9 +108,14 @@ class FileStore(Store):
         if self._own is None:
             self._own = self.writer("manual")
             # Whoever forgets to close the store still leaves a segment that says it is over.
-            weakref.finalize(self, self._own.close)
-        yield self._own
-        self._own.flush()
+            weakref.finalize(self, _end, self._own)
+        try:
+            yield self._own
+            self._own.flush()
+        except StoreError:
+            own, self._own = self._own, None
+            _end(own)  # its caller is told that nothing was kept, so nothing shall be tried again
+            raise
 
     def read(self, since: RunLog | None = None) -> FileRunLog:
         """Return what is stored now; see Store.read."""
@@ -173,6 +179,7 @@ class FileStore(Store):
         return layout.Folder.of(self.root, self.experiment_id)
 
     def _publish(self, folder: tuple[str, ...], name: str, content: bytes) -> Path:
+        self._folder.check()
         try:
             path = self._folder.make(*folder) / name
             if not path.exists():
@@ -183,16 +190,22 @@ class FileStore(Store):
 
     def _logs(self, run_id: str) -> dict[str, str]:
         folder = self._folder.path / "logs"
-        files = [name for name in disk.names(folder) if name.endswith(".log")]
+        names = (name for name in disk.names(folder) if name.endswith(".log"))
+        files = [folder / name for name in sorted(names, key=split_part)]
         log = self.read()
         state = log.state(run_id)
         if state is None:
-            return read_logs((folder / name for name in files), run_id, None)
+            return read_logs(files, run_id, None)
         attempt = (state.epoch, state.attempt)
         document = parse_line(next(log.lines([run_id]))) or {}
-        own = [folder / name for name in files if name.startswith(document.get("writer", "?"))]
-        found = read_logs(own, run_id, attempt)
-        return found or read_logs((folder / name for name in files), run_id, attempt)
+        own = [path for path in files if split_part(path.name)[0] == document.get("writer")]
+        # A worker that died has its end written by another.
+        return read_logs(own, run_id, attempt) or read_logs(files, run_id, attempt)
+
+
+def _end(writer: FileWriter) -> None:
+    with suppress(StoreError):  # whoever put something was told so then
+        writer.close()
 
 
 def _json(document: Mapping[str, Any], what: str, **options: Any) -> bytes:

@@ -15,8 +15,9 @@ import msgspec
 from metalab.store.base import Acknowledge, StoreWriter
 from metalab.store.document import record_line
 from metalab.store.file import artifacts, disk
+from metalab.store.file.backlog import Parts, Rewrite
 from metalab.store.file.host import host_name, metalab_version, process_identity
-from metalab.store.file.journal import Journal, Parts, Rewrite
+from metalab.store.file.journal import Journal
 from metalab.store.file.logs import LogFile
 from metalab.store.file.packs import Pack
 from metalab.store.file.segment import Segment
