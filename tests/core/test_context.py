@@ -348,7 +348,7 @@ class TestFreeze:
             (Fields(lambda: 1), "context.data: "),
             ({"t": Table(object()), "u": 1}, "context['t'].fingerprint_payload()['rows']: "),
         ],
-        ids=repr,
+        ids=["in a list", "in an attrs object", "a lambda", "in a payload"],
     )
     def test_a_value_without_identity_is_named(self, context, text):
         with pytest.raises(IdentityError, match=re.escape(text)):
