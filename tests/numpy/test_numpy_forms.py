@@ -108,7 +108,6 @@ class TestScalars:
             np.datetime64("NaT", "D"),
             np.timedelta64(1, "D"),
             np.timedelta64(24, "h"),
-            np.timedelta64(1),
             np.timedelta64(1, "ns"),
             np.datetime64(1, "ns"),
             18262,
