@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 import attrs
@@ -93,10 +93,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
         results = _awaited(handle, quiet=arguments.quiet)
     status = handle.status
-    if arguments.json:
-        print_json(_document(handle, results, status))
-    elif not arguments.quiet:
-        _show(handle, results, status)
+    with suppress(BrokenPipeError):  # the exit code is that of the runs, whoever reads
+        if arguments.json:
+            print_json(_document(handle, results, status))
+        elif not arguments.quiet:
+            _show(handle, results, status)
     return 0 if status.completed + status.skipped == status.total else 1
 
 
