@@ -196,6 +196,23 @@ class TestStore:
         code, found = doctor(kept)
         assert (code, found["writing"]["state"]) == (0, "note")
 
+    def test_a_system_that_tells_neither_types_nor_space(self, kept, doctor, monkeypatch):
+        monkeypatch.setattr("metalab.cli.storage.mounts", list)
+        monkeypatch.delattr("metalab.cli.storage.os.statvfs")
+        code, found = doctor(kept)
+        assert (code, found["file system"]["state"]) == (0, "note")
+        assert "space" not in found
+
+    def test_a_file_system_without_a_number_of_files_is_not_asked_for_it(
+        self, kept, doctor, monkeypatch
+    ):
+        class Endless:
+            f_bavail, f_frsize, f_files, f_favail = 1 << 40, 4096, 0, 0
+
+        monkeypatch.setattr("metalab.cli.storage.os.statvfs", lambda _: Endless)
+        code, found = doctor(kept)
+        assert (code, "inodes" in found) == (0, False)
+
     def test_little_space_is_wrong(self, kept, doctor, monkeypatch):
         real = os.statvfs(kept)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,15 +112,15 @@ def _loaded(given: Path) -> ModuleType:
         raise UsageError(
             f"{given} has the name of {name!r}, a module that is imported already; rename the file"
         )
-    spec = spec_from_file_location(name, path, loader=_Loader(name, path))
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{given} cannot be loaded as python")
+    loader = _Loader(name, path)
+    spec = ModuleSpec(name, loader, origin=path)
+    spec.has_location = True
     module = module_from_spec(spec)
     # As python does for a script: its folder goes first, with links resolved.
     sys.path.insert(0, str(Path(os.path.realpath(path)).parent))
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a file of the user's may raise anything at all
         raise LoadError(f"{_place(error, path, given)}: {_fault(error)}") from error
     return module
