@@ -128,7 +128,7 @@ class TestRecords:
     def test_an_id_that_is_none_is_refused(self, store):
         with (
             store.writer("launch") as writer,
-            pytest.raises(ValueError, match="32 lower-case hex digits, not '../escaped'"),
+            pytest.raises(ValueError, match=r"32 lower-case hex digits, not '\.\./escaped'"),
         ):
             writer.put(attrs.evolve(made(), run_id="../escaped"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from binascii import crc32
 from datetime import UTC, datetime, timedelta, timezone
@@ -48,7 +47,7 @@ def same(one: object, two: object) -> bool:
     if isinstance(one, list | tuple):
         return len(one) == len(two) and all(map(same, one, two))
     if isinstance(one, float):
-        return math.isnan(one) == math.isnan(two) and (one != one or repr(one) == repr(two))
+        return repr(one) == repr(two)
     return one == two
 
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,7 @@ from metalab.store.file import disk, host
 from metalab.store.file.options import Options
 from metalab.store.file.writer import FileWriter
 
-TESTS = os.path.dirname(os.path.dirname(__file__))
+TESTS = str(Path(__file__).parent.parent)
 
 
 def python(script: str, *arguments: str, **options) -> subprocess.Popen:
@@ -371,7 +372,9 @@ class TestPacksOnAFailingDisk:
         synced = []
         real = disk.sync
         monkeypatch.setattr(
-            disk, "sync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")) or real(fd)
+            disk,
+            "sync",
+            lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink()) or real(fd),
         )
         with store.writer("w") as writer:
             writer.put(made(9))
@@ -379,7 +382,7 @@ class TestPacksOnAFailingDisk:
             synced.clear()
             self.put_one(store, writer, 0, b"0" * 100)
             writer.flush()
-        assert [path.rpartition(".")[2] for path in synced] == ["tar", "jsonl"]
+        assert [path.suffix for path in synced] == [".tar", ".jsonl"]
 
     def test_artifacts_that_may_not_be_durable_are_written_again_and_named_anew(
         self, tmp_path, monkeypatch
@@ -431,7 +434,7 @@ class TestPacksOnAFailingDisk:
             monkeypatch.setattr(disk, "write", broken)
             monkeypatch.setattr(disk, "sync", Faulty(disk.sync, range(1, 100), errno.ENOSPC))
             with pytest.raises(
-                StoreError, match="the artifact 'a' cannot be kept: No space left.*free some space"
+                StoreError, match=r"the artifact 'a' cannot be kept: No space left.*free some space"
             ):
                 writer.put_artifact(made(0), "a", b"x" * size, extension="bin")
             monkeypatch.undo()
@@ -463,9 +466,13 @@ class TestLogsOnAFailingDisk:
         store = store_at(tmp_path)
         writer = store.writer("w")
         monkeypatch.setattr(disk, "write", Faulty(disk.write, range(1, 10_000), errno.ENOSPC))
-        with pytest.raises(StoreError, match="a log cannot be written: No space left"):
+
+        def log_much() -> None:
             for _ in range(20):
                 writer.append_log(made(), "x" * 100_000)
+
+        with pytest.raises(StoreError, match="a log cannot be written: No space left"):
+            log_much()
         with pytest.raises(StoreError, match="a log cannot be written"):
             writer.flush()
         monkeypatch.undo()
@@ -549,7 +556,7 @@ class TestRenames:
         target = tmp_path / "x"
 
         def done_before(self, path):
-            os.replace(self, path)
+            self.rename(path)
             raise FileNotFoundError(errno.ENOENT, "no such file", str(self))
 
         monkeypatch.setattr("pathlib.Path.replace", done_before)
@@ -557,9 +564,10 @@ class TestRenames:
             file.write(b"abc")
             disk.replace(file, written, target, 3)
         assert target.read_bytes() == b"abc"
-        with disk.temporary(tmp_path) as (file, written), pytest.raises(FileNotFoundError):
+        with disk.temporary(tmp_path) as (file, written):
             file.write(b"abc")
-            disk.replace(file, written, tmp_path / "y", 4)
+            with pytest.raises(FileNotFoundError):
+                disk.replace(file, written, tmp_path / "y", 4)
 
 
 def test_a_configuration_sets_the_limits(tmp_path):

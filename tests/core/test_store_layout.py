@@ -155,8 +155,8 @@ class TestExperimentFolders:
 
     def test_a_folder_of_another_experiment_is_refused(self, tmp_path):
         store_at(tmp_path).put_run_record(made())
-        os.rename(tmp_path / "my_exp_1.0", tmp_path / "other_1")
-        with pytest.raises(StoreError, match="holds the experiment 'my_exp:1.0', not 'other:1'"):
+        (tmp_path / "my_exp_1.0").rename(tmp_path / "other_1")
+        with pytest.raises(StoreError, match=r"holds the experiment 'my_exp:1\.0', not 'other:1'"):
             FileStoreConfig(tmp_path).scoped("other:1").connect()
 
     def test_a_damaged_experiment_file_is_read_off_the_folder_s_name(self, tmp_path):
@@ -169,7 +169,7 @@ class TestExperimentFolders:
     @pytest.mark.parametrize("content", [b"", b"{}", b'{"id": 5}'])
     def test_a_damaged_file_in_a_renamed_folder_is_an_error_that_names_it(self, tmp_path, content):
         store_at(tmp_path).put_run_record(made())
-        os.rename(tmp_path / "my_exp_1.0", tmp_path / "renamed")
+        (tmp_path / "my_exp_1.0").rename(tmp_path / "renamed")
         (tmp_path / "renamed" / "experiment.json").write_bytes(content)
         with pytest.raises(StoreError, match=r"renamed/experiment\.json names no experiment"):
             FileStoreConfig(tmp_path).list_experiments()
@@ -193,7 +193,7 @@ class TestAnExperimentsOwnFolder:
         assert FileStoreConfig(folder).scoped(EXPERIMENT).open().root == folder.parent
 
     def test_another_id_is_refused(self, folder):
-        with pytest.raises(ValueError, match="already scoped to 'my_exp:1.0'"):
+        with pytest.raises(ValueError, match=r"already scoped to 'my_exp:1\.0'"):
             FileStoreConfig(folder).scoped("other:1").open()
 
     def test_it_may_be_copied_away_and_renamed(self, folder, tmp_path):
@@ -236,7 +236,7 @@ class TestWhatIsRefused:
         with pytest.raises(StoreError, match="file is a file"):
             getattr(FileStoreConfig(tmp_path / "file"), use)()
         if use == "connect":
-            with pytest.raises(StoreError, match="file is a file; .* cannot be made below it"):
+            with pytest.raises(StoreError, match=r"file is a file; .* cannot be made below it"):
                 FileStoreConfig(tmp_path / "file" / "store").connect()
         assert (tmp_path / "file").read_text() == "mine"
 
@@ -311,7 +311,7 @@ class TestWhatIsRefused:
     def test_an_experiment_folder_that_is_a_file_is_refused(self, tmp_path):
         FileStoreConfig(tmp_path).connect()
         (tmp_path / "my_exp_1.0").write_text("mine")
-        with pytest.raises(StoreError, match="my_exp_1.0 cannot be written to"):
+        with pytest.raises(StoreError, match=r"my_exp_1\.0 cannot be written to"):
             FileStoreConfig(tmp_path, EXPERIMENT).connect()
         with pytest.raises(StoreError, match="a file stands where a folder is needed"):
             FileStore(tmp_path).scoped(EXPERIMENT).put_manifest({})
@@ -426,7 +426,7 @@ class TestLocators:
             parse_locator("")
 
     def test_a_file_url_with_a_host_is_asked_back(self):
-        with pytest.raises(ValueError, match="write file:///data/x or ./data/x"):
+        with pytest.raises(ValueError, match=r"write file:///data/x or \./data/x"):
             parse_locator("file://data/x")
 
 

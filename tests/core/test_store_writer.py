@@ -67,7 +67,7 @@ class TestSegments:
         assert list(opening) == [
             *("t", "format", "writer", "part", "prev_good", "launch", "task", "experiment"),
             *("host", "boot", "pid", "pid_start", "pid_ns", "executor", "owner"),
-            *("metalab", "time", "crc"),
+            *("metalab", "opened", "crc"),
         ]
         assert opening["writer"].startswith("k3f9a1.42.")
         assert (opening["executor"], opening["owner"]) == ("slurm", "8812345_42")
@@ -322,9 +322,13 @@ class TestBackPressure:
         writer.put(made(99))
         writer.flush()
         monkeypatch.setattr(disk, "sync", Faulty(disk.sync, range(1, 10_000)))
-        with pytest.raises(StoreError, match="cannot be written to the store: Input/output error"):
+
+        def put_many() -> None:
             for n in range(30):
                 writer.put(made(n))
+
+        with pytest.raises(StoreError, match="cannot be written to the store: Input/output error"):
+            put_many()
         with pytest.raises(StoreError):
             writer.close()
 

@@ -171,7 +171,7 @@ class FileWriter(StoreWriter):
             **process_identity(),
             **self._roles,
             "metalab": metalab_version(),
-            "time": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "opened": f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z",
         }
         try:
             segment.append(line_of(opening))
