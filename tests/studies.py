@@ -1,37 +1,46 @@
-"""Fixtures that import a text as a module: name them in ``pytest_plugins``."""
+"""An experiment whose results the tests look at: some of its runs fail."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import textwrap
+from datetime import datetime, timedelta, timezone
 
-import pytest
-
-from metalab.identity.code import code_fingerprint
+import metalab
+from metalab.records import RunRecord
 
 
-@pytest.fixture
-def load(tmp_path, monkeypatch):
-    """Import a text as the module ``study``, again and again."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    # Bytecode of the text before may have the same time stamp.
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-    def load(text, name="study"):
-        path = tmp_path / f"{name.replace('.', '/')}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(textwrap.dedent(text))
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+@metalab.operation
+def study(params, seeds, capture):
+    if params["lr"] > 5:
+        raise ValueError("the rate is too high")
+    capture.metric("loss", params["lr"] * 2)
+    capture.metric("who", params["model"])
+    capture.artifact("curve", {"at": params["lr"]})
 
 
-@pytest.fixture
-def parts(load):
-    """Return the parts of the operation ``op`` of a text."""
-    return lambda text: code_fingerprint(load(text).op).parts
+def experiment(**changes):
+    fields = {
+        "name": "study",
+        "version": "1.0",
+        "context": None,
+        "operation": study,
+        "params": metalab.grid(lr=[0.5, 1, 9], model=["svm", "tree"]),
+        "seeds": metalab.seeds(42, replicates=2),
+        "tags": ["paper"],
+    }
+    return metalab.Experiment(**{**fields, **changes})
+
+
+def run(exp, store, **options):
+    return metalab.run(exp, store=store, executor="inline", progress=False, **options).result()
+
+
+def record(run_id, **fields):
+    now = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=5)))
+    return RunRecord.success(
+        run_id=run_id * 32,
+        experiment_id="held:1",
+        started_at=now,
+        finished_at=now + timedelta(seconds=1),
+        duration_ms=1000.0,
+        **fields,
+    )

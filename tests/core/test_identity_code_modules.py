@@ -10,7 +10,7 @@ import pytest
 
 from metalab.identity.code import changed_parts, code_fingerprint
 
-pytest_plugins = ["studies"]
+pytest_plugins = ["text_modules"]
 
 
 class TestOtherModules:
