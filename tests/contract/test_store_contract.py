@@ -334,6 +334,21 @@ class TestForgetting:
         store.put_run_record(made(metrics={"x": 2}))
         assert store.get_run_record(run_id()).metrics == {"x": 2}
 
+    def test_two_that_forget_a_run_at_once_forget_it_once(self, store):
+        put(store, made())
+        for _ in range(2):
+            with store.writer("launch") as writer:
+                writer.forget(run_id(), 1)
+        log = store.read()
+        assert (len(log), list(log), log.forgotten(run_id())) == (0, [], 1)
+
+    def test_a_run_that_came_back_was_forgotten_all_the_same(self, store):
+        put(store, made(epoch=2))
+        with store.writer("launch") as writer:
+            writer.forget(run_id(), 2)
+        log = store.read()
+        assert (len(log), log.state(run_id()).epoch, log.forgotten(run_id())) == (1, 2, 2)
+
     def test_forgetting_what_is_unknown_is_nothing(self, store):
         store.delete_run(run_id())
         assert store.read().forgotten(run_id()) == 0
@@ -442,6 +457,12 @@ class TestLogs:
         with store.writer("launch") as writer:
             writer.append_log(made(), "early")
             assert store.get_log(run_id()) == "early\n"
+
+    def test_the_log_of_a_worker_that_died_is_kept(self, store):
+        with store.writer("launch") as writer:
+            writer.append_log(made(), "last words")
+        put(store, made(Status.FAILED))
+        assert store.get_log(run_id()) == "last words\n"
 
     def test_no_log_is_none(self, store):
         put(store, made())

@@ -325,6 +325,27 @@ class TestForks:
         assert store.get_log(run_id(1)) == "child\n"
         assert len(segments(store)) == 2
 
+    def test_a_fork_while_every_lock_is_held_does_not_hang_the_child(self, tmp_path):
+        store = store_at(tmp_path)
+        with store.writer("w") as writer:
+            writer.put(made(0))
+            writer.append_log(made(0), "text")
+            writer.put_artifact(made(0), "a", b"x", extension="bin")
+            writer.flush()
+            with writer._journal._lock, writer._log._lock, writer._pack._changed:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    pid = os.fork()
+                if pid == 0:
+                    signal.alarm(20)
+                    writer.append_log(made(1), "text")
+                    writer.put_artifact(made(1), "a", b"x", extension="bin")
+                    writer.put(made(1))
+                    writer.close()
+                    os._exit(0)
+                assert os.waitpid(pid, 0)[1] == 0
+        assert len(store.read()) == 2
+
     def test_a_fork_while_another_thread_writes_does_not_hang_the_child(self, tmp_path):
         store = store_at(tmp_path)
         stop = threading.Event()

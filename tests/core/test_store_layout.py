@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,13 +10,15 @@ import stat
 import subprocess
 import sys
 import threading
+import types
 import unicodedata
 
 import pytest
 
 import metalab.store
-from core.store_tools import EXPERIMENT, made, run_id, store_at
+from core.store_tools import EXPERIMENT, Faulty, made, run_id, store_at
 from metalab.errors import MissingExtraError, StoreError, StoreNotFoundError
+from metalab.plugins import STORES
 from metalab.store import (
     DEFAULT_STORE_ROOT,
     FileStore,
@@ -309,6 +312,27 @@ class TestWhatIsRefused:
         )
         assert (done.returncode, done.stderr) == (0, "")
 
+    def test_a_disk_that_takes_no_store_says_so(self, tmp_path, monkeypatch):
+        full = Faulty(disk.make_directory, range(1, 9), errno.ENOSPC)
+        monkeypatch.setattr(disk, "make_directory", full)
+        with pytest.raises(
+            StoreError, match=r"no store can be made at .*: No space left on device"
+        ):
+            FileStoreConfig(tmp_path / "store").connect()
+        monkeypatch.undo()
+        store = store_at(tmp_path / "store")
+        monkeypatch.setattr(disk, "publish", Faulty(disk.publish, range(1, 9), errno.EDQUOT))
+        with pytest.raises(
+            StoreError, match=r"cannot be written: .*quota.*free some of your quota"
+        ):
+            store.put_manifest({})
+
+    def test_a_folder_that_cannot_be_read_is_an_error_in_words(self, tmp_path, monkeypatch):
+        store = store_at(tmp_path)
+        monkeypatch.setattr(disk, "names", Faulty(disk.names, [1], errno.EIO))
+        with pytest.raises(StoreError, match=r"runs cannot be read: Input/output error"):
+            store.read()
+
     def test_an_experiment_folder_that_is_a_file_is_refused(self, tmp_path):
         FileStoreConfig(tmp_path).connect()
         (tmp_path / "my_exp_1.0").write_text("mine")
@@ -395,6 +419,16 @@ class TestConfiguration:
             ValueError, match=r"Unknown store scheme: s3; no metalab.stores plugin .*file"
         ):
             parse_to_config("s3://bucket")
+
+    def test_a_plugin_that_declines_is_named(self, tmp_path, monkeypatch):
+        hooks = types.SimpleNamespace(
+            metalab_store_config=lambda **_: None, metalab_store_config_from_dict=lambda **_: None
+        )
+        monkeypatch.setitem(STORES._loaded, "file", hooks)
+        with pytest.raises(ValueError, match="the file plugin declines the locator"):
+            parse_to_config(tmp_path)
+        with pytest.raises(ValueError, match="the file plugin declines this configuration"):
+            StoreConfig.from_dict({"_type": "file"})
 
     def test_create_store_opens_what_is_named(self, tmp_path):
         assert create_store(tmp_path / "a").root == tmp_path / "a"

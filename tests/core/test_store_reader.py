@@ -150,6 +150,23 @@ class TestGrowingFiles:
         log = store.read(log)
         assert sorted(log) == [run_id(n) for n in range(3)]
 
+    def test_what_follows_a_bad_line_is_counted_once_however_often_it_is_read(self, growing):
+        store, path = growing
+        content = open_line() + b"x" * 50 + b"\n" + b"".join(lines_of(0, 1))
+        path.write_bytes(content)
+        log = store.read()
+        for n in range(2, 8):
+            assert store.read(log) is log
+            with path.open("ab") as file:
+                file.write(lines_of(n)[0])
+            log = store.read(log)
+            assert len(log) == n + 1
+        assert len(log.index.segment) == 8
+        path.write_bytes(path.read_bytes().replace(b"x" * 50, lines_of(9)[0][:50]))
+        log = store.read(log)
+        assert log.damage == ()
+        assert len(store.read().damage) == 1
+
     def test_a_read_from_nothing_wants_all_there_is_and_still_finds_the_rest(self, growing):
         store, path = growing
         lines = lines_of(0, 1, 2)
@@ -266,6 +283,14 @@ class TestFilesThatChange:
     def test_a_log_of_another_store_is_not_continued(self, written, tmp_path):
         other = store_at(tmp_path / "other")
         assert len(other.read(written.read())) == 0
+
+    def test_a_line_whose_file_is_gone_loses_every_tie(self, growing):
+        store, path = growing
+        path.write_bytes(b"".join(lines_of(0)))
+        rows = store.read()._rows
+        assert rows.tie(0) == ("w.0.host.01234567", 1, 0)
+        path.unlink()
+        assert rows.tie(0) == ("", 0, 0)
 
     def test_a_tie_with_a_line_whose_file_is_gone_is_won_by_what_is_there(self, growing):
         store, path = growing

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from metalab.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 try:
@@ -31,6 +31,7 @@ __all__ = [
     "explain",
     "is_hopeless",
     "is_ours",
+    "line_numbers",
     "make_directory",
     "names",
     "publish",
@@ -226,6 +227,19 @@ def blocks(path: Path, offset: int, size: int = 1 << 21) -> Iterator[bytes]:
         while left > 0 and (block := file.read(min(size, left))):
             left -= len(block)
             yield block
+
+
+def line_numbers(path: Path, offsets: Sequence[int]) -> list[int]:
+    """Return the numbers, from 1, of the lines that begin at ascending offsets."""
+    numbers = []
+    number, reached = 1, 0
+    with path.open("rb") as file:
+        for offset in offsets:
+            while reached < offset and (block := file.read(min(_BLOCK, offset - reached))):
+                number += block.count(b"\n")
+                reached += len(block)
+            numbers.append(number)
+    return numbers
 
 
 def size_of(path: Path) -> int:

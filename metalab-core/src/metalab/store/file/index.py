@@ -63,10 +63,11 @@ class Index:
         self.head = array("I")
         self.heads: list[Head] = []
         self.current: dict[bytes, int] = {}
-        self.displaced: dict[bytes, list[int]] = {}
-        self.forgets: dict[bytes, int] = {}
-        self.series: dict[bytes, list[int]] = {}
-        self.derived: dict[bytes, list[int]] = {}
+        # Tuples, so that a copy of the index may share them.
+        self.displaced: dict[bytes, tuple[int, ...]] = {}
+        self.forgets: dict[bytes, int] = {}  # the epochs in which forgotten runs begin anew
+        self.series: dict[bytes, tuple[int, ...]] = {}
+        self.derived: dict[bytes, tuple[int, ...]] = {}
         self._by_text: dict[bytes, int] = {}
         self._by_head: dict[Head, int] = {}
 
@@ -75,10 +76,10 @@ class Index:
         other = type(self)()
         for name in ("segment", "offset", "length", "head"):
             setattr(other, name, getattr(self, name)[:])
-        for name in ("heads", "current", "forgets", "_by_text", "_by_head"):
+        for name in ("heads", "current", "displaced", "forgets", "series", "derived"):
             setattr(other, name, getattr(self, name).copy())
-        for name in ("displaced", "series", "derived"):
-            setattr(other, name, {key: rows[:] for key, rows in getattr(self, name).items()})
+        for name in ("_by_text", "_by_head"):
+            setattr(other, name, getattr(self, name).copy())
         return other
 
     def add_records(
@@ -145,7 +146,7 @@ class Index:
         if self._beats(row, rival, tie):
             self.current[run_id] = row
             row = rival
-        self.displaced.setdefault(run_id, []).append(row)
+        self.displaced[run_id] = (*self.displaced.get(run_id, ()), row)
 
     def add_document(
         self, document: dict[str, Any], segment: int, offset: int, length: int
@@ -163,11 +164,12 @@ class Index:
         row = self._add_row(segment, offset, length, head)
         key = run_id.encode()
         if kind in {"series", "derived"}:
-            getattr(self, kind).setdefault(key, []).append(row)
+            rows = getattr(self, kind)
+            rows[key] = (*rows.get(key, ()), row)
             return True
         self._add(key, row, lambda: tie_of(document))
-        if kind == "forget" and self.current[key] == row:
-            self.forgets[key] = row
+        if kind == "forget":
+            self.forgets[key] = max(self.forgets.get(key, 0), document["epoch"])
         return True
 
     def _head_of_document(self, document: dict[str, Any]) -> int:

@@ -56,9 +56,13 @@ class LogFile:
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
-            if self._segment is not None:
-                self._segment.close()
-                self._segment = None
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the file without a lock, which in a forked child may be held for ever."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
 
     def _write(self) -> None:
         if not self._backlog:

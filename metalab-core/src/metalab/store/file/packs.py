@@ -66,7 +66,7 @@ class Pack:
             try:
                 uri = self._append(name, data)
             except OSError:
-                self._abandon()
+                self.abandon()
                 uri = self._append(name, data)
             self._waiting.append(_Member(uri, name, data))
         self._dirty()
@@ -103,7 +103,7 @@ class Pack:
     def close(self) -> None:
         """Let go of the file."""
         with self._changed:
-            self._abandon()
+            self.abandon()
 
     def _append(self, name: str, data: bytes) -> str:
         if self._segment is None:
@@ -115,7 +115,8 @@ class Pack:
         self._segment.append(header + data + bytes(-len(data) % tarfile.BLOCKSIZE))
         return f"packs/{self._segment.path.name}#{start}+{len(data)}"
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
+        """Let go of the file without a lock, which in a forked child may be held for ever."""
         if self._segment is not None:
             self._segment.close()
             self._segment = None
@@ -123,7 +124,7 @@ class Pack:
     def _move(self) -> None:
         """Write all that is not durable to a new part, and make it so."""
         with self._changed:
-            self._abandon()
+            self.abandon()
             members = [attrs.evolve(m, uri=self._append(m.name, m.data)) for m in self._waiting]
             renamed = {m.uri: new.uri for m, new in zip(self._waiting, members, strict=True)}
             self._moved = {old: renamed.get(uri, uri) for old, uri in self._moved.items()} | renamed

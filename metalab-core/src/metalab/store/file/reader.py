@@ -29,8 +29,8 @@ def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = Tr
         since = None
     if since is None:
         return _Reading(folder, names, None).read(names, final=final)
-    grown = [name for name in names if _has_grown(since, name)]
-    return _Reading(folder, names, since).read(grown, final=final) if grown else since
+    news = [name for name in names if _has_news(since, name, final=final)]
+    return _Reading(folder, names, since).read(news, final=final) if news else since
 
 
 def _is_segment(name: str) -> bool:
@@ -45,7 +45,7 @@ def _continues(since: FileRunLog, folder: Path, names: Iterable[str]) -> bool:
     try:
         # A network file system may leave a name out of a listing once.
         return all(
-            disk.size_of(folder / name) >= position.offset
+            disk.size_of(folder / name) >= max(position.offset, position.size)
             for name, position in since.positions.items()
             if not position.over or name in missing
         )
@@ -53,11 +53,11 @@ def _continues(since: FileRunLog, folder: Path, names: Iterable[str]) -> bool:
         return False
 
 
-def _has_grown(since: FileRunLog, name: str) -> bool:
+def _has_news(since: FileRunLog, name: str, *, final: bool) -> bool:
     position = since.positions.get(name)
     if position is None:
         return True
-    return not position.over and disk.size_of(since.folder / name) > position.offset
+    return not position.over and position.has_news(since.folder / name, final=final)
 
 
 class _Reading:
@@ -96,12 +96,12 @@ class _Reading:
         for name, position in self._positions.items():
             # A writer whose disk failed wrote what lies beyond again, to its next part.
             good = self._prev_good.get(split_part(name))
-            for offset, reason in position.bad:
-                if good is None or offset < good:
-                    yield Damage(f"{self._folder / name}:{self._line_number(name, offset)}", reason)
-
-    def _line_number(self, name: str, offset: int) -> int:
-        return disk.read_from(self._folder / name, 0, offset).count(b"\n") + 1
+            bad = [(at, reason) for at, reason in position.bad if good is None or at < good]
+            if bad:
+                path = self._folder / name
+                numbers = disk.line_numbers(path, [at for at, _ in bad])
+                for number, (_, reason) in zip(numbers, bad, strict=True):
+                    yield Damage(f"{path}:{number}", reason)
 
 
 def _prev_good_of(openings: Iterable[Mapping[str, object]]) -> dict[tuple[str, int], int]:

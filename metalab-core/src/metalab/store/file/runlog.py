@@ -116,7 +116,7 @@ class FileRunLog(RunLog):
         self.index = index
         self.damage = damage
         self._rows = Rows(folder, list(positions), index)
-        self._absent = {key for key, row in index.forgets.items() if index.current[key] == row}
+        self._absent = {key for key in index.forgets if self._is_forgotten(index.current[key])}
 
     def __len__(self) -> int:
         """Count the runs that have a record."""
@@ -131,13 +131,11 @@ class FileRunLog(RunLog):
         row = self.index.current.get(run_id.encode())
         if row is None:
             return None
-        head = self.index.heads[self.index.head[row]]
-        return None if head.order[1] == FORGOTTEN else head.state
+        return None if self._is_forgotten(row) else self.index.heads[self.index.head[row]].state
 
     def forgotten(self, run_id: str) -> int:
         """Return the epoch in which a forgotten run begins anew, else 0."""
-        row = self.index.forgets.get(run_id.encode())
-        return 0 if row is None else self.index.heads[self.index.head[row]].state.epoch
+        return self.index.forgets.get(run_id.encode(), 0)
 
     def lines(self, run_ids: Iterable[str] | None = None) -> Iterator[bytes]:
         """Yield the current line of each run; see RunLog.lines."""
@@ -175,6 +173,9 @@ class FileRunLog(RunLog):
             return {}
         crc = crc_of(self._rows.line(self._row(run_id)))
         return fold_derived(map(_decode, self._rows.lines(rows)), crc)
+
+    def _is_forgotten(self, row: int) -> bool:
+        return self.index.heads[self.index.head[row]].order[1] == FORGOTTEN
 
     def _row(self, run_id: str) -> int:
         key = run_id.encode()

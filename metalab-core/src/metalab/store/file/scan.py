@@ -35,12 +35,27 @@ class Position:
     """How far a segment was read.
 
     ``over`` says that it will not be asked again; ``bad`` are the offsets of complete lines
-    that could not be read, with the reason.
+    that could not be read, with the reason. Where a bad line may yet become good, ``offset``
+    is that line's, ``waits`` its bytes' checksum and length, ``known`` the offsets of the
+    lines read beyond it, and ``size`` how far the file reached then.
     """
 
     offset: int = 0
     over: bool = False
     bad: tuple[tuple[int, str], ...] = ()
+    waits: tuple[int, int] | None = None
+    known: frozenset[int] = frozenset()
+    size: int = 0
+
+    def has_news(self, path: Path, *, final: bool) -> bool:
+        """Tell whether there is something to read or to report; raises FileNotFoundError."""
+        size = disk.size_of(path)
+        if self.waits is None or size != self.size:
+            return size > self.offset
+        if final and not any(place == self.offset for place, _ in self.bad):
+            return True
+        crc, length = self.waits
+        return crc32(disk.read_from(path, self.offset, length)) != crc
 
 
 class Scanner:
@@ -57,6 +72,8 @@ class Scanner:
         self._offset = position.offset
         self._refused = False
         self._last = b""
+        self._known = position.known
+        self._beyond: list[int] = []
         self._bad = [(place, why) for place, why in position.bad if place < position.offset]
 
     def read(self, *, sealed: bool, final: bool) -> Position:
@@ -66,19 +83,20 @@ class Scanner:
         follows it counts, but the next read begins with it again, and only a ``final`` one
         calls it damage. ``sealed`` says that the file will not grow.
         """
-        waits: int | None = None
+        waits: tuple[int, bytes] | None = None
         for offset, lines in self._blocks():
             self._last = lines[-1] if lines else self._last
-            for place, line in self._absorb(lines, offset):
-                if self._is_glued(place, line):
-                    continue
+            damaged = [each for each in self._absorb(lines, offset) if not self._is_glued(*each)]
+            for place, line in damaged:
                 if waits is None and not (sealed or self._ends_closed()):
-                    waits = place
+                    waits = place, line
                 if waits is None or final:
                     self._bad.append((place, _DAMAGED))
+            if waits is not None:
+                self._beyond += set(_offsets(lines, offset)) - {place for place, _ in damaged}
             if self._refused:
                 break
-        return self._position(self._offset if waits is None else waits)
+        return self._position() if waits is None else self._waiting_at(*waits)
 
     def _blocks(self) -> Iterator[tuple[int, list[bytes]]]:
         """Yield complete lines without their line feeds, and the offset of the first."""
@@ -95,8 +113,14 @@ class Scanner:
             self._offset += len(rest)
             yield start, [rest]
 
-    def _position(self, offset: int) -> Position:
-        return Position(offset, self._refused or self._is_closed(self._last), tuple(self._bad))
+    def _position(self) -> Position:
+        over = self._refused or self._is_closed(self._last)
+        return Position(self._offset, over, tuple(self._bad))
+
+    def _waiting_at(self, place: int, line: bytes) -> Position:
+        known = self._known.union(self._beyond)
+        waits = crc32(line), len(line)
+        return Position(place, False, tuple(self._bad), waits, known, self._offset)
 
     def _is_closed(self, last: bytes) -> bool:
         """Tell whether a line ends this very segment; one joined by hand holds others' ends."""
@@ -108,8 +132,10 @@ class Scanner:
 
     def _absorb(self, lines: list[bytes], offset: int) -> list[tuple[int, bytes]]:
         """Index lines and return those that are damaged, by offset."""
-        sizes = map(len, lines)
-        offsets = list(map(add, accumulate(sizes, initial=offset), range(len(lines))))
+        offsets = _offsets(lines, offset)
+        if self._known:
+            new = [place not in self._known for place in offsets]
+            offsets, lines = list(compress(offsets, new)), list(compress(lines, new))
         records = [line[:ID] == RUN for line in lines]
         others: list[tuple[int, bytes]] = []
         if not all(records):
@@ -176,6 +202,11 @@ class Scanner:
         """Tell whether the file's last line says that its writer has ended it."""
         last = disk.read_last(self._path, _LAST)
         return self._is_closed(last.rstrip(b"\n").rpartition(b"\n")[2])
+
+
+def _offsets(lines: list[bytes], offset: int) -> list[int]:
+    """Return where lines begin of which the first begins at an offset."""
+    return list(map(add, accumulate(map(len, lines), initial=offset), range(len(lines))))
 
 
 def _tails(sums: bytes) -> bytearray:

@@ -120,7 +120,11 @@ class FileStore(Store):
     def read(self, since: RunLog | None = None) -> FileRunLog:
         """Return what is stored now; see Store.read."""
         known = since if isinstance(since, FileRunLog) else self._log
-        self._log = read_runs(self._folder.path / "runs", known, final=since is None)
+        folder = self._folder.path / "runs"
+        try:
+            self._log = read_runs(folder, known, final=since is None)
+        except OSError as error:
+            raise disk.explain(error, f"{folder} cannot be read") from error
         return self._log
 
     def put_manifest(self, manifest: Mapping[str, Any]) -> str:

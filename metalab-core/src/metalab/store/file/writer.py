@@ -130,8 +130,8 @@ class FileWriter(StoreWriter):
     def renew(self) -> None:
         """Begin anew in a forked child, with files of its own."""
         self._journal.renew()
-        self._pack.close()
-        self._log.close()
+        self._pack.abandon()
+        self._log.abandon()
         self._begin()
 
     def _flush_log(self) -> None:
@@ -188,13 +188,14 @@ class FileWriter(StoreWriter):
 
     def _rewritten(self, line: bytes) -> bytes:
         """Return a line with the present uris of its artifacts, as a later line of its writer."""
-        document = msgspec.json.decode(line) if line else {}
+        document = msgspec.json.decode(line)
         if not document.get("artifacts"):
             return line
         for artifact in document["artifacts"]:
             artifact["uri"] = self._pack.moved(artifact["uri"])
         del document["crc"]
-        return line_of(document | self._stamp().items())
+        stamp = self._stamp()
+        return line_of({**document, "part": stamp.part, "seq": stamp.seq})
 
 
 def _renew_all() -> None:
