@@ -60,7 +60,7 @@ class Index:
         self.segment = array("I")
         self.offset = array("Q")
         self.length = array("I")
-        self.head = array("I")
+        self.head = array("i")
         self.heads: list[Head] = []
         self.current: dict[bytes, int] = {}
         # Tuples, so that a copy of the index may share them.
@@ -100,12 +100,20 @@ class Index:
         self.head.extend(heads)
         ids = [line[ID:ID_END] for line in lines]
         rows = range(first, first + len(lines))
-        if self.current.keys().isdisjoint(ids) and len(set(ids)) == len(ids):
-            self.current.update(zip(ids, rows, strict=True))
-        else:
+        if not self._add_new(ids, rows):
             for run_id, row, line in zip(ids, rows, lines, strict=True):
                 self._add(run_id, row, partial(_tie_in, line))
         return odd
+
+    def _add_new(self, ids: list[bytes], rows: range) -> bool:
+        """Let all lines count if they are of as many runs, none of them met before."""
+        if not self.current.keys().isdisjoint(ids):
+            return False
+        added = dict(zip(ids, rows, strict=True))
+        if len(added) < len(ids):
+            return False
+        self.current.update(added)
+        return True
 
     def _heads_of(self, lines: Sequence[bytes]) -> Sequence[int]:
         """Return the head of each line, _NO_HEAD for what has none."""
@@ -116,7 +124,7 @@ class Index:
         text = first[ID_END:end] + _WRITER
         # Most lines of a segment have the same head: then one comparison does for all.
         if b"".join([line[ID_END : ID_END + len(text)] for line in lines]) == text * len(lines):
-            return [self._head_in(text[: -len(_WRITER)])] * len(lines)
+            return array("i", [self._head_in(text[: -len(_WRITER)])]) * len(lines)
         return [self._head_in(line[ID_END : line.find(_WRITER, ID_END)]) for line in lines]
 
     def _head_in(self, text: bytes) -> int:

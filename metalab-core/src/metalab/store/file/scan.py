@@ -102,10 +102,11 @@ class Scanner:
         """Yield complete lines without their line feeds, and the offset of the first."""
         rest = b""
         for block in disk.blocks(self._path, self._offset):
-            lines = (rest + block).split(b"\n")
+            data = rest + block
+            lines = data.split(b"\n")
             rest = lines.pop()
             start = self._offset
-            self._offset += sum(map(len, lines)) + len(lines)
+            self._offset += len(data) - len(rest)
             yield start, lines
         # A copy may lack its last line feed; what only looks complete fails its checksum.
         if rest.endswith(b"}") and parse_line(rest) is not None:
