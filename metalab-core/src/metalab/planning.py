@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import attrs
 
 from metalab.context import FrozenContext, freeze
+from metalab.experiment import Experiment
 from metalab.identity.canonical import fingerprint
 from metalab.identity.runs import RunIdentity, seed_fingerprint
 from metalab.params.resolver import with_resolver
@@ -18,15 +19,15 @@ from metalab.params.resolver import with_resolver
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from metalab.experiment import Experiment
     from metalab.identity.code import CodeFingerprint
     from metalab.params.base import ParamCase, ParamSource
     from metalab.seeds import SeedBundle, SeedPlan
 from metalab.standing import Standing, standing
 
-__all__ = ["Plan", "RunSpec", "make_plan"]
+__all__ = ["Plan", "RunSpec", "check_experiment", "make_plan"]
 
 _ID_BYTES = 16
+_MOST_RUNS = 1 << 32
 
 
 @attrs.frozen
@@ -83,6 +84,7 @@ class Plan(Sequence[RunSpec]):
     experiment: Experiment
     context: FrozenContext
     standing: Standing
+    identity: RunIdentity = attrs.field(repr=False)
     cases: ParamSource = attrs.field(repr=False)
     points: Sequence[int] = attrs.field(repr=False)
     ids: RunIds = attrs.field(repr=False)
@@ -117,6 +119,15 @@ class Plan(Sequence[RunSpec]):
         params = _params_fingerprint(case, experiment.defaults)
         return RunSpec(index, self.ids.at(index), case, bundle, params, seed)
 
+    def confirms(self, run: RunSpec) -> bool:
+        """Tell whether the params of a run still are those that its id was made from.
+
+        They are not where a source or a resolver gives something else each time it is asked,
+        or where a file among the params has changed.
+        """
+        ids = self.identity.run_ids(run.params_fingerprint, (run.seeds.replicate_index,))
+        return next(ids) == run.run_id
+
     def manifest(self) -> dict[str, Any]:
         """Describe the experiment, its context and its code as strict JSON."""
         manifest = self.experiment.to_manifest(self.context)
@@ -128,12 +139,22 @@ class Plan(Sequence[RunSpec]):
         }
 
 
+def check_experiment(experiment: object, caller: str) -> None:
+    """Refuse what is no experiment; raises TypeError."""
+    if not isinstance(experiment, Experiment):
+        raise TypeError(
+            f"{caller}() takes a metalab.Experiment, not a {type(experiment).__name__}; "
+            "put the operation, its params and its seeds into one"
+        )
+
+
 def make_plan(experiment: Experiment) -> Plan:
     """Plan an experiment: hash its context and give every run its id; nothing is executed.
 
     Raises FileNotFoundError for a file of the context that is missing, IdentityError,
     naming the place, for a value that has no identity, and ValueError if there are no runs.
     """
+    _check_size(len(experiment.params), experiment.seeds.replicates)
     context = freeze(experiment.context)
     stands = standing(experiment.operation)
     cases = _resolved(experiment, context)
@@ -154,11 +175,21 @@ def make_plan(experiment: Experiment) -> Plan:
         experiment,
         context,
         stands,
+        identity,
         cases,
         points,
         RunIds(packed),
         hashlib.blake2b(packed, digest_size=16).hexdigest(),
     )
+
+
+def _check_size(points: int, replicates: int) -> None:
+    if points * replicates > _MOST_RUNS:
+        gigabytes = points * replicates * _ID_BYTES >> 30
+        raise ValueError(
+            f"{points:,} points of {replicates:,} replicates are more runs than one plan holds: "
+            f"their ids alone would take {gigabytes:,} GiB; split the experiment"
+        )
 
 
 def _resolved(experiment: Experiment, context: FrozenContext) -> ParamSource:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from metalab.place import Place
-from metalab.planning import make_plan
+from metalab.planning import check_experiment, make_plan
 from metalab.resume import remainder
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def plan(
 
     Nothing is executed or written.
     """
+    check_experiment(experiment, "plan")
     place = Place.of(store, experiment.experiment_id)
     planned = make_plan(experiment)
     found = place.find()

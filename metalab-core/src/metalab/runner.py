@@ -11,10 +11,9 @@ from metalab.execution.departure import keep_open, release
 from metalab.execution.handle import RunHandle
 from metalab.execution.ledger import Ledger
 from metalab.execution.policy import FailurePolicy
-from metalab.experiment import Experiment
 from metalab.launch import describe_launch, new_launch
 from metalab.place import Place
-from metalab.planning import Plan, make_plan
+from metalab.planning import Plan, check_experiment, make_plan
 from metalab.plugins import EXECUTORS
 from metalab.progress import create_progress_tracker
 from metalab.results.derived import as_derived_metrics, lacking
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     import os
 
     from metalab.events import EventCallback
+    from metalab.experiment import Experiment
     from metalab.progress import Progress, ProgressTracker
     from metalab.results import Results
     from metalab.store.base import Store
@@ -68,13 +68,17 @@ def run(
 
     What is wrong with the arguments is raised here, before anything is written.
     """
-    _check_experiment(experiment)
+    check_experiment(experiment, "run")
+    _check_options(resume, on_event)
     check_policy(on_code_change)
     failures = FailurePolicy(on_failure)
     pool = _executor(executor)
     metrics = as_derived_metrics(derived_metrics)
+    # Without a tracker and a callback no event need be made.
+    tracker = None if progress is False else create_progress_tracker(progress)
     place = Place.of(store, experiment.experiment_id)
     plan = make_plan(experiment)
+    manifest = plan.manifest()
 
     found = place.find()
     log = found.read() if found is not None else None
@@ -82,19 +86,20 @@ def run(
     left = settle_code_change(plan, left, log, found, on_code_change)
     underived = lacking(log, plan.ids, left.done, metrics) if log is not None else ()
 
-    target = place.make()
-    ledger = _open_ledger(plan, left, progress, on_event)
     launch = new_launch()
-    if not left.pending and not underived:
+    if found is not None and not left.pending and not underived:
+        ledger = _open_ledger(plan, left, tracker, on_event)
         ledger.finish()
-        return RunHandle(plan, target, launch, ledger, None, on_event)
+        return RunHandle(plan, found, launch, ledger, None, on_event)
+    target = place.make()
+    ledger = _open_ledger(plan, left, tracker, on_event)
     batch = Batch(
         plan=plan,
         pending=left.pending,
         tries=left.tries,
         store=target,
         launch=launch,
-        manifest=target.put_manifest(plan.manifest()),
+        manifest=target.put_manifest(manifest),
         ledger=ledger,
         failures=failures,
         derived_metrics=metrics,
@@ -115,12 +120,11 @@ def load_results(
     return open_results(store, experiment_id)
 
 
-def _check_experiment(experiment: object) -> None:
-    if not isinstance(experiment, Experiment):
-        raise TypeError(
-            f"run() takes a metalab.Experiment, not a {type(experiment).__name__}; "
-            "put the operation, its params and its seeds into one"
-        )
+def _check_options(resume: object, on_event: object) -> None:
+    if not isinstance(resume, bool):
+        raise TypeError(f"resume={resume!r} is neither True nor False")
+    if on_event is not None and not callable(on_event):
+        raise TypeError(f"on_event={on_event!r} is no function of an event")
 
 
 def _executor(executor: str | Mapping[str, Any] | Executor | None) -> Executor:
@@ -132,14 +136,18 @@ def _executor(executor: str | Mapping[str, Any] | Executor | None) -> Executor:
         return _made(executor, {})
     if isinstance(executor, Mapping) and len(executor) == 1:
         ((name, options),) = executor.items()
-        return _made(name, options or {})
+        if isinstance(name, str):
+            return _made(name, options)
     raise TypeError(
         f"executor={executor!r} names no executor; give a name ({_names()}), "
         "{'name': {options}}, or an Executor such as metalab.ThreadExecutor(4)"
     )
 
 
-def _made(name: str, options: Mapping[str, Any]) -> Executor:
+def _made(name: str, options: Mapping[str, Any] | None) -> Executor:
+    options = {} if options is None else options
+    if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
+        raise TypeError(f"the options of executor {name!r} are a dict by name, not {options!r}")
     made: Executor | None = EXECUTORS[name].metalab_make_executor(name=name, options=options)
     if made is None:
         raise PluginError(
@@ -155,12 +163,11 @@ def _names() -> str:
 def _open_ledger(
     plan: Plan,
     left: Remainder,
-    progress: bool | Progress | ProgressTracker | None,
+    tracker: ProgressTracker | None,
     on_event: EventCallback | None,
 ) -> Ledger:
     ledger = Ledger(len(plan), left.done)
-    if progress is not False:  # else no event need be made
-        tracker = create_progress_tracker(progress)
+    if tracker is not None:
         tracker.start(len(plan), len(left.done), plan.experiment_id)
         ledger.listen(tracker)
         ledger.when_finished(tracker.finish)

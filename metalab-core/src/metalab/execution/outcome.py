@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.errors import CancelledError, RunFailedError
+from metalab.params.words import shown
 from metalab.records import ErrorInfo, RunRecord, Status, tags_of
 
 if TYPE_CHECKING:
     from metalab.capture import Capture
     from metalab.context import FrozenContext
+    from metalab.planning import Plan, RunSpec
 
-__all__ = ["Outcome", "check_files", "outcome_of_error", "outcome_of_value"]
+__all__ = ["Outcome", "check_files", "check_params", "outcome_of_error", "outcome_of_value"]
 
 
 @attrs.frozen
@@ -41,6 +43,20 @@ def check_files(context: FrozenContext) -> None:
         )
 
 
+def check_params(plan: Plan, run: RunSpec) -> None:
+    """Refuse to run with params that are no longer those the run's id was made from.
+
+    Raises RunFailedError.
+    """
+    if not plan.confirms(run):
+        raise RunFailedError(
+            f"the params {shown(run.case.params)} are not those that this run's id was made "
+            "from: the source, the resolver or a file among the params gave something else when "
+            "it was read again; sources and resolvers draw from the rng they are given, and from "
+            "nothing else"
+        )
+
+
 def outcome_of_value(value: Any, operation: str, capture: Capture) -> Outcome:
     """Read what an operation returned; metrics in it are captured as if it had done so.
 
@@ -62,15 +78,60 @@ def outcome_of_value(value: Any, operation: str, capture: Capture) -> Outcome:
 
 
 def _outcome_of_record(record: RunRecord, capture: Capture) -> Outcome:
-    if record.metrics:
-        capture.log_metrics(record.metrics)
-    status = Status(record.status)
-    error = record.error
-    if status is Status.RUNNING:
-        raise RunFailedError("the operation returned a record that says it is still running")
+    status = _status_of(record)
+    if not (record.notes is None or isinstance(record.notes, str)):
+        raise _no_result("notes", record.notes, "a str")
+    tags, warnings = _texts("tags", record.tags), _texts("warnings", record.warnings)
+    error = None if record.error is None else _error_of(record.error)
+    _keep(record, capture)
     if status is Status.FAILED and error is None:
         error = {"type": "Failed", "message": record.notes or "", "traceback": ""}
-    return Outcome(status, error, tags_of(record.tags), list(record.warnings), record.notes)
+    return Outcome(status, error, tags_of(tags), warnings, record.notes)
+
+
+def _status_of(record: RunRecord) -> Status:
+    status = record.status
+    if not isinstance(status, str) or status not in set(Status):
+        raise _no_result("status", status, f"one of {', '.join(Status)}")
+    if status == Status.RUNNING:
+        raise RunFailedError("the operation returned a record that says it is still running")
+    return Status(status)
+
+
+def _texts(field: str, values: Any) -> list[str]:
+    if isinstance(values, list | tuple) and all(isinstance(value, str) for value in values):
+        return list(values)
+    raise _no_result(field, values, "a list of str")
+
+
+def _keep(record: RunRecord, capture: Capture) -> None:
+    if not isinstance(record.data, Mapping):
+        raise _no_result("data", record.data, "a dict of structures by name")
+    known = capture.artifacts
+    if not isinstance(record.artifacts, list | tuple) or any(
+        artifact not in known for artifact in record.artifacts
+    ):
+        raise _no_result("artifacts", record.artifacts, "empty, or what capture.artifact returned")
+    if record.metrics:
+        capture.log_metrics(record.metrics)
+    for name, value in record.data.items():
+        capture.data(name, value)
+
+
+def _error_of(error: Any) -> ErrorInfo:
+    if isinstance(error, str):
+        error = {"type": "Failed", "message": error}
+    if not isinstance(error, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, str) for key, value in error.items()
+    ):
+        raise _no_result("error", error, "a dict of type, message and traceback, all str")
+    return {"type": "Failed", "message": "", "traceback": "", **error}
+
+
+def _no_result(field: str, value: object, wanted: str) -> RunFailedError:
+    return RunFailedError(
+        f"the operation returned a record whose {field} is {shown(value)}; it is {wanted}"
+    )
 
 
 def outcome_of_error(error: BaseException) -> Outcome:
@@ -90,6 +151,13 @@ def error_info(error: BaseException) -> ErrorInfo:
     known = module in {"builtins", "__main__"} or module.partition(".")[0] == "metalab"
     return {
         "type": name if known else f"{module}.{name}",
-        "message": str(error),
+        "message": _message(error),
         "traceback": text,
     }
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001  the exception is the user's: its text may do anything
+        return f"(its text cannot be had: {type(broken).__name__})"

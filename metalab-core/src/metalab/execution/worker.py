@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.capture import Capture
-from metalab.execution.outcome import Outcome, check_files, outcome_of_error, outcome_of_value
+from metalab.execution.outcome import (
+    Outcome,
+    check_files,
+    check_params,
+    outcome_of_error,
+    outcome_of_value,
+)
 from metalab.records import Provenance, RunRecord, Status, tags_of
 from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken, Runtime
@@ -115,6 +121,7 @@ class Worker:
         try:
             with run.capture:
                 check_files(self._batch.plan.context)
+                check_params(self._batch.plan, run.spec)
                 value = operation.run(**{name: make(run) for name, make in self._makers})
                 outcome = outcome_of_value(value, operation.name, run.capture)
         except KeyboardInterrupt as error:

@@ -14,6 +14,7 @@ from metalab.identity.canonical import (
     fingerprint,
     hash_bytes,
 )
+from metalab.identity.objects import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,19 @@ _ATOMS = frozenset(
 def is_atom(value: Any) -> bool:
     """Tell whether a value cannot be changed in place."""
     return type(value) in _ATOMS
+
+
+def may_change(value: Any) -> bool:
+    """Tell whether what identifies a value may change while the value stays, as a file's does."""
+    if type(value) in _ATOMS:
+        return False
+    if callable(getattr(type(value), "fingerprint_payload", None)):
+        return True
+    if isinstance(value, dict):
+        return any(may_change(item) for pair in value.items() for item in pair)
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(may_change, value))
+    return any(map(may_change, (state_of(value) or {}).values()))
 
 
 def own(value: Any) -> Any:

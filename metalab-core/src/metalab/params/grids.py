@@ -10,11 +10,19 @@ from typing import Any, Never
 
 import attrs
 
+from metalab.errors import IdentityError
 from metalab.identity.canonical import canonical_mapping, hash_bytes
 from metalab.params.algebra import Source, ZipSource, checked_size
-from metalab.params.base import ParamCase, ParamSource, canonical_param, is_atom, own
+from metalab.params.base import (
+    ParamCase,
+    ParamSource,
+    canonical_param,
+    is_atom,
+    may_change,
+    own,
+)
 from metalab.params.manifest import described, headed, marked, revived
-from metalab.params.words import checked_name, listed, shown
+from metalab.params.words import checked_name, is_table, listed, shown
 
 __all__ = ["GridSource", "grid", "zip_"]
 
@@ -29,7 +37,7 @@ def _checked_axes(axes: Mapping[str, Iterable[Any]]) -> dict[str, tuple[Any, ...
 
 
 def _checked_axis(name: str, values: Any) -> tuple[Any, ...]:
-    if callable(getattr(values, "sample", None)) and not hasattr(values, "columns"):
+    if callable(getattr(values, "sample", None)) and not is_table(values):
         raise TypeError(
             f"grid: {name}={shown(values)} is a distribution; did you mean "
             f"random(space={{{name!r}: {shown(values)}}}, n_trials=..., seed=...)?"
@@ -50,9 +58,16 @@ class GridSource(Source):
     def __attrs_post_init__(self) -> None:
         checked_size([len(values) for values in self.axes.values()], "the grid")
 
-    @cached_property
+    @property
     def _items(self) -> list[list[bytes]]:
+        return self._steady_items if self._is_steady else self._encode()
+
+    @cached_property
+    def _steady_items(self) -> list[list[bytes]]:
         # Hashing a case is joining these: each value is made canonical once, not once a case.
+        return self._encode()
+
+    def _encode(self) -> list[list[bytes]]:
         return [
             [canonical_param(name, value) for value in values] for name, values in self.axes.items()
         ]
@@ -73,7 +88,9 @@ class GridSource(Source):
     @property
     def distinct(self) -> bool:
         """Whether each axis lists each of its values once."""
-        return all(len(set(items)) == len(items) for items in self._items)
+        return self._is_steady and all(
+            len(set(items)) == len(items) for items in self._steady_items
+        )
 
     def __len__(self) -> int:
         return prod(map(len, self.axes.values()))
@@ -84,8 +101,16 @@ class GridSource(Source):
         for name, values, encoded, stride in self._layout:
             place = index // stride % len(values)
             params[name] = values[place]
-            items.append(encoded[place])
+            item = encoded[place] if self._is_steady else canonical_param(name, values[place])
+            items.append(item)
         return ParamCase(params, hash_bytes(canonical_mapping(items)), (), self._holds_atoms)
+
+    @cached_property
+    def _is_steady(self) -> bool:
+        try:
+            return not any(may_change(value) for values in self.axes.values() for value in values)
+        except (IdentityError, RecursionError):
+            return False  # what has no identity is refused by name when it is encoded
 
     @cached_property
     def _holds_atoms(self) -> bool:
