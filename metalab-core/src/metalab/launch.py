@@ -33,7 +33,7 @@ def describe_launch(**details: Any) -> dict[str, Any]:
     return {
         "started": datetime.now(UTC).isoformat(timespec="microseconds"),
         "command": list(sys.argv),
-        "directory": str(Path.cwd()),
+        "directory": _directory(),
         "user": _user(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -48,6 +48,13 @@ def describe_launch(**details: Any) -> dict[str, Any]:
         "git": _git(),
         **details,
     }
+
+
+def _directory() -> str | None:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # removed since the process began
+        return None
 
 
 def _user() -> str | None:

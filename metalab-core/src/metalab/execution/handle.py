@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -67,11 +69,18 @@ class RunHandle:
         """Wait until the launch is over; False if ``timeout`` seconds pass before.
 
         Ctrl-C stops the launch: the runs under way end, then KeyboardInterrupt is raised.
+        Raises RuntimeError in a callback of the launch, which the launch itself waits for.
         """
+        seconds = _seconds(timeout)
         if self._submission is None:
             return True
+        if self._ledger.is_telling() and not self.is_complete:
+            raise RuntimeError(
+                "an event callback cannot wait for the launch that is calling it; "
+                "wait where metalab.run was called"
+            )
         try:
-            return self._submission.wait(timeout)
+            return self._submission.wait(seconds)
         except KeyboardInterrupt:
             stop_after_interrupt(self._submission)
             raise
@@ -136,3 +145,12 @@ class RunHandle:
         """Say which launch this is and how far it has come."""
         status = self.status
         return f"RunHandle({self._plan.experiment_id}, {status.done} of {status.total} done)"
+
+
+def _seconds(timeout: float | None) -> float | None:
+    """Return a timeout as threads take one: None is for ever."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or math.isnan(timeout):
+        raise TypeError(f"timeout={timeout!r} is no number of seconds; None waits without one")
+    return None if timeout > threading.TIMEOUT_MAX else max(0.0, float(timeout))

@@ -69,6 +69,7 @@ class Ledger:
         self._closers: list[Callable[[], None]] = []
         # Reentrant: a listener may ask for the status, or cancel the launch.
         self._telling = threading.RLock()
+        self._teller: int | None = None
         self._changed = threading.Condition()
 
     def listen(self, listener: EventCallback) -> None:
@@ -79,14 +80,18 @@ class Ledger:
         """Call the listener no more."""
         self._listeners = [other for other in self._listeners if other is not listener]
 
+    def is_telling(self) -> bool:
+        """Tell whether the calling thread is inside a listener."""
+        return self._teller == threading.get_ident()
+
     def tell(self, event: Event) -> None:
         """Pass an event to every listener."""
         with self._telling:
-            for listener in self._listeners:
-                try:
-                    listener(event)
-                except Exception:  # noqa: BLE001  a listener is the user's; runs are not its to break
-                    _LOG.exception("a listener failed on the event %s", event.kind)
+            before, self._teller = self._teller, threading.get_ident()
+            try:
+                self._pass_on(event)
+            finally:
+                self._teller = before
 
     def skipped(self, run_ids: Iterable[str]) -> None:
         """Tell of the runs that are not executed because a success is stored."""
@@ -156,6 +161,15 @@ class Ledger:
                 index = self._ended[position]
             position += 1
             yield index
+
+    def _pass_on(self, event: Event) -> None:
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # noqa: BLE001  a listener is the user's; runs are not its to break
+                _LOG.exception("a listener failed on the event %s", event.kind)
 
 
 def _ending(record: RunRecord) -> Event:

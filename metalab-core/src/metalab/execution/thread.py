@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from metalab.execution.base import Executor, Submission
 from metalab.execution.local import LocalSubmission, Task
 from metalab.hookspecs import hookimpl
+from metalab.seeds import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,15 +25,18 @@ class ThreadExecutor(Executor):
 
     ``max_workers`` is the number of CPUs this process may use by default. Threads help
     where operations wait or release the interpreter's lock. Runs are taken in plan order,
-    batch after batch. Raises ValueError for fewer than one worker.
+    batch after batch. Raises ValueError for fewer than one worker, TypeError for what is no
+    whole number.
     """
 
     name = "thread"
 
     def __init__(self, max_workers: int | None = None) -> None:
-        if max_workers is not None and max_workers < 1:
+        if max_workers is None:
+            max_workers = usable_cpus()
+        self.max_workers = whole_number(max_workers, "max_workers")
+        if self.max_workers < 1:
             raise ValueError(f"max_workers={max_workers}: an executor needs at least one worker")
-        self.max_workers = max_workers or usable_cpus()
         self._lock = threading.Lock()
         self._batches: list[LocalSubmission] = []
         self._threads: set[int] = set()
@@ -61,10 +66,9 @@ class ThreadExecutor(Executor):
 
     def _add_thread(self) -> None:
         with self._lock:
-            free = set(range(self.max_workers)) - self._threads
-            if not free:
+            if len(self._threads) >= self.max_workers:
                 return
-            number = min(free)
+            number = next(number for number in count() if number not in self._threads)
             self._threads.add(number)
         # A daemon: leaving the interpreter is held up by the open handles, which also
         # listen to Ctrl-C there, and not by threads, which cannot.
