@@ -14,7 +14,7 @@ from metalab.params.algebra import Source
 from metalab.params.base import ParamSource, own
 from metalab.params.manifest import described_callable
 from metalab.params.resolver import Resolver, checked_resolver
-from metalab.params.words import checked_name, shown
+from metalab.params.words import checked_name, checked_text, shown
 from metalab.seeds import SeedBundle, SeedPlan
 
 if TYPE_CHECKING:
@@ -87,19 +87,28 @@ def _checked_seeds(value: SeedPlan) -> SeedPlan:
 
 
 def _checked_description(value: str | None) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return checked_text(value, "description")
     raise TypeError(f"description is a str, not {shown(value)}")
 
 
 def _checked_tags(value: Iterable[str]) -> list[str]:
     if isinstance(value, str):
         raise TypeError(f"tags is a list; did you mean tags=[{value!r}]?")
-    tags = list(value)
-    for place, tag in enumerate(tags):
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"tags is a list of str, not {shown(value)}")
+    for place, tag in enumerate(value):
         if not isinstance(tag, str):
             raise TypeError(f"tags[{place}] is a str, not {shown(tag)}")
-    return tags
+    return [checked_text(tag, f"tags[{place}]") for place, tag in enumerate(value)]
+
+
+def _checked_flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise TypeError(f"allow_pickle is True or False, not {shown(value)}")
 
 
 def _checked_metadata(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +157,7 @@ class Experiment:
     param_resolver: Resolver | None = attrs.field(default=None, converter=_checked_resolver)
     metadata: dict[str, Any] = attrs.field(factory=dict, converter=_checked_metadata)
     defaults: dict[str, Any] = attrs.field(factory=dict, converter=_checked_defaults)
-    allow_pickle: bool = False
+    allow_pickle: bool = attrs.field(default=False, converter=_checked_flag)
 
     @property
     def experiment_id(self) -> str:

@@ -69,7 +69,7 @@ class SeedBundle:
     replicate_index: int | None = attrs.field(default=None, converter=_replicate)
 
     def derive(self, name: str) -> int:
-        """Return the 64-bit integer that belongs to a name."""
+        """Return the 64-bit integer that belongs to a name; TypeError if that is no str."""
         return int.from_bytes(self._digest(name)[:8], "big")
 
     def seed(self, name: str = _DEFAULT, *, bits: int = 63) -> int:
@@ -78,9 +78,9 @@ class SeedBundle:
         The default fits a signed 64-bit integer; scikit-learn and ``numpy.random.seed`` want
         ``bits=32``.
         """
-        if not 1 <= bits <= _MOST_BITS:
+        if not 1 <= whole_number(bits, "bits") <= _MOST_BITS:
             raise ValueError(f"bits={bits} is out of range: a seed has 1 to {_MOST_BITS} bits")
-        return self.numpy_seed(name) >> (_MOST_BITS - bits)
+        return self.numpy_seed(name) >> (_MOST_BITS - int(bits))
 
     def rng(self, name: str = _DEFAULT) -> Random:
         """Return a new generator of the standard library, seeded with ``derive(name)``."""
@@ -112,7 +112,9 @@ class SeedBundle:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> SeedBundle:
-        """Return the bundle that ``to_dict`` described."""
+        """Return the bundle that ``to_dict`` described; ValueError for any other document."""
+        if not isinstance(document, Mapping) or "root_seed" not in document:
+            raise ValueError(f"{document!r} describes no SeedBundle: it has no root_seed")
         return cls(document["root_seed"], document.get("replicate_index"))
 
     @classmethod
@@ -121,7 +123,11 @@ class SeedBundle:
         return cls(cls(base).derive("preprocessing"))
 
     def _digest(self, name: str) -> bytes:
-        return sha256(f"{self.root_seed}:{name}:{self.replicate_index or 0}".encode()).digest()
+        if not isinstance(name, str):
+            # The text of an object may hold an address, or an order that hashing made.
+            raise TypeError(f"the name of a stream is a str, not {name!r}; write it as text")
+        text = f"{self.root_seed}:{name}:{self.replicate_index or 0}"
+        return sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def _base(value: int) -> int:
@@ -132,6 +138,8 @@ def _replicates(value: int) -> int:
     number = whole_number(value, "replicates")
     if number < 1:
         raise ValueError(f"replicates={number} gives no runs; it is 1 or more")
+    if number > sys.maxsize:
+        raise ValueError(f"replicates={number} are more than can be indexed")
     return number
 
 

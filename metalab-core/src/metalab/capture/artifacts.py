@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from metalab.capture.data import plain_metadata
 from metalab.capture.figures import close_figure, draw
-from metalab.capture.refusal import refusal
+from metalab.capture.refusal import check_labels, refusal
 from metalab.capture.spool import Spool
 from metalab.errors import MetalabError, StoreError
 from metalab.identity.canonical import fingerprint
@@ -46,6 +46,7 @@ class ArtifactWriter:
         self, name: str, obj: Any, kind: str | None, format_: str | None, metadata: _Meta
     ) -> ArtifactDescriptor:
         """Keep an object with the serializer chosen by format, by kind, or by its library."""
+        check_labels("artifact", name, kind=kind, format=format_)
         meta = plain_metadata("artifact", name, metadata)
         try:
             serializer = serializer_for(
@@ -70,6 +71,7 @@ class ArtifactWriter:
         self, name: str, path: str | os.PathLike[str], kind: str | None, metadata: _Meta
     ) -> ArtifactDescriptor:
         """Keep the bytes that a file has now; the file itself is left alone."""
+        check_labels("file", name, kind=kind)
         meta = plain_metadata("file", name, metadata)
         source = _checked_file(name, path)
         kept = self._keep("file", name, source, _extension_of(source))
@@ -79,6 +81,7 @@ class ArtifactWriter:
         self, name: str, figure: Any, format_: str, dpi: float, *, close: bool
     ) -> ArtifactDescriptor:
         """Keep a figure as drawn, and close it whatever comes of that."""
+        check_labels("figure", name, format=format_)
         try:
             extension = format_ if _EXTENSION.fullmatch(format_) else "bin"
             kept = self._spool(
@@ -87,7 +90,7 @@ class ArtifactWriter:
         finally:
             if close:
                 close_figure(figure)
-        meta = {"format": format_, "dpi": dpi}
+        meta = plain_metadata("figure", name, {"format": format_, "dpi": dpi})
         return self._describe("figure", name, "figure", _BYTES, kept, meta)
 
     def _spool(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 from metalab.capture.refusal import refusal
@@ -29,9 +30,11 @@ def plain_scalar(call: str, name: str, value: Any) -> Metric:
 def plain_step(call: str, name: str, step: Any) -> int | float:
     """Return a step as a plain number; CaptureError if it is no finite number."""
     number = _scalar(step)
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise refusal(call, name, f"a step is a finite number, not {step!r}")
-    return number
+    if isinstance(number, int) and not isinstance(number, bool):
+        return number
+    if isinstance(number, float) and math.isfinite(number):
+        return number
+    raise refusal(call, name, f"a step is a finite number, not {reprlib.repr(step)}")
 
 
 def _scalar(value: Any) -> Metric:

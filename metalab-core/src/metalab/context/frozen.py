@@ -68,7 +68,8 @@ def freeze(context: Any) -> FrozenContext:
         raise IdentityError("context: contains itself, or is nested too deeply") from None
     if node is None:
         node = _plain(context, "context")
-    files = {path: attrs.asdict(stamp) for path, stamp in freezing.files.items()}
+    stamps = {path: attrs.asdict(stamp) for path, stamp in freezing.files.items()}
+    files = to_jsonable(stamps, "context", exact=True)  # file names may be no text
     manifest = {"fingerprint": node.identity, "value": node.document, "files": files}
     return FrozenContext(context, node.identity, manifest, freezing.files)
 

@@ -43,6 +43,12 @@ def _plain_path(path: str | os.PathLike[str]) -> str:
         raise TypeError(f"a path is a str or a Path, not {path!r} ({type(path).__name__})")
     if not text:
         raise ValueError("a path is not empty")
+    try:
+        is_possible = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        raise ValueError(f"a path that no file can have: {text!r}")
     return os.path.expanduser(text)  # noqa: PTH111  a Path would not keep "./x" as written
 
 

@@ -14,7 +14,7 @@ import attrs
 
 from metalab.params.base import own
 from metalab.params.manifest import described, revived
-from metalab.params.words import listed, shown
+from metalab.params.words import is_table, listed, shown
 from metalab.seeds import whole_number
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def checked_distribution(name: str, value: object) -> Distribution:
             f"random: space[{name!r}] is the class {value.__name__}; "
             f"did you mean {value.__name__}(...)?"
         )
-    if isinstance(value, Distribution):
+    if isinstance(value, Distribution) and not is_table(value):
         return value
     options = list(value) if isinstance(value, list | tuple | range) else [value]
     raise TypeError(

@@ -6,16 +6,18 @@ lambda, is written as its repr, and the manifest says that it is not rebuildable
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from metalab.errors import IdentityError, PluginError
 from metalab.identity.names import reference, resolve
 from metalab.identity.values import from_jsonable, to_jsonable
 from metalab.params.base import ParamSource
+from metalab.params.words import shown
 from metalab.plugins import PARAM_SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["source_from_manifest"]
 
@@ -39,6 +41,8 @@ def source_from_manifest(document: Mapping[str, Any]) -> ParamSource:
     that names functions or classes whose module is not loaded; PluginError if no plugin
     serves its kind.
     """
+    if not isinstance(document, Mapping):
+        raise TypeError(f"the manifest of a param source is a dict, not {shown(document)}")
     kind = document.get("kind", document.get("type"))
     if not isinstance(kind, str):
         raise ValueError(  # noqa: TRY004  what is wrong is the document

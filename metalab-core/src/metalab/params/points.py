@@ -10,7 +10,7 @@ import attrs
 from metalab.params.algebra import Source
 from metalab.params.base import ParamCase, own
 from metalab.params.manifest import described, headed, marked, revived
-from metalab.params.words import checked_name, listed, shown
+from metalab.params.words import checked_name, checked_text, listed, shown
 
 __all__ = ["ManualSource", "from_frame", "manual"]
 
@@ -35,10 +35,9 @@ def _checked_tags(tags: Sequence[str | Sequence[str]] | None) -> tuple[tuple[str
 
 
 def _tags_of(place: int, tag: object) -> tuple[str, ...]:
-    if isinstance(tag, str):
-        return (tag,)
-    if isinstance(tag, list | tuple) and all(isinstance(each, str) for each in tag):
-        return tuple(tag)
+    tags = (tag,) if isinstance(tag, str) else tag
+    if isinstance(tags, list | tuple) and all(isinstance(each, str) for each in tags):
+        return tuple(checked_text(each, f"manual: tags[{place}]") for each in tags)
     raise TypeError(f"manual: tags[{place}] is {shown(tag)}; it is a str or a list of them")
 
 
@@ -107,7 +106,7 @@ def from_frame(frame: Any) -> ManualSource:
         cases = list(frame)
     else:
         _check_columns(columns)
-        values = [_items_of(column) for _, column in columns]
+        values = [_items_of(name, column) for name, column in columns]
         names = [name for name, _ in columns]
         cases = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
     if not cases:
@@ -136,9 +135,9 @@ def _check_columns(columns: Sequence[tuple[Any, Any]]) -> None:
         seen.add(name)
 
 
-def _items_of(column: Any) -> list[Any]:
+def _items_of(name: str, column: Any) -> Sequence[Any]:
     for convert in ("to_pylist", "tolist", "to_list"):
         method = getattr(column, convert, None)
         if callable(method):
             return list(method())
-    return list(column)
+    return listed(column, f"from_frame: column {name!r}", "[{}]")

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from metalab.identity.values import to_jsonable
-from metalab.params.algebra import Source
+from metalab.params.algebra import Source, checked_size
 from metalab.params.base import ParamCase
 from metalab.params.distributions import (
     Distribution,
@@ -39,7 +39,7 @@ def _checked_trials(value: int) -> int:
     number = whole_number(value, "random: n_trials")
     if number < 1:
         raise ValueError(f"random: n_trials={number} gives no runs; it is 1 or more")
-    return number
+    return checked_size([number], "random")
 
 
 def _checked_seed(value: int) -> int:
@@ -69,9 +69,14 @@ class RandomSource(Source):
         """Return the case of an index; its tag is ``trial_<i>``."""
         digest = sha256(f"metalab.random:{self.seed}:{index}".encode()).digest()
         rng = Random(int.from_bytes(digest, "big"))  # noqa: S311  for science, not for secrets
-        return ParamCase.of(
-            {name: drawn.sample(rng) for name, drawn in self.space.items()}, (f"trial_{index}",)
-        )
+        params: dict[str, Any] = {}
+        for name, drawn in self.space.items():
+            try:
+                params[name] = drawn.sample(rng)
+            except Exception as error:
+                error.add_note(f"raised by space[{name!r}] of random, at trial {index}")
+                raise
+        return ParamCase.of(params, (f"trial_{index}",))
 
     def to_manifest_dict(self) -> dict[str, Any]:
         """Describe the distributions, the number of trials and the seed."""

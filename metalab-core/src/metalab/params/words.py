@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["checked_name", "listed", "shown"]
+__all__ = ["checked_name", "checked_text", "is_table", "listed", "shown"]
 
 _shortener = reprlib.Repr()
 _shortener.maxstring = 40
@@ -25,8 +25,18 @@ def shown(value: object) -> str:
 def checked_name(name: object, where: str) -> str:
     """Return the name of a param; TypeError if it is no string."""
     if isinstance(name, str):
-        return str(name)
+        return checked_text(name, f"{where}: the name")
     raise TypeError(f"{where}: the name {shown(name)} is of type {type(name).__name__}, not str")
+
+
+def checked_text(text: str, what: str) -> str:
+    """Return a text as a plain str; ValueError for one that no file can hold."""
+    plain = str.__str__(text)
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} {shown(plain)} holds half of a surrogate pair") from None
+    return plain
 
 
 def listed(values: object, where: str, meant: str) -> tuple[Any, ...]:
@@ -39,6 +49,9 @@ def listed(values: object, where: str, meant: str) -> tuple[Any, ...]:
         refusal = "is one value"
     elif isinstance(values, Mapping):
         refusal = "is a dict, which is one value"
+    elif is_table(values):
+        refusal = "is a table, not a list of values"
+        meant = "from_frame(...) for its rows, or one of its columns"
     elif isinstance(values, set | frozenset):
         ordered = meant.replace("[{}]", "sorted({})").format(shown(values))
         raise TypeError(f"{where}: a set has no order; did you mean {ordered}?")
@@ -51,6 +64,11 @@ def listed(values: object, where: str, meant: str) -> tuple[Any, ...]:
     raise TypeError(
         f"{where}: {shown(values)} {refusal}; did you mean {meant.format(shown(values))}?"
     )
+
+
+def is_table(value: object) -> bool:
+    """Tell whether a value is a data frame of any library."""
+    return not isinstance(value, type) and hasattr(value, "columns")
 
 
 def _items(values: Any) -> tuple[Any, ...] | None:
