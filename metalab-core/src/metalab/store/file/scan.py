@@ -17,7 +17,7 @@ from metalab.store.lines import FORMAT, TAIL, parse_line
 from metalab.store.names import split_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from metalab.store.file.index import Index
@@ -86,7 +86,7 @@ class Scanner:
         waits: tuple[int, bytes] | None = None
         for offset, lines in self._blocks():
             self._last = lines[-1] if lines else self._last
-            damaged = [each for each in self._absorb(lines, offset) if not self._is_glued(*each)]
+            damaged = [rest for bad in self._absorb(lines, offset) for rest in self._rest_of(*bad)]
             for place, line in damaged:
                 if waits is None and not (sealed or self._ends_closed()):
                     waits = place, line
@@ -194,10 +194,17 @@ class Scanner:
             self._bad.append((offset, _newer(document)))
         return True
 
-    def _is_glued(self, offset: int, line: bytes) -> bool:
-        """Index the whole line that joining files by hand glued to half a line."""
+    def _rest_of(self, offset: int, line: bytes) -> Sequence[tuple[int, bytes]]:
+        """Index what is whole in a damaged line, and return what is left of it.
+
+        Two lines are one if the first was torn and files were joined by hand, or if the
+        line feed between them is damaged.
+        """
         start = line.rfind(_START, 1)
-        return start > 0 and not self._absorb([line[start:]], offset + start)
+        if start < 0 or self._absorb([line[start:]], offset + start):
+            return [(offset, line)]
+        self._beyond.append(offset + start)
+        return self._absorb([line[: start - 1]], offset) and [(offset, line[:start])]
 
     def _ends_closed(self) -> bool:
         """Tell whether the file's last line says that its writer has ended it."""
