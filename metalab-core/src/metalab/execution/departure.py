@@ -21,14 +21,33 @@ _watching = False
 
 def keep_open(submission: Submission) -> None:
     """Have the interpreter wait for a submission before it shuts down."""
-    global _watching  # noqa: PLW0603  one hook for the life of the process
     with _registered:
         _open.append(submission)
-        if not _watching:
-            # atexit is too late: by then threads may no longer be started, and the commit
-            # thread of a store may have to. concurrent.futures uses the same hook.
-            threading._register_atexit(_finish_open)  # type: ignore[attr-defined]  # noqa: SLF001
-            _watching = True
+        _watch()
+
+
+def _watch() -> None:
+    global _watching  # noqa: PLW0603  one hook for the life of the process
+    if _watching:
+        return
+    try:
+        # atexit is too late: by then threads may no longer be started, and the commit
+        # thread of a store may have to. concurrent.futures uses the same hook.
+        threading._register_atexit(_finish_open)  # type: ignore[attr-defined]  # noqa: SLF001
+    except RuntimeError:  # the interpreter is shutting down: the launch is its caller's to wait for
+        return
+    _watching = True
+
+
+def _forget() -> None:
+    # A forked child has none of its parent's threads: it would wait for runs that nobody executes.
+    global _registered  # noqa: PLW0603  the parent's lock may be held by a thread left behind
+    _registered = threading.Lock()
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def release(submission: Submission) -> None:
