@@ -77,5 +77,6 @@ def plan(
         other_code=len(left.other_code),
         duplicates=len(planned.cases) - len(planned.points),
     )
-    sys.stdout.write(f"{report}\n")
+    if sys.stdout is not None:  # as it is in a program without a console
+        sys.stdout.write(f"{report}\n")
     return report

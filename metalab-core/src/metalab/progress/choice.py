@@ -35,6 +35,8 @@ def create_progress_tracker(
             f"progress={progress!r}: give True, False, None, a metalab.Progress or an object "
             "made from metalab.ProgressTracker"
         )
+    if stream is None and (sys.stderr is None or sys.stderr.closed):
+        return SilentTracker()  # as in a service, which has nothing to draw on
     settings = progress if isinstance(progress, Progress) else Progress()
     drawn = _rich(settings, stream)
     return drawn or SimpleProgressTracker(settings, stream=stream, patient=progress is None)
