@@ -77,7 +77,10 @@ def _running(work: Work, executor: str | None) -> Callable[[], int]:
     def phase() -> int:
         handle = metalab.run(experiment(work.runs), store=work.folder, executor=executor)
         handle.wait()
-        return handle.status.completed
+        completed = handle.status.completed
+        if completed != work.runs:
+            handle.result()  # raises what broke the launch
+        return completed
 
     return phase
 

@@ -24,6 +24,11 @@ def row(times, *, key="W1", runs=10_000, peak_mb=50.0, judged=True):
     return Row(key, "some work", 10.0, 10.0 * times, runs=runs, peak_mb=peak_mb, judged=judged)
 
 
+def called(folder, *options):
+    call = [sys.executable, str(FOLDER), "--dir", str(folder), "--repetitions", "1", *options]
+    return subprocess.run(call, capture_output=True, text=True, check=False)
+
+
 class TestVerdict:
     def test_at_the_limit_is_ok(self):
         assert row(LIMITS["W1"].times).verdict == "ok"
@@ -109,19 +114,22 @@ class TestMeasuring:
 
 class TestCommand:
     def test_it_prints_every_row(self, tmp_path):
-        call = [sys.executable, str(FOLDER), "--check", "--runs", "20", "--repetitions", "1"]
-        done = subprocess.run(
-            [*call, "--dir", str(tmp_path), "--peers"], capture_output=True, text=True, check=False
-        )
+        done = called(tmp_path, "--check", "--runs", "20")
         # Twenty runs are too few to be judged; importing is judged, and the machine may be busy.
         assert done.returncode in {0, 1}, done.stderr
         lines = done.stdout.splitlines()
-        rows = [line.split()[0] for line in lines if " us " in line or " ms " in line]
-        assert Counter(W1=2, W2=1, W3=2, W4=2, W6=1) <= Counter(rows)
-        for peer in PEERS:
-            assert any(peer.name in line for line in lines)
-        assert not [line for line in lines if " failed: " in line]
+        rows = Counter(line.split()[0] for line in lines if " us " in line or " ms " in line)
+        assert rows == Counter(W1=2, W2=1, W3=2, W4=2, W6=1)
+        assert " failed: " not in done.stdout
         assert not list(tmp_path.iterdir())
+
+    def test_peers_are_measured_or_said_to_be_absent(self, tmp_path):
+        done = called(tmp_path, "--runs", "10", "--peers", "--only", "W1")
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        for peer in PEERS:
+            (told,) = [line for line in lines if f"  {peer.name}  " in line]
+            assert peer.is_installed != ("not installed" in told)
 
     def test_check_exits_with_1_for_an_exceeded_limit(self, monkeypatch, capsys):
         monkeypatch.setattr(
