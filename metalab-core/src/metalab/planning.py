@@ -111,7 +111,8 @@ class Plan(Sequence[RunSpec]):
         """Return one run, or a list of them for a slice; IndexError beyond the end."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
+        if index < 0 or index >= len(self.ids.packed) // _ID_BYTES:
+            index = range(len(self))[index]
         experiment = self.experiment
         point, replicate = divmod(index, experiment.seeds.replicates)
         case = self.cases[self.points[point]]
@@ -125,6 +126,8 @@ class Plan(Sequence[RunSpec]):
         They are not where a source or a resolver gives something else each time it is asked,
         or where a file among the params has changed.
         """
+        if getattr(self.cases, "steady", False):
+            return True
         ids = self.identity.run_ids(run.params_fingerprint, (run.seeds.replicate_index,))
         return next(ids) == run.run_id
 

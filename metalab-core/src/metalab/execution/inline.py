@@ -29,9 +29,7 @@ class InlineExecutor(Executor):
         if self._closed:
             raise RuntimeError("this InlineExecutor was shut down")
         submission = LocalSubmission(batch, self.name)
-        submission.close_if_over()
-        while (task := submission.take()) is not None:
-            submission.work("0", task)
+        submission.serve("0")
         if isinstance(error := submission.error(), KeyboardInterrupt):
             raise error
         return submission

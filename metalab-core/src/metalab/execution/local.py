@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from itertools import count
 from typing import TYPE_CHECKING
-
-import attrs
 
 from metalab.execution.base import Submission
 from metalab.execution.worker import Worker
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from metalab.execution.base import Batch
 
 __all__ = ["LocalSubmission"]
-
-
-@attrs.frozen
-class Task:
-    """A run to execute, or with ``derives`` one that only lacks derived metrics."""
-
-    index: int
-    derives: bool = False
 
 
 class LocalSubmission(Submission):
@@ -38,44 +30,59 @@ class LocalSubmission(Submission):
         self._workers: dict[str, Worker] = {}
         self._token = CancellationToken()
         self._lock = threading.Lock()
-        self._dealt = 0
+        self._positions = count()
+        self._is_dealt_out = not (batch.pending or batch.underived)
         self._working = 0
         self._stopped = False
         self._closing = False
         self._error: BaseException | None = None
         self._done = threading.Event()
+        self._pid = os.getpid()
 
-    def work(self, worker: str, task: Task) -> None:
-        """Do one task that was taken; what breaks the batch is kept as its error."""
+    def serve(self, worker: str) -> None:
+        """Do tasks until there are none, in the calling thread; ``worker`` names it.
+
+        What breaks the batch is kept as its error, which ``result()`` raises.
+        """
+        with self._lock:
+            if self._closing:
+                return
+            self._working += 1
         hand = self._worker(f"{self._executor}:{worker}")
         try:
-            if task.derives:
-                hand.backfill(task.index)
-            elif not hand.execute(task.index):
-                self.stop()
+            while not self._stopped and self._do_next(hand):
+                pass
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
             self._fail(error)
         finally:
-            self._leave()
+            with self._lock:
+                self._working -= 1
+            self.close_if_over()
 
-    def take(self) -> Task | None:
-        """Return the next task, or None when there is none for anybody any more."""
-        with self._lock:
-            pending, rest = self._batch.pending, self._batch.underived
-            if self._stopped or self._dealt >= len(pending) + len(rest):
-                return None
-            position = self._dealt
-            self._dealt += 1
-            self._working += 1
+    @property
+    def has_tasks(self) -> bool:
+        """Whether a further thread may find something to do."""
+        return not (self._stopped or self._is_dealt_out)
+
+    def _do_next(self, hand: Worker) -> bool:
+        # A count is a lock of its own: no two threads are dealt the same position.
+        position = next(self._positions)
+        pending = self._batch.pending
         if position < len(pending):
-            return Task(pending[position])
-        return Task(rest[position - len(pending)], derives=True)
+            if not hand.execute(pending[position]):
+                self.stop()
+            return True
+        position -= len(pending)
+        if position < len(self._batch.underived):
+            hand.backfill(self._batch.underived[position])
+            return True
+        self._is_dealt_out = True
+        return False
 
     def close_if_over(self) -> None:
         """Close the batch if nothing is left to take and nobody works on it."""
         with self._lock:
-            left = len(self._batch.pending) + len(self._batch.underived) - self._dealt
-            if self._working or self._closing or (left and not self._stopped):
+            if self._working or self._closing or self.has_tasks:
                 return
             self._closing = True
         try:
@@ -100,7 +107,12 @@ class LocalSubmission(Submission):
         self.close_if_over()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the last record is durable."""
+        """Wait until the last record is durable; RuntimeError in a forked child."""
+        if os.getpid() != self._pid:
+            raise RuntimeError(
+                "a launch goes on in the process that began it, and not in one forked from it; "
+                "read its results there, or with metalab.load_results"
+            )
         return self._done.wait(timeout)
 
     def error(self) -> BaseException | None:
@@ -116,11 +128,6 @@ class LocalSubmission(Submission):
         if name not in self._workers:
             self._workers[name] = Worker(self._batch, self._writer, self._token, name)
         return self._workers[name]
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._working -= 1
-        self.close_if_over()
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from metalab.execution.base import Executor, Submission
-from metalab.execution.local import LocalSubmission, Task
+from metalab.execution.local import LocalSubmission
 from metalab.hookspecs import hookimpl
 from metalab.seeds import whole_number
 
@@ -37,13 +37,19 @@ class ThreadExecutor(Executor):
         self.max_workers = whole_number(max_workers, "max_workers")
         if self.max_workers < 1:
             raise ValueError(f"max_workers={max_workers}: an executor needs at least one worker")
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._batches: list[LocalSubmission] = []
         self._threads: set[int] = set()
-        self._closed = False
 
     def submit(self, batch: Batch) -> Submission:
         """Begin to execute the batch on the executor's threads."""
+        if os.getpid() != self._pid:
+            self._begin()  # a forked child has none of its parent's threads
         with self._lock:
             if self._closed:
                 raise RuntimeError("this ThreadExecutor was shut down; make a new one")
@@ -77,15 +83,14 @@ class ThreadExecutor(Executor):
         ).start()
 
     def _work(self, number: int) -> None:
-        while (found := self._next(number)) is not None:
-            submission, task = found
-            submission.work(str(number), task)
+        while (submission := self._next(number)) is not None:
+            submission.serve(str(number))
 
-    def _next(self, number: int) -> tuple[LocalSubmission, Task] | None:
+    def _next(self, number: int) -> LocalSubmission | None:
         with self._lock:
             for submission in self._batches:
-                if (task := submission.take()) is not None:
-                    return submission, task
+                if submission.has_tasks:
+                    return submission
             self._batches = [batch for batch in self._batches if not batch.is_done()]
             self._threads.discard(number)
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -45,14 +45,7 @@ class Worker:
         self._name = name
         self._experiment = experiment = batch.plan.experiment
         self._deriver = Deriver(batch.store, batch.derived_metrics, writer)
-        # What the records of all runs share.
-        self._shared: dict[str, Any] = {
-            "experiment_id": batch.plan.experiment_id,
-            "context_fingerprint": batch.plan.context.fingerprint,
-            "provenance": Provenance(code_hash=batch.plan.code.hash, executor_id=name),
-            "manifest": batch.manifest,
-            "launch": batch.launch,
-        }
+        self._provenance = Provenance(code_hash=batch.plan.code.hash, executor_id=name)
         makers = {
             "context": lambda _run: batch.plan.context.spec,
             "params": lambda run: run.spec.case.params,
@@ -88,32 +81,39 @@ class Worker:
         self._deriver.flush()
 
     def _begin(self, spec: RunSpec) -> _Begun:
-        epoch, attempt = self._batch.tries.get(spec.run_id, (0, 1))
-        fields = {
-            **self._shared,
-            "run_id": spec.run_id,
-            "params_fingerprint": spec.params_fingerprint,
-            "seed_fingerprint": spec.seed_fingerprint,
-            "params_resolved": spec.case.params,
-            "tags": tags_of(self._experiment.tags, spec.case.tags),
-            "seed": spec.seeds.root_seed,
-            "replicate": spec.seeds.replicate_index,
-            "index": spec.index,
-            "epoch": epoch,
-            "attempt": attempt,
-            "started_at": datetime.now(UTC),
-        }
-        record = RunRecord(status=Status.RUNNING, finished_at=None, duration_ms=None, **fields)
+        batch, case, seeds = self._batch, spec.case, spec.seeds
+        epoch, attempt = batch.tries.get(spec.run_id, (0, 1))
+        record = RunRecord(
+            run_id=spec.run_id,
+            experiment_id=batch.plan.experiment_id,
+            status=Status.RUNNING,
+            context_fingerprint=batch.plan.context.fingerprint,
+            params_fingerprint=spec.params_fingerprint,
+            seed_fingerprint=spec.seed_fingerprint,
+            started_at=datetime.now(UTC),
+            finished_at=None,
+            duration_ms=None,
+            provenance=self._provenance,
+            params_resolved=case.params,
+            tags=tags_of(self._experiment.tags, case.tags),
+            seed=seeds.root_seed,
+            replicate=seeds.replicate_index,
+            index=spec.index,
+            epoch=epoch,
+            attempt=attempt,
+            manifest=batch.manifest,
+            launch=batch.launch,
+        )
         self._writer.start(record)
-        self._batch.ledger.started(record)
+        batch.ledger.started(record)
         capture = Capture(
             record,
             self._writer,
-            emit=self._batch.ledger.tell,
+            emit=batch.ledger.tell,
             allow_pickle=self._experiment.allow_pickle,
             worker=self._name,
         )
-        return _Begun(spec, fields, capture)
+        return _Begun(spec, record, capture)
 
     def _call(self, run: _Begun) -> tuple[Outcome, KeyboardInterrupt | None]:
         operation = self._experiment.operation
@@ -122,7 +122,7 @@ class Worker:
             with run.capture:
                 check_files(self._batch.plan.context)
                 check_params(self._batch.plan, run.spec)
-                value = operation.run(**{name: make(run) for name, make in self._makers})
+                value = operation.function(**{name: make(run) for name, make in self._makers})
                 outcome = outcome_of_value(value, operation.name, run.capture)
         except KeyboardInterrupt as error:
             outcome, interrupt = outcome_of_error(error), error
@@ -142,28 +142,41 @@ class Worker:
 
 @attrs.define(eq=False)
 class _Begun:
-    """A run under way: what it is, the fields of its record that stand, and what it holds."""
+    """A run under way: what it is, its record so far, and what it holds."""
 
     spec: RunSpec
-    fields: dict[str, Any]
+    record: RunRecord
     capture: Capture
     runtime: Runtime | None = None
 
 
 def _final(run: _Begun, outcome: Outcome, duration_ms: float) -> RunRecord:
-    capture, fields = run.capture, run.fields
-    if outcome.tags:
-        fields["tags"] = tags_of(fields["tags"], outcome.tags)
-    # Made anew: attrs.evolve costs five times as much as the call of the class.
+    record, capture = run.record, run.capture
+    # Written out: attrs.evolve costs five times as much as the call of the class.
     return RunRecord(
+        run_id=record.run_id,
+        experiment_id=record.experiment_id,
         status=outcome.status,
+        context_fingerprint=record.context_fingerprint,
+        params_fingerprint=record.params_fingerprint,
+        seed_fingerprint=record.seed_fingerprint,
+        started_at=record.started_at,
         finished_at=datetime.now(UTC),
         duration_ms=duration_ms,
         metrics=capture.metrics.copy(),
-        data=capture.data_values.copy(),
-        artifacts=list(capture.artifacts),
+        provenance=record.provenance,
+        error=outcome.error,
+        params_resolved=record.params_resolved,
+        tags=tags_of(record.tags, outcome.tags) if outcome.tags else record.tags,
         warnings=[*capture.warnings, *outcome.warnings],
         notes=outcome.notes,
-        error=outcome.error,
-        **fields,
+        artifacts=capture.artifacts,
+        data=capture.data_values.copy(),
+        seed=record.seed,
+        replicate=record.replicate,
+        index=record.index,
+        epoch=record.epoch,
+        attempt=record.attempt,
+        manifest=record.manifest,
+        launch=record.launch,
     )

@@ -31,6 +31,8 @@ __all__ = ["Symbol", "from_jsonable", "to_jsonable"]
 _MIN_INT, _MAX_INT = -(2**63), 2**63
 # From here on the JSON text of a float has no point, so that other readers take an integer.
 _MAX_FLOAT = 1e16
+_MAX_KEYS = 4096
+_plain_keys: set[str] = set()
 # Decimal digits beyond a limit cannot be read back; hexadecimal ones can.
 _MAX_DECIMAL_BITS = 2000
 
@@ -50,7 +52,7 @@ def to_jsonable(value: object, path: str = "value", *, exact: bool = False) -> A
 
 def _is_plain_dict(value: dict[Any, Any]) -> bool:
     for key, item in value.items():
-        if type(key) is not str or not _is_plain_key(key):
+        if type(key) is not str or not (key in _plain_keys or _is_plain_key(key)):
             return False
         kind = type(item)
         if not (
@@ -65,7 +67,11 @@ def _is_plain_dict(value: dict[Any, Any]) -> bool:
 
 
 def _is_plain_key(key: str) -> bool:
-    return key[:1] != "$" and _is_unicode(key)
+    if key[:1] == "$" or not _is_unicode(key):
+        return False
+    if len(_plain_keys) < _MAX_KEYS:  # sweeps repeat their keys
+        _plain_keys.add(key)
+    return True
 
 
 def _is_unicode(text: str) -> bool:

@@ -59,6 +59,11 @@ class Source(Sequence[ParamCase]):
         """Whether it is known without looking at the cases that no two are equal."""
         return False
 
+    @property
+    def steady(self) -> bool:
+        """Whether it is known that a case is the same whenever it is made."""
+        return False
+
     @overload
     def __getitem__(self, index: int) -> ParamCase: ...
     @overload

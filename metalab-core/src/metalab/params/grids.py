@@ -92,8 +92,17 @@ class GridSource(Source):
             len(set(items)) == len(items) for items in self._steady_items
         )
 
-    def __len__(self) -> int:
+    @cached_property
+    def _size(self) -> int:
         return prod(map(len, self.axes.values()))
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def steady(self) -> bool:
+        """Whether a case is the same whenever it is made; not where it names files."""
+        return self._is_steady
 
     def case(self, index: int) -> ParamCase:
         """Return the case of an index."""
@@ -101,8 +110,9 @@ class GridSource(Source):
         for name, values, encoded, stride in self._layout:
             place = index // stride % len(values)
             params[name] = values[place]
-            item = encoded[place] if self._is_steady else canonical_param(name, values[place])
-            items.append(item)
+            items.append(encoded[place])
+        if not self._is_steady:
+            items = [canonical_param(name, value) for name, value in params.items()]
         return ParamCase(params, hash_bytes(canonical_mapping(items)), (), self._holds_atoms)
 
     @cached_property
