@@ -308,6 +308,10 @@ class TestSeries:
             capture.metric("loss", 1, step=step)
         assert capture.metrics == {}
 
+    def test_a_step_may_be_as_large_as_it_likes(self, capture):
+        capture.metric("loss", 1, step=10**400)
+        assert capture.series == {"loss": ((10**400, 1),)}
+
     def test_a_name_has_steps_or_none(self, capture):
         capture.metric("loss", 1, step=0)
         with pytest.raises(CaptureError, match="needs step= here too"):

@@ -348,6 +348,19 @@ class TestFile:
         with pytest.raises(CaptureError, match="no regular file"):
             capture.file("a", tmp_path / "pipe")
 
+    @pytest.mark.parametrize("kind", [5, ["model"], object()], ids=repr)
+    def test_a_kind_that_is_no_text_is_refused(self, capture, tmp_path, kind):
+        (tmp_path / "m").write_bytes(b"x")
+        for call in (
+            lambda: capture.file("a", tmp_path / "m", kind=kind),
+            lambda: capture.artifact("a", 1, kind=kind),
+            lambda: capture.artifact("a", 1, format=kind),
+            lambda: capture.figure("a", Sketch(), format=kind),
+        ):
+            with pytest.raises(CaptureError, match=r"\('a'\): (kind|format) is a str, not "):
+                call()
+        assert capture.artifacts == []
+
     def test_that_is_no_path_is_refused(self, capture):
         with pytest.raises(CaptureError, match="a path is wanted, not int"):
             capture.file("a", 3)
@@ -360,6 +373,11 @@ class TestFigure:
         assert (artifact.kind, artifact.format) == ("figure", "builtins/bytes")
         assert artifact.metadata == {"format": "svg", "dpi": 72}
         assert writer.sources[0][1] == "svg"
+
+    def test_a_resolution_may_be_a_library_s_number(self, capture):
+        numpy = pytest.importorskip("numpy")
+        artifact = capture.figure("f", Sketch(), dpi=numpy.int64(72))
+        assert type(artifact.metadata["dpi"]) is int
 
     def test_defaults_to_png(self, writer, capture):
         assert read(writer, capture.figure("f", Sketch())) == b"png 150"

@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import shutil
+import sys
 from collections import namedtuple
 from typing import ClassVar
 
@@ -203,6 +204,19 @@ class TestFilePath:
     def test_what_is_no_path_is_refused(self, path, error):
         with pytest.raises(error, match="a path is"):
             metalab.FilePath(path)
+
+    @pytest.mark.parametrize("path", ["a\0b", "\ud800"])
+    def test_what_no_file_can_be_called_is_refused_at_once(self, path):
+        with pytest.raises(ValueError, match="a path that no file can have"):
+            metalab.FilePath(path)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux alone")
+    def test_a_file_whose_name_is_no_text_is_found(self, tmp_path):
+        name = os.fsdecode(b"caf\xe9.csv")
+        (tmp_path / name).write_bytes(b"1")
+        frozen = freeze({"data": metalab.FilePath(tmp_path / name)})
+        json.dumps(frozen.manifest).encode()
+        assert frozen.files[str(tmp_path / name)].size == 1
 
     def test_a_folder_is_refused_with_the_field(self, tmp_path):
         with pytest.raises(IdentityError, match=re.escape("context['d']: not a regular file")):

@@ -68,6 +68,32 @@ def test_what_a_listener_raises_is_logged_and_goes_no_further(caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+@pytest.mark.parametrize("leaving", [SystemExit(3), GeneratorExit()], ids=repr)
+def test_a_listener_cannot_end_the_program(caplog, leaving):
+    heard = []
+
+    def leaves(_):
+        raise leaving
+
+    ledger = Ledger(1)
+    ledger.listen(leaves)
+    ledger.listen(heard.append)
+    ledger.tell(Event.log("a", "x"))
+    assert len(heard) == 1
+    assert "a listener failed on the event log" in caplog.text
+
+
+def test_ctrl_c_in_a_listener_is_the_user_s():
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    ledger = Ledger(1)
+    ledger.listen(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.tell(Event.log("a", "x"))
+    assert not ledger.is_telling()
+
+
 def test_listeners_are_called_one_at_a_time():
     ledger, inside, clashes = Ledger(1), threading.Lock(), []
 

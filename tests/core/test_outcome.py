@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 import metalab
@@ -45,6 +46,52 @@ def test_a_failed_record_without_an_error_still_has_one():
     assert outcome.error == {"type": "Failed", "message": "too hot", "traceback": ""}
 
 
+def test_a_record_s_data_are_captured_and_its_artifacts_were():
+    with Capture() as capture:
+        kept = capture.artifact("model", [1])
+        record = RunRecord.success(data={"curve": [1, 2]}, artifacts=[kept])
+        assert outcome_of_value(record, "op", capture).status is Status.SUCCESS
+    assert dict(capture.data_values) == {"curve": [1, 2]}
+    assert capture.artifacts == [kept]
+
+
+def test_an_error_given_as_text_is_the_error_s_message():
+    outcome = outcome_of_value(RunRecord.failed(error="diverged"), "op", Capture())
+    assert outcome.error == {"type": "Failed", "message": "diverged", "traceback": ""}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"tags": "fast"}, "tags"),
+        ({"tags": [1]}, "tags"),
+        ({"tags": None}, "tags"),
+        ({"warnings": [object()]}, "warnings"),
+        ({"notes": 5}, "notes"),
+        ({"error": {"message": 5}}, "error"),
+        ({"error": 5}, "error"),
+        ({"data": [1]}, "data"),
+        ({"artifacts": ["model.pt"]}, "artifacts"),
+        ({"artifacts": 5}, "artifacts"),
+    ],
+)
+def test_a_record_with_fields_of_other_types_fails_naming_the_field(fields, field):
+    with pytest.raises(RunFailedError, match=f"a record whose {field} is .*; it is "):
+        outcome_of_value(RunRecord.success(**fields), "op", Capture())
+
+
+@pytest.mark.parametrize("status", ["well", None, 5])
+def test_a_record_with_a_status_that_there_is_not_fails_with_those_there_are(status):
+    record = attrs.evolve(RunRecord.success(), status=status)
+    with pytest.raises(RunFailedError, match=r"status is .*; it is one of success, failed"):
+        outcome_of_value(record, "op", Capture())
+
+
+def test_a_status_may_be_written_as_text():
+    record = attrs.evolve(RunRecord.success(), status="cancelled")
+    assert outcome_of_value(record, "op", Capture()).status is Status.CANCELLED
+
+
 def test_a_running_record_is_no_result():
     with pytest.raises(RunFailedError, match="still running"):
         outcome_of_value(RunRecord.running(), "op", Capture())
@@ -81,3 +128,14 @@ def test_being_cancelled_is_no_failure(error):
 
 def test_system_exit_is_a_failure():
     assert outcome_of_error(SystemExit(3)).status is Status.FAILED
+
+
+def test_an_exception_whose_text_cannot_be_had_is_described_all_the_same():
+    class MuteError(Exception):
+        def __str__(self):
+            raise LookupError("no text")
+
+    outcome = outcome_of_error(MuteError())
+    assert outcome.status is Status.FAILED
+    assert outcome.error["type"].endswith("MuteError")
+    assert outcome.error["message"] == "(its text cannot be had: LookupError)"

@@ -10,6 +10,7 @@ import threading
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
@@ -135,6 +136,8 @@ class TestAxes:
             (lambda: grid(x=np.array(3)), TypeError, "did you mean grid(x=[array(3)])?"),
             (lambda: grid(x=[]), ValueError, "grid: x: it has no values"),
             (lambda: grid(x=iter(())), ValueError, "there would be no runs"),
+            (lambda: grid(x=pd.DataFrame({"a": [1]})), TypeError, "did you mean from_frame(...)"),
+            (lambda: grid(**{"\ud800": [1]}), ValueError, "the name '\\ud800' holds half"),
             (lambda: grid(**{"a b": 1}), TypeError, "did you mean grid(**{'a b': [1]})?"),
             (lambda: grid({"x": [1]}), TypeError, "write grid(**{...})"),
             (lambda: GridSource([1]), TypeError, "as in grid(x=[1, 2])"),
@@ -165,6 +168,20 @@ class TestAxes:
         source = grid(lock=[threading.Lock()])
         with pytest.raises(IdentityError, match=re.escape("params['lock']: ")):
             source[0]
+
+    def test_a_file_is_known_by_what_it_holds_whenever_a_case_is_asked_for(self, tmp_path):
+        data = tmp_path / "data"
+        data.write_text("old")
+        source = grid(data=[metalab.FilePath(data)], nested=[[{"f": metalab.FilePath(data)}]])
+        old = source[0].case_id
+        assert next(iter(source)).case_id == old
+        data.write_text("new")
+        assert source[0].case_id == next(iter(source)).case_id != old
+
+    def test_files_may_become_equal_so_that_they_are_not_distinct(self, tmp_path):
+        for name in "ab":
+            (tmp_path / name).write_text(name)
+        assert not grid(data=[metalab.FilePath(tmp_path / name) for name in "ab"]).distinct
 
     def test_a_missing_file_is_named_when_a_case_is_asked_for(self):
         source = grid(data=[metalab.FilePath("/no/such/file")])

@@ -163,6 +163,10 @@ class TestRefusals:
         with pytest.raises(ValueError, match="names no kind"):
             source_from_manifest({})
 
+    def test_what_is_no_dict_is_refused(self):
+        with pytest.raises(TypeError, match="the manifest of a param source is a dict, not None"):
+            source_from_manifest(None)
+
     def test_a_plugin_that_declines_is_blamed(self, monkeypatch):
         monkeypatch.setitem(metalab.params.plugin._BUILDERS, "grid", lambda _: None)
         with pytest.raises(PluginError, match=r"grid \(metalab-core .*does not rebuild"):

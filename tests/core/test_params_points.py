@@ -80,6 +80,13 @@ class TestManual:
             (lambda: manual([{}], tags="a"), TypeError, "did you mean tags=['a']?"),
             (lambda: manual([{}], tags=[1]), TypeError, "tags[0] is 1; it is a str"),
             (lambda: manual([{}], tags=[["a", 1]]), TypeError, "tags[0] is ['a', 1]"),
+            (lambda: manual([{}], tags=["\ud800"]), ValueError, "tags[0] '\\ud800' holds half"),
+            (
+                lambda: manual([{"\ud800": 1}]),
+                ValueError,
+                "cases[0]: the name '\\ud800' holds half",
+            ),
+            (lambda: manual(pd.DataFrame({"x": [1]})), TypeError, "did you mean from_frame(...)"),
         ],
     )
     def test_bad_input_is_refused_with_what_was_meant(self, make, error, text):
@@ -141,6 +148,8 @@ class TestFromFrame:
             (5, TypeError, "wants a table or an iterable of rows, not 5"),
             ("x", TypeError, "wants a table or an iterable of rows, not 'x'"),
             ([[1]], TypeError, "cases[0] is [1]; a case is a dict"),
+            ({"x": 1}, TypeError, "column 'x': 1 is a int, not a list of values"),
+            ({"x": "abc"}, TypeError, "column 'x': 'abc' is one value"),
         ],
     )
     def test_what_is_no_table_is_refused(self, frame, error, text):

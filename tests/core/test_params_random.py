@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import attrs
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
@@ -77,6 +78,15 @@ class TestTrials:
         drawn = {case.params["d"] for case in random({"d": Dice()}, 200, 0)}
         assert drawn == {1, 2, 3, 4, 5, 6}
 
+    def test_an_error_of_a_distribution_tells_the_param_and_the_trial(self):
+        class Broken:
+            def sample(self, rng):
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError) as caught:
+            random({"x": Broken()}, 3, 0)[2]
+        assert caught.value.__notes__ == ["raised by space['x'] of random, at trial 2"]
+
     def test_a_drawn_option_is_a_copy(self):
         source = random({"x": choice([[1]])}, 2, 0)
         source[0].params["x"].append(2)
@@ -95,6 +105,12 @@ class TestTrials:
             (lambda: random(SPACE, 0, 0), ValueError, "n_trials=0 gives no runs"),
             (lambda: random(SPACE, 1.5, 0), TypeError, "n_trials is a whole number"),
             (lambda: random(SPACE, 1, "a"), TypeError, "seed is a whole number"),
+            (lambda: random(SPACE, 10**30, 0), ValueError, "more than can be indexed"),
+            (
+                lambda: random({"x": pd.DataFrame({"a": [1]})}, 1, 0),
+                TypeError,
+                "space['x'] is",  # it has a method called sample, which is another
+            ),
         ],
     )
     def test_bad_input_is_refused_with_what_was_meant(self, make, error, text):

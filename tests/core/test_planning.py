@@ -45,6 +45,28 @@ def test_a_run_made_from_its_index_has_the_id_in_the_list():
     assert plan[-1].run_id == plan.ids[5]
 
 
+def test_a_run_whose_params_are_not_those_of_its_id_is_told():
+    class Forgetful:
+        """Draws from a counter of its own, and not from the generator it is given."""
+
+        drawn = 0
+
+        def sample(self, rng):
+            Forgetful.drawn += 1
+            return Forgetful.drawn
+
+    plan = make_plan(experiment(metalab.random({"x": Forgetful()}, 2, 0)))
+    assert not plan.confirms(plan[0])
+    honest = make_plan(experiment(metalab.random({"x": metalab.uniform(0, 1)}, 2, 0), replicates=2))
+    assert all(map(honest.confirms, honest))
+
+
+@pytest.mark.parametrize("replicates", [10**12, 10**30])
+def test_a_plan_too_large_to_hold_is_refused_at_once(replicates):
+    with pytest.raises(ValueError, match=r"split the experiment|more than can be indexed"):
+        make_plan(experiment(metalab.grid(x=range(1000)), replicates=replicates))
+
+
 def test_slices_and_bounds_are_those_of_a_list():
     plan = make_plan(experiment(metalab.grid(x=[1, 2, 3])))
     assert [spec.index for spec in plan[1:]] == [1, 2]

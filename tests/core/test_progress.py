@@ -234,6 +234,16 @@ class TestChoice:
         tracker = create_progress_tracker(None, stream=Terminal())
         assert isinstance(tracker, rich.RichProgressTracker)
 
+    @pytest.mark.parametrize("progress", [None, True, Progress(style="plain")], ids=repr)
+    def test_a_program_without_an_error_stream_shows_nothing(self, monkeypatch, progress):
+        closed = io.StringIO()
+        closed.close()
+        for stream in (None, closed):
+            monkeypatch.setattr("sys.stderr", stream)
+            tracker = create_progress_tracker(progress)
+            tracker.start(1, 0, "e:1")
+            tracker.finish()
+
     def test_the_plain_style_is_plain_on_a_terminal(self):
         tracker = create_progress_tracker(Progress(style="plain"), stream=Terminal())
         assert isinstance(tracker, SimpleProgressTracker)

@@ -110,6 +110,27 @@ class TestSeedBundle:
         with pytest.raises(ValueError, match=f"bits={bits} is out of range"):
             SeedBundle(1).seed(bits=bits)
 
+    @pytest.mark.parametrize("bits", [None, 1.5, "63"])
+    def test_a_seed_of_bits_that_are_no_whole_number_is_refused(self, bits):
+        with pytest.raises(TypeError, match="bits is a whole number"):
+            SeedBundle(1).seed(bits=bits)
+
+    @pytest.mark.parametrize("name", [1, None, {"b", "a"}, object(), b"x"], ids=repr)
+    def test_a_stream_is_called_by_text_alone(self, name):
+        """The text of other values may differ from one process to the next."""
+        for draw in (SeedBundle(1).derive, SeedBundle(1).rng, SeedBundle(1).numpy_seed):
+            with pytest.raises(TypeError, match="the name of a stream is a str"):
+                draw(name)
+
+    def test_any_text_names_a_stream(self):
+        names = ["", "a:b", "\n", "\ud800", "x" * 10_000]
+        assert len({SeedBundle(1).derive(name) for name in names}) == len(names)
+
+    @pytest.mark.parametrize("document", [{}, {"seed": 1}, None, 5])
+    def test_another_document_is_refused(self, document):
+        with pytest.raises(ValueError, match="describes no SeedBundle"):
+            SeedBundle.from_dict(document)
+
     @given(bundles)
     def test_it_comes_back_from_a_dict_and_a_pickle(self, bundle):
         assert SeedBundle.from_dict(json.loads(json.dumps(bundle.to_dict()))) == bundle

@@ -81,8 +81,8 @@ class ArtifactWriter:
         self, name: str, figure: Any, format_: str, dpi: float, *, close: bool
     ) -> ArtifactDescriptor:
         """Keep a figure as drawn, and close it whatever comes of that."""
-        check_labels("figure", name, format=format_)
         try:
+            check_labels("figure", name, format=format_)
             extension = format_ if _EXTENSION.fullmatch(format_) else "bin"
             kept = self._spool(
                 "figure", name, lambda file: draw(figure, file, format=format_, dpi=dpi), extension
