@@ -24,7 +24,7 @@ from metalab.records import ArtifactDescriptor
 from metalab.store import FileStoreConfig
 from metalab.store.file import disk, host
 from metalab.store.file.options import Options
-from metalab.store.file.writer import FileWriter
+from metalab.store.file.writer import FileWriter, _renew_all
 
 TESTS = str(Path(__file__).parent.parent)
 
@@ -175,12 +175,14 @@ class TestAFailingDisk:
             import resource, sys
             from core.store_tools import made, store_at
             store = store_at({str(tmp_path)!r})
-            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
             acknowledged = []
             with store.writer("w") as writer:
                 for n in range(200):
                     writer.put(made(n), lambda n=n: acknowledged.append(n))
             assert acknowledged == list(range(200)), acknowledged
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)  # for who measures coverage
         """
         assert python(script).wait(60) == 0
         store = store_at(tmp_path)
@@ -328,6 +330,22 @@ class TestForks:
         assert store.read().damage == ()
         assert store.get_log(run_id(1)) == "child\n"
         assert len(segments(store)) == 2
+
+    def test_what_a_child_does_at_its_birth_leaves_the_files_behind_as_they_are(self, tmp_path):
+        """Without a fork, so that the lines are seen to run."""
+        store = store_at(tmp_path)
+        writer = store.writer("w")
+        for number in range(2):
+            writer.put(made(number))
+            writer.append_log(made(number), "text")
+            writer.put_artifact(made(number), "a", b"x", extension="bin")
+            writer.flush()
+            before = {path: path.read_bytes() for path in segments(store)}
+            _renew_all()
+            assert {path: path.read_bytes() for path in segments(store)} == before
+        writer.close()
+        assert len(segments(store)) == 2
+        assert len(store.read()) == 2
 
     def test_a_fork_while_every_lock_is_held_does_not_hang_the_child(self, tmp_path):
         store = store_at(tmp_path)
