@@ -48,8 +48,8 @@ class LocalSubmission(Submission):
             if self._closing:
                 return
             self._working += 1
-        hand = self._worker(f"{self._executor}:{worker}")
         try:
+            hand = self._worker(f"{self._executor}:{worker}")
             while not self._stopped and self._do_next(hand):
                 pass
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
