@@ -59,6 +59,10 @@ class MemoryStoreConfig(StoreConfig):
     scheme: ClassVar[str] = "memory"
     place: str = "default"
 
+    @property
+    def locator(self) -> str:
+        return f"memory://{self.place}"
+
     def connect(self) -> MemoryStore:
         _places.setdefault(self.place, {})
         return MemoryStore(self)
@@ -193,10 +197,6 @@ class MemoryStore(Store):
     @property
     def config(self):
         return self._config
-
-    @property
-    def locator(self):
-        return f"memory://{self._config.place}"
 
     def _shelf(self) -> Shelf:
         if self.experiment_id is None:

@@ -72,7 +72,6 @@ class TestMetric:
     @pytest.mark.parametrize(
         "value",
         [True, 0, -(10**30), 1.5, math.inf, "text", "", None],
-        ids=repr,
     )
     def test_keeps_scalars_as_they_are(self, value):
         capture = Capture()
@@ -97,7 +96,6 @@ class TestMetric:
             (Name.A, "a"),
             (Odd(1.5), 1.5),
         ],
-        ids=repr,
     )
     def test_makes_scalars_of_libraries_and_subclasses_plain(self, capture, value, plain):
         capture.metric("m", value)
@@ -125,7 +123,6 @@ class TestMetric:
             np.arange(3),
             datetime(2024, 1, 1, tzinfo=UTC),
         ],
-        ids=repr,
     )
     def test_refuses_what_is_no_scalar(self, capture, value):
         with pytest.raises(CaptureError, match=r"capture.metric\('m'\): .*capture.data"):
@@ -135,7 +132,6 @@ class TestMetric:
     @pytest.mark.parametrize(
         "value",
         [np.array(1.5), np.complex64(1j), np.longdouble(1), np.datetime64(1, "ns")],
-        ids=repr,
     )
     def test_refuses_a_library_scalar_that_equals_no_plain_one(self, capture, value):
         with pytest.raises(CaptureError, match=r"value.item\(\)"):
@@ -302,7 +298,7 @@ class TestSeries:
         )
         assert len(writer.series[RUN, "shared"]) == 2000
 
-    @pytest.mark.parametrize("step", [True, math.nan, math.inf, "1", [1], 1j], ids=repr)
+    @pytest.mark.parametrize("step", [True, math.nan, math.inf, "1", [1], 1j])
     def test_a_step_is_a_finite_number(self, capture, step):
         with pytest.raises(CaptureError, match="a step is a finite number"):
             capture.metric("loss", 1, step=step)

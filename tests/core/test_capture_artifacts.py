@@ -348,7 +348,7 @@ class TestFile:
         with pytest.raises(CaptureError, match="no regular file"):
             capture.file("a", tmp_path / "pipe")
 
-    @pytest.mark.parametrize("kind", [5, ["model"], object()], ids=repr)
+    @pytest.mark.parametrize("kind", [5, ["model"], object()])
     def test_a_kind_that_is_no_text_is_refused(self, capture, tmp_path, kind):
         (tmp_path / "m").write_bytes(b"x")
         for call in (

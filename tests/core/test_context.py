@@ -268,7 +268,6 @@ class TestFreeze:
     @pytest.mark.parametrize(
         "context",
         [None, {}, {"a": [1, (2, "x")]}, [1.5], Plain(None), Fields({"a": {1}}), Pair(1, 2)],
-        ids=repr,
     )
     def test_plain_contexts_are_known_by_their_canonical_bytes(self, context):
         frozen = freeze(context)

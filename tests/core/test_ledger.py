@@ -68,7 +68,7 @@ def test_what_a_listener_raises_is_logged_and_goes_no_further(caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize("leaving", [SystemExit(3), GeneratorExit()], ids=repr)
+@pytest.mark.parametrize("leaving", [SystemExit(3), GeneratorExit()])
 def test_a_listener_cannot_end_the_program(caplog, leaving):
     heard = []
 

@@ -107,7 +107,7 @@ class TestDecorator:
                 operation(function)
 
     @pytest.mark.parametrize(
-        "thing", [5, Group, functools.partial(print), staticmethod(print), print], ids=repr
+        "thing", [5, Group, functools.partial(print), staticmethod(print), print]
     )
     def test_what_is_no_function_is_refused(self, thing):
         with pytest.raises(TypeError, match="an operation is a function, written with def"):
@@ -232,7 +232,7 @@ class TestIdentity:
 
 
 class TestPickle:
-    @pytest.mark.parametrize("op", [score, original, Group.member], ids=repr)
+    @pytest.mark.parametrize("op", [score, original, Group.member])
     def test_it_travels_by_name(self, op):
         assert pickle.loads(pickle.dumps(op)) is op
         assert copy.deepcopy(op) is op

@@ -234,7 +234,7 @@ class TestChoice:
         tracker = create_progress_tracker(None, stream=Terminal())
         assert isinstance(tracker, rich.RichProgressTracker)
 
-    @pytest.mark.parametrize("progress", [None, True, Progress(style="plain")], ids=repr)
+    @pytest.mark.parametrize("progress", [None, True, Progress(style="plain")])
     def test_a_program_without_an_error_stream_shows_nothing(self, monkeypatch, progress):
         closed = io.StringIO()
         closed.close()

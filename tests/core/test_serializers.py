@@ -131,7 +131,7 @@ EXACT = [
 
 
 class TestJson:
-    @pytest.mark.parametrize("value", EXACT, ids=repr)
+    @pytest.mark.parametrize("value", EXACT)
     def test_comes_back_with_type_and_value(self, value):
         # In a list, so that bytes and text go through JSON too.
         ((back,),) = (through([value]),)

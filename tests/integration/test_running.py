@@ -641,7 +641,7 @@ class TestPlan:
         exp = experiment(double, params=metalab.manual([{"x": 1}, {"x": 1}, {"x": 2}]))
         report = metalab.plan(exp, tmp_path / "s")
         assert (report.total, report.done, report.pending, report.duplicates) == (2, 0, 2, 1)
-        assert "2 runs" in capsys.readouterr().out
+        assert f"exp:1: 2 runs in {tmp_path / 's'}" in capsys.readouterr().out
         assert not (tmp_path / "s").exists()
 
     def test_the_plan_counts_what_is_done_and_what_failed(self, tmp_path, capsys):

@@ -68,7 +68,7 @@ def plan(
     left = remainder(planned, found.read() if found is not None else None)
     report = PlanReport(
         experiment_id=planned.experiment_id,
-        store=str(place.config),
+        store=place.config.locator,
         total=len(planned),
         done=len(left.done),
         pending=len(left.pending),

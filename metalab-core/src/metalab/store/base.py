@@ -41,9 +41,9 @@ class Store(abc.ABC):
         """From what this store can be opened again."""
 
     @property
-    @abc.abstractmethod
     def locator(self) -> str:
         """Name the store in one string, without secrets."""
+        return self.config.locator
 
     @property
     def experiment_id(self) -> str | None:

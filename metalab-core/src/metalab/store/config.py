@@ -45,6 +45,11 @@ class StoreConfig(abc.ABC):
         """List the ids of the experiments kept there, sorted; empty where there is no store."""
 
     @property
+    @abc.abstractmethod
+    def locator(self) -> str:
+        """Name the store in one string, without secrets."""
+
+    @property
     def is_scoped(self) -> bool:
         """Whether this names one experiment's store."""
         return self.experiment_id is not None

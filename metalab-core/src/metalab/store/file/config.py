@@ -58,6 +58,11 @@ class FileStoreConfig(StoreConfig):
     )
     store_timeout: float = attrs.field(default=600.0, validator=_number, kw_only=True)
 
+    @property
+    def locator(self) -> str:
+        """The absolute path of the root."""
+        return self.root
+
     def connect(self) -> FileStore:
         """Open the store, making its folder and marker where there is none yet.
 

@@ -53,11 +53,6 @@ class FileStore(Store):
         return self._config
 
     @property
-    def locator(self) -> str:
-        """The absolute path of the root."""
-        return self._config.root
-
-    @property
     def root(self) -> Path:
         """The folder of the collection, absolute."""
         return Path(self._config.root)
