@@ -63,9 +63,12 @@ def installed(request, dist, tmp_path_factory):
     ours = folder / "ours.txt"
     ours.write_text("".join(f"{name} @ {path.as_uri()}\n" for name, path in wheels.items()))
     python = folder / "env" / "bin" / "python"
-    _run("uv", "venv", "--quiet", "--seed", "--python", sys.executable, "env", cwd=folder)
+    _run(sys.executable, "-m", "venv", "env", cwd=folder)
     wanted = f"metalab{request.param} @ {wheels['metalab'].as_uri()}"
     pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _run(
+        *pip, "--upgrade", "pip", cwd=folder
+    )  # older ones do not take extras beside such constraints
     _run(*pip, "--constraint", str(ours), wanted, cwd=folder)
     return request.param, python
 
