@@ -168,8 +168,9 @@ def _open_ledger(
 ) -> Ledger:
     ledger = Ledger(len(plan), left.done)
     if tracker is not None:
+        kinds = tracker.follow(ledger.counts)
         tracker.start(len(plan), len(left.done), plan.experiment_id)
-        ledger.listen(tracker)
+        ledger.listen(tracker, kinds)
         ledger.when_finished(tracker.finish)
     if on_event is not None:
         ledger.listen(on_event)

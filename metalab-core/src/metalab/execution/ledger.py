@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from metalab.events import Event, EventCallback
+from metalab.events import Event, EventCallback, EventKind
 from metalab.records import Status
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class RunStatus:
 class Ledger:
     """Counts what happens to the runs of one launch and passes it on as events.
 
-    Events are made only while somebody listens. A listener is called on the thread on
+    Events are made only while somebody listens for their kind. A listener is called on the thread on
     which the thing happened, one call at a time; what it raises is logged and goes no
     further.
     """
@@ -61,24 +61,31 @@ class Ledger:
         self._total = total
         self._ended = array("Q", skipped)
         self._skipped = len(skipped)
-        self._running = 0
+        self._started = array("Q")
         self._counts = dict.fromkeys((Status.SUCCESS, Status.FAILED, Status.CANCELLED), 0)
         self._abandoned = 0
         self._over = False
-        self._listeners: list[EventCallback] = []
+        self._listeners: list[tuple[EventCallback, frozenset[EventKind]]] = []
+        self._heard: frozenset[EventKind] = frozenset()
         self._closers: list[Callable[[], None]] = []
         # Reentrant: a listener may ask for the status, or cancel the launch.
         self._telling = threading.RLock()
         self._teller: int | None = None
         self._changed = threading.Condition()
 
-    def listen(self, listener: EventCallback) -> None:
-        """Call the listener with every event from now on."""
-        self._listeners = [*self._listeners, listener]
+    def listen(
+        self, listener: EventCallback, kinds: frozenset[EventKind] = frozenset(EventKind)
+    ) -> None:
+        """Call the listener with every event of some kinds from now on."""
+        self._set_listeners([*self._listeners, (listener, kinds)])
 
     def unlisten(self, listener: EventCallback) -> None:
         """Call the listener no more."""
-        self._listeners = [other for other in self._listeners if other is not listener]
+        self._set_listeners([pair for pair in self._listeners if pair[0] is not listener])
+
+    def _set_listeners(self, pairs: list[tuple[EventCallback, frozenset[EventKind]]]) -> None:
+        self._listeners = pairs
+        self._heard = frozenset().union(*(kinds for _, kinds in pairs))
 
     def is_telling(self) -> bool:
         """Tell whether the calling thread is inside a listener."""
@@ -100,19 +107,17 @@ class Ledger:
 
     def started(self, record: RunRecord) -> None:
         """Count a run whose operation is about to be called."""
-        with self._changed:
-            self._running += 1
-        if self._listeners:
+        self._started.append(record.index)  # an append is a lock of its own
+        if EventKind.RUN_STARTED in self._heard:
             self.tell(Event.run_started(record.run_id, record=record))
 
     def ended(self, record: RunRecord) -> None:
         """Count a run whose record has become durable."""
         with self._changed:
-            self._running -= 1
             self._counts[record.status] += 1
             self._ended.append(record.index)
             self._changed.notify_all()
-        if self._listeners:
+        if _ENDINGS[record.status] in self._heard:
             self.tell(_ending(record))
 
     def when_finished(self, closer: Callable[[], None]) -> None:
@@ -126,7 +131,6 @@ class Ledger:
     def finish(self) -> None:
         """Close the ledger: runs that have not started by now never will."""
         with self._changed:
-            self._running = 0
             self._abandoned = self._total - len(self._ended)
             self._over = True
             self._changed.notify_all()
@@ -139,15 +143,34 @@ class Ledger:
         """The state of the launch at this moment."""
         with self._changed:
             ended = len(self._ended) + self._abandoned
+            running = self._running
             return RunStatus(
                 total=self._total,
                 completed=self._counts[Status.SUCCESS],
-                running=self._running,
-                pending=self._total - ended - self._running,
+                running=running,
+                pending=self._total - ended - running,
                 failed=self._counts[Status.FAILED],
                 skipped=self._skipped,
                 cancelled=self._counts[Status.CANCELLED] + self._abandoned,
             )
+
+    def counts(self) -> dict[str, int]:
+        """Count the runs of this launch that ended, by how they did, and those that are running.
+
+        Runs that will never start are not among the ``cancelled``.
+        """
+        with self._changed:
+            return {
+                "completed": self._counts[Status.SUCCESS],
+                "failed": self._counts[Status.FAILED],
+                "cancelled": self._counts[Status.CANCELLED],
+                "running": self._running,
+            }
+
+    @property
+    def _running(self) -> int:
+        # Started runs whose record is not durable yet; none is once the launch is over.
+        return 0 if self._over else len(self._started) + self._skipped - len(self._ended)
 
     def endings(self) -> Iterator[int]:
         """Yield the plan index of each run as it ends, the skipped ones first."""
@@ -163,13 +186,22 @@ class Ledger:
             yield index
 
     def _pass_on(self, event: Event) -> None:
-        for listener in self._listeners:
+        for listener, kinds in self._listeners:
+            if event.kind not in kinds:
+                continue
             try:
                 listener(event)
             except KeyboardInterrupt:
                 raise
             except BaseException:  # noqa: BLE001  a listener is the user's; runs are not its to break
                 _LOG.exception("a listener failed on the event %s", event.kind)
+
+
+_ENDINGS = {
+    Status.SUCCESS: EventKind.RUN_FINISHED,
+    Status.FAILED: EventKind.RUN_FAILED,
+    Status.CANCELLED: EventKind.RUN_CANCELLED,
+}
 
 
 def _ending(record: RunRecord) -> Event:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from typing import Any, Never
@@ -26,6 +26,11 @@ from metalab.params.words import checked_name, is_table, listed, shown
 
 __all__ = ["GridSource", "grid", "zip_"]
 
+_REMEMBERED = 1024  # combinations of some axes; two look-ups replace a division for each axis
+
+_Axis = tuple[tuple[str, tuple[Any, ...]], list[bytes]]
+_Half = Callable[[int], tuple[dict[str, Any], tuple[bytes, ...]]]
+
 
 def _checked_axes(axes: Mapping[str, Iterable[Any]]) -> dict[str, tuple[Any, ...]]:
     if not isinstance(axes, Mapping):
@@ -44,6 +49,21 @@ def _checked_axis(name: str, values: Any) -> tuple[Any, ...]:
         )
     meant = f"grid({name}=[{{}}])" if name.isidentifier() else f"grid(**{{{{{name!r}: [{{}}]}}}})"
     return tuple(map(own, listed(values, f"grid: {name}", meant)))
+
+
+def _half(axes: Sequence[_Axis]) -> _Half:
+    """Return a function that gives the params, and their canonical items, of a combination."""
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def at(index: int) -> tuple[dict[str, Any], tuple[bytes, ...]]:
+        params, items = {}, []
+        for (name, values), encoded in reversed(axes):
+            index, place = divmod(index, len(values))
+            params[name] = values[place]
+            items.append(encoded[place])
+        return dict(reversed(params.items())), tuple(items)
+
+    return at
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -73,12 +93,14 @@ class GridSource(Source):
         ]
 
     @cached_property
-    def _layout(self) -> list[tuple[str, tuple[Any, ...], list[bytes], int]]:
-        layout, stride = [], len(self)
-        for (name, values), encoded in zip(self.axes.items(), self._items, strict=True):
-            stride //= len(values)
-            layout.append((name, values, encoded, stride))
-        return layout
+    def _halves(self) -> tuple[int, _Half, _Half]:
+        """Return the last axes' number of combinations, the first axes' half and theirs."""
+        axes = list(zip(self.axes.items(), self._items, strict=True))
+        split, size = len(axes), 1
+        while split and size * len(axes[split - 1][1]) <= _REMEMBERED:
+            split -= 1
+            size *= len(axes[split][1])
+        return size, _half(axes[:split]), _half(axes[split:])
 
     @property
     def names(self) -> frozenset[str]:
@@ -106,11 +128,11 @@ class GridSource(Source):
 
     def case(self, index: int) -> ParamCase:
         """Return the case of an index."""
-        params, items = {}, []
-        for name, values, encoded, stride in self._layout:
-            place = index // stride % len(values)
-            params[name] = values[place]
-            items.append(encoded[place])
+        size, first, last = self._halves
+        place, rest = divmod(index, size)
+        (head, head_items), (tail, tail_items) = first(place), last(rest)
+        params = {**head, **tail}
+        items: Iterable[bytes] = head_items + tail_items
         if not self._is_steady:
             items = [canonical_param(name, value) for name, value in params.items()]
         return ParamCase(params, hash_bytes(canonical_mapping(items)), (), self._holds_atoms)

@@ -95,7 +95,7 @@ class Tally:
         self._causes: dict[str, int] = {}
         self._watched = [_Watched(display) for display in metrics]
         self._began = clock()
-        self._finished_at: deque[float] = deque([self._began], maxlen=_RECENT)
+        self._pace: deque[tuple[float, int]] = deque([(self._began, 0)], maxlen=_RECENT)
 
     def begin(self, total: int, skipped: int) -> None:
         """Take the numbers known before anything runs."""
@@ -103,7 +103,7 @@ class Tally:
             self._counts["total"] = total
             self._counts["skipped"] = skipped
             self._began = self._clock()
-            self._finished_at = deque([self._began], maxlen=_RECENT)
+            self._pace = deque([(self._began, 0)], maxlen=_RECENT)
 
     def add(self, event: Event) -> None:
         """Count one event."""
@@ -133,7 +133,10 @@ class Tally:
     def _end(self, run_id: str | None, how: str) -> None:
         self._running.discard(run_id)
         self._counts[how] += 1
-        self._finished_at.append(self._clock())
+        self._pace.append((self._clock(), self._ended()))
+
+    def _ended(self) -> int:
+        return sum(self._counts[how] for how in ("completed", "failed", "cancelled"))
 
     def _blame(self, cause: str) -> None:
         cause = cause.strip().splitlines()[0] if cause.strip() else "no cause given"
@@ -142,12 +145,11 @@ class Tally:
         self._causes[cause] = self._causes.get(cause, 0) + 1
 
     def _take(self, payload: Mapping[str, Any]) -> None:
-        """Take counts made elsewhere, as a launch on another machine reports them."""
-        ended = sum(self._counts[how] for how in ("completed", "failed", "cancelled"))
+        """Take counts made elsewhere: by a launch's ledger, or on another machine."""
         self._counts.update({name: payload[name] for name in _COUNTS if name in payload})
         self._elsewhere = payload.get("running", self._elsewhere)
-        further = sum(self._counts[how] for how in ("completed", "failed", "cancelled")) - ended
-        self._finished_at.extend([self._clock()] * min(max(further, 0), _RECENT))
+        if self._ended() > self._pace[-1][1]:
+            self._pace.append((self._clock(), self._ended()))
 
     def snapshot(self) -> Snapshot:
         """Return the counts as they are now."""
@@ -167,12 +169,12 @@ class Tally:
             )
 
     def _left(self, now: float, counts: Mapping[str, int]) -> float | None:
-        ended = len(self._finished_at) - 1
+        (since, before), (latest, ended) = self._pace[0], self._pace[-1]
         to_do = counts["total"] - sum(counts[name] for name in _COUNTS[:-1])
         if to_do == 0:
             return 0.0
-        if ended < 1:
+        if ended == before:
             return None
-        interval = (self._finished_at[-1] - self._finished_at[0]) / ended
+        interval = (latest - since) / (ended - before)
         # While a run lasts, the time it has taken so far counts only until it is overdue.
-        return interval * to_do - min(now - self._finished_at[-1], interval)
+        return interval * to_do - min(now - latest, interval)

@@ -7,21 +7,33 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from metalab.events import Event, EventKind
 from metalab.progress.settings import Progress
 from metalab.progress.tally import Snapshot, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from metalab.events import Event
 
 __all__ = ["GuardedTracker", "LiveTracker", "ProgressTracker", "SilentTracker"]
 
 _logger = logging.getLogger(__name__)
 
 
+_ALL = frozenset(EventKind)
+_RARE = _ALL - {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}
+
+
 class ProgressTracker(abc.ABC):
     """Is told of the events of one launch, from any thread; the base for trackers of one's own."""
+
+    def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:  # noqa: ARG002  for those that count
+        """Choose the kinds of event to be told of: by default all of them.
+
+        ``counts`` tells at any time how many runs have ``completed``, ``failed``, were
+        ``cancelled`` and are ``running``. It is called before ``start``.
+        """
+        return _ALL
 
     @abc.abstractmethod
     def start(self, total: int, skipped: int = 0, title: str = "") -> None:
@@ -37,7 +49,7 @@ class ProgressTracker(abc.ABC):
 
 
 class LiveTracker(ProgressTracker):
-    """Counts events as they come and draws on a thread of its own, at a bounded rate.
+    """Counts runs and draws on a thread of its own, at a bounded rate.
 
     A launch is therefore never slowed down by what it is drawn on, and a fault in drawing
     is logged and ends the drawing, not the launch.
@@ -53,6 +65,14 @@ class LiveTracker(ProgressTracker):
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._broken = False
+        self._counts: Callable[[], Mapping[str, int]] | None = None
+
+    def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:
+        """Ask for the counts at each drawing; hear of each run only where its metrics are shown."""
+        if self.settings.metrics:
+            return super().follow(counts)
+        self._counts = counts
+        return _RARE  # an event a run costs a sixth of what a trivial run costs
 
     @abc.abstractmethod
     def opened(self, snapshot: Snapshot) -> None:
@@ -97,6 +117,8 @@ class LiveTracker(ProgressTracker):
         if self._broken:
             return
         try:
+            if self._counts is not None:
+                self._tally.add(Event.progress(**self._counts()))
             drawing(self._tally.snapshot(), *details)
         except Exception:  # a closed stream or a fault of a terminal may not cost a run
             self._broken = True
@@ -105,6 +127,10 @@ class LiveTracker(ProgressTracker):
 
 class SilentTracker(ProgressTracker):
     """Shows nothing."""
+
+    def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:  # noqa: ARG002  nothing is shown
+        """Hear of nothing."""
+        return frozenset()
 
     def start(self, total: int, skipped: int = 0, title: str = "") -> None:
         """Show nothing."""
@@ -122,6 +148,10 @@ class GuardedTracker(ProgressTracker):
     def __init__(self, tracker: ProgressTracker) -> None:
         self._tracker = tracker
         self._broken = False
+
+    def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:
+        """Pass the counts on."""
+        return self._tracker.follow(counts)
 
     def start(self, total: int, skipped: int = 0, title: str = "") -> None:
         """Pass the start on."""
