@@ -95,8 +95,8 @@ class MemoryWriter(StoreWriter):
             raise StoreError("this writer is closed")
         self._shelf().lines.append(line)
 
-    def start(self, record) -> None:
-        self._add(record_line(record, self._stamp()))
+    def start(self, run_id, record) -> None:
+        self._add(record_line(record(), self._stamp()))
 
     def put(self, record, acknowledged=None) -> None:
         self._add(record_line(record, self._stamp()))

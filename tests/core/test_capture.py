@@ -542,7 +542,7 @@ class TestAlone:
         done = []
         with MemoryWriter() as writer:
             record = RunRecord.running(run_id=RUN)
-            writer.start(record)
+            writer.start(record.run_id, lambda: record)
             writer.put(record, lambda: done.append(1))
             writer.put(record)
             writer.flush()

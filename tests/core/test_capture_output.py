@@ -26,7 +26,7 @@ def capture_of(run, writer=None):
 
 
 def printed(capture, stream="stdout"):
-    return capture.writer.logs.get((capture._record.run_id, stream), [])
+    return capture.writer.logs.get((capture._run.run_id, stream), [])
 
 
 def test_is_kept_and_shown(capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 
 import attrs
 import pytest
@@ -24,7 +25,7 @@ def _record(index: int, status: Status = Status.SUCCESS) -> RunRecord:
 def test_counts_always_add_up_to_the_total(status):
     ledger = Ledger(5, skipped=[0])
     for index in (1, 2):
-        ledger.started(_record(index))
+        ledger.started(index, partial(_record, index))
     ledger.ended(_record(1, status))
     seen = ledger.status
     counts = attrs.asdict(seen)
@@ -37,7 +38,7 @@ def test_counts_always_add_up_to_the_total(status):
 
 def test_runs_that_never_started_count_as_cancelled_once_the_launch_is_over():
     ledger = Ledger(4)
-    ledger.started(_record(0))
+    ledger.started(0, lambda: _record(0))
     ledger.ended(_record(0))
     ledger.finish()
     assert ledger.status == RunStatus(total=4, completed=1, cancelled=3)
@@ -46,7 +47,7 @@ def test_runs_that_never_started_count_as_cancelled_once_the_launch_is_over():
 def test_events_carry_the_record_and_the_cause():
     ledger, seen = Ledger(2), []
     ledger.listen(seen.append)
-    ledger.started(_record(0))
+    ledger.started(0, lambda: _record(0))
     ledger.ended(_record(0, Status.FAILED))
     ledger.skipped(["a"])
     assert [event.kind for event in seen] == [
@@ -139,7 +140,7 @@ def test_endings_come_in_the_order_they_happen_skipped_first():
     reader = threading.Thread(target=lambda: found.extend(ledger.endings()))
     reader.start()
     for index in (1, 0):
-        ledger.started(_record(index))
+        ledger.started(index, partial(_record, index))
         ledger.ended(_record(index))
     ledger.finish()
     reader.join(10)

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -247,7 +248,7 @@ class TestRunningRuns:
         store = store_at(tmp_path, commit_interval=0.2)
         with store.writer("w") as writer:
             for n in range(50):
-                writer.start(made(n, Status.RUNNING))
+                writer.start(run_id(n), partial(made, n, Status.RUNNING))
                 writer.put(made(n))
         assert kinds_in(segments(store)[0]) == ["open", *["run"] * 50, "close"]
 
@@ -256,7 +257,7 @@ class TestRunningRuns:
         other = FileStoreConfig(tmp_path).open().scoped(EXPERIMENT)
         with store.writer("w") as writer:
             begun = time.monotonic()
-            writer.start(made(0, Status.RUNNING))
+            writer.start(run_id(0), partial(made, 0, Status.RUNNING))
             assert wait_for(lambda: other.run_exists(run_id(0)))
             assert time.monotonic() - begun > 0.1
             record = other.get_run_record(run_id(0))
@@ -269,7 +270,7 @@ class TestRunningRuns:
         store = store_at(tmp_path, commit_interval=0.05)
         with store.writer("w") as writer:
             for n in range(3):
-                writer.start(made(n, Status.RUNNING))
+                writer.start(run_id(n), partial(made, n, Status.RUNNING))
                 time.sleep(0.03)
             assert wait_for(lambda: len(store.read()) == 3)
             for n in range(3):
@@ -279,7 +280,8 @@ class TestRunningRuns:
     def test_a_start_that_cannot_be_written_is_logged_and_harms_nothing(self, tmp_path, caplog):
         store = store_at(tmp_path)
         with store.writer("w") as writer:
-            writer.start(made(0, Status.RUNNING, params_resolved={"x": object()}))
+            unwritable = partial(made, 0, Status.RUNNING, params_resolved={"x": object()})
+            writer.start(run_id(0), unwritable)
             assert wait_for(lambda: "params['x']" in caplog.text)
             writer.put(made(1))
         assert len(store.read()) == 1

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ArtifactDescriptor", "ErrorInfo", "Metric", "Provenance", "RunRecord", "Status"]
+__all__ = [
+    "ArtifactDescriptor",
+    "AttemptKey",
+    "ErrorInfo",
+    "Metric",
+    "Provenance",
+    "RunRecord",
+    "Status",
+]
 
 Metric = bool | int | float | str | None
 """A scalar that an operation may capture under a name."""
@@ -27,6 +35,17 @@ class Status(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     RUNNING = "running"
+
+
+class AttemptKey(Protocol):
+    """What tells one attempt at a run from all others; a RunRecord is one."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
 
 
 @attrs.frozen

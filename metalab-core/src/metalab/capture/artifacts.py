@@ -13,7 +13,7 @@ from metalab.capture.refusal import check_labels, refusal
 from metalab.capture.spool import Spool
 from metalab.errors import MetalabError, StoreError
 from metalab.identity.canonical import fingerprint
-from metalab.records import ArtifactDescriptor, RunRecord
+from metalab.records import ArtifactDescriptor, AttemptKey
 from metalab.serializers import serializer_for
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class ArtifactWriter:
     Every method raises CaptureError, naming the call, for what cannot be kept.
     """
 
-    def __init__(self, record: RunRecord, writer: RunWriter, *, allow_pickle: bool) -> None:
-        self._record = record
+    def __init__(self, run: AttemptKey, writer: RunWriter, *, allow_pickle: bool) -> None:
+        self._run = run
         self._writer = writer
         self._allow_pickle = allow_pickle
 
@@ -107,19 +107,19 @@ class ArtifactWriter:
 
     def _keep(self, call: str, name: str, source: bytes | Path, extension: str) -> _Kept:
         try:
-            return self._writer.put_artifact(self._record, name, source, extension=extension)
+            return self._writer.put_artifact(self._run, name, source, extension=extension)
         except (OSError, StoreError) as error:
             raise refusal(call, name, f"the store did not take it: {error}") from error
 
     def _describe(
         self, call: str, name: str, kind: str, format_: str, kept: _Kept, meta: dict[str, Any]
     ) -> ArtifactDescriptor:
-        record = self._record
+        run = self._run
         uri, digest, size = kept
         # Structures and artifacts may share a name; a file or a figure is an artifact like any.
         space = "data" if call == "data" else "artifact"
         return ArtifactDescriptor(
-            artifact_id=fingerprint((record.run_id, record.epoch, record.attempt, space, name)),
+            artifact_id=fingerprint((run.run_id, run.epoch, run.attempt, space, name)),
             name=name,
             kind=kind,
             format=format_,

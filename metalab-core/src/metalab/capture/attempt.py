@@ -14,7 +14,7 @@ from metalab.capture.metrics import Metrics
 from metalab.capture.refusal import OVER, refusal
 from metalab.capture.shelf import Shelf
 from metalab.events import Event
-from metalab.records import ArtifactDescriptor, Metric, RunRecord
+from metalab.records import ArtifactDescriptor, AttemptKey, Metric, RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,21 +43,21 @@ class Attempt:
 
     def __init__(
         self,
-        record: RunRecord | None = None,
+        run: AttemptKey | None = None,
         writer: RunWriter | None = None,
         *,
         emit: Callable[[Event], None] | None = None,
         allow_pickle: bool = False,
         worker: str = "",
     ) -> None:
-        if record is None and writer is not None:
-            record = RunRecord.running()
-        self._record = record
+        if run is None and writer is not None:
+            run = RunRecord.running()
+        self._run = run
         self._writer = writer
         self._emit = emit
         self._allow_pickle = allow_pickle
         self._worker = worker
-        self._metrics = Metrics(record, writer)
+        self._metrics = Metrics(run, writer)
         self._warnings: dict[str, None] = {}
 
     @property
@@ -123,31 +123,31 @@ class Attempt:
         """Finish, whatever has happened."""
         self.finish()
 
-    def _parts(self) -> tuple[RunRecord, RunWriter]:
+    def _parts(self) -> tuple[AttemptKey, RunWriter]:
         with _making:
-            if self._record is None:
-                self._record = RunRecord.running()
+            if self._run is None:
+                self._run = RunRecord.running()
             if self._writer is None:
                 self._writer = MemoryWriter()
-            return self._record, self._writer
+            return self._run, self._writer
 
     def _shelves(self, call: str, name: str) -> Shelf:
-        record, writer = self._parts()
+        run, writer = self._parts()
         with _making:
             if self._shelf is None:
-                keeper = ArtifactWriter(record, writer, allow_pickle=self._allow_pickle)
+                keeper = ArtifactWriter(run, writer, allow_pickle=self._allow_pickle)
                 self._shelf = Shelf(keeper, self._tell_artifact, self._warn)
         self._check_open(call, name)
         return self._shelf
 
     def _listen(self, call: str, name: str) -> Listening:
-        record, writer = self._parts()
+        run, writer = self._parts()
         with _making:
             if self._listening is None:
                 self._listening = Listening(
                     self,
                     self._worker,
-                    lambda line, log: writer.append_log(record, line, log),
+                    lambda line, log: writer.append_log(run, line, log),
                     self._tell_line,
                     self._warn,
                 )
@@ -162,10 +162,10 @@ class Attempt:
         self._warnings[text] = None
 
     def _tell_artifact(self, artifact: ArtifactDescriptor) -> None:
-        if self._emit is not None and self._record is not None:
+        if self._emit is not None and self._run is not None:
             self._emit(
                 Event.artifact_saved(
-                    self._record.run_id,
+                    self._run.run_id,
                     artifact.name,
                     kind=artifact.kind,
                     format=artifact.format,
@@ -175,5 +175,5 @@ class Attempt:
             )
 
     def _tell_line(self, message: str, level: str, logger: str) -> None:
-        if self._emit is not None and self._record is not None:
-            self._emit(Event.log(self._record.run_id, message, level=level, logger=logger))
+        if self._emit is not None and self._run is not None:
+            self._emit(Event.log(self._run.run_id, message, level=level, logger=logger))

@@ -22,7 +22,7 @@ class Capture(Attempt):
     """Takes the metrics, structures, artifacts, figures and log lines of one run.
 
     ``Capture()`` works alone, in memory, so that an operation can be tested by calling it.
-    A run's own is made with its running ``record``, the store's ``writer``, ``emit`` for
+    A run's own is made with the ``run`` and attempt it is for, the store's ``writer``, ``emit`` for
     events, and ``worker``, with which the logger's name ends. An operation may use it from
     several threads. What cannot be kept fails the call with CaptureError, and so does any
     call after the run's end; what was captured before stays.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from metalab.records import ArtifactDescriptor, RunRecord
+    from metalab.records import ArtifactDescriptor, AttemptKey, RunRecord
 
 __all__ = ["MemoryWriter"]
 
@@ -34,8 +34,8 @@ class MemoryWriter(RunWriter):
         self.artifacts: dict[str, bytes] = {}
         self.is_closed = False
 
-    def start(self, record: RunRecord) -> None:
-        self.started.append(record)
+    def start(self, run_id: str, record: Callable[[], RunRecord]) -> None:  # noqa: ARG002  the record has it
+        self.started.append(record())
 
     def put(self, record: RunRecord, acknowledged: Callable[[], None] | None = None) -> None:
         self.records.append(record)
@@ -43,21 +43,21 @@ class MemoryWriter(RunWriter):
             acknowledged()
 
     def put_series(
-        self, record: RunRecord, name: str, points: Sequence[tuple[int | float, Any]]
+        self, run: AttemptKey, name: str, points: Sequence[tuple[int | float, Any]]
     ) -> None:
-        self.series.setdefault((record.run_id, name), []).extend(points)
+        self.series.setdefault((run.run_id, name), []).extend(points)
 
     def put_artifact(
-        self, record: RunRecord, name: str, source: bytes | Path, *, extension: str
+        self, run: AttemptKey, name: str, source: bytes | Path, *, extension: str
     ) -> tuple[str, str, int]:
         content = source if isinstance(source, bytes) else source.read_bytes()
         digest = hashlib.sha256(content).hexdigest()
-        uri = f"{record.run_id}/{len(self.artifacts)}/{quote(name, safe='')}.{extension}"
+        uri = f"{run.run_id}/{len(self.artifacts)}/{quote(name, safe='')}.{extension}"
         self.artifacts[uri] = content
         return uri, digest, len(content)
 
-    def append_log(self, record: RunRecord, text: str, name: str = "run") -> None:
-        self.logs.setdefault((record.run_id, name), []).append(text)
+    def append_log(self, run: AttemptKey, text: str, name: str = "run") -> None:
+        self.logs.setdefault((run.run_id, name), []).append(text)
 
     def open_artifact(self, artifact: ArtifactDescriptor | str) -> BinaryIO:
         """Open the bytes of an artifact, by descriptor or uri."""

@@ -11,7 +11,7 @@ from metalab.capture.series import Point, SeriesBuffer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metalab.records import Metric, RunRecord
+    from metalab.records import AttemptKey, Metric
     from metalab.store.base import RunWriter
 
 __all__ = ["Metrics"]
@@ -28,12 +28,12 @@ class Metrics:
     # Nearly all runs have no series, and need no lock: what a thread keeps is in place before
     # it asks whether the run is over, so it is in the record or refused, never lost silently.
 
-    __slots__ = ("_record", "_series", "_writer", "is_over", "values")
+    __slots__ = ("_run", "_series", "_writer", "is_over", "values")
 
-    def __init__(self, record: RunRecord | None, writer: RunWriter | None) -> None:
+    def __init__(self, run: AttemptKey | None, writer: RunWriter | None) -> None:
         self.values: dict[str, Metric] = {}
         self.is_over = False
-        self._record = record
+        self._run = run
         self._writer = writer
         self._series: SeriesBuffer | None = None
 
@@ -69,7 +69,7 @@ class Metrics:
     ) -> None:
         with _making:
             if self._series is None:
-                self._series = SeriesBuffer(self._record, self._writer)
+                self._series = SeriesBuffer(self._run, self._writer)
         with self._series.lock:
             for name in values:
                 self._check_use(call, name, is_point=step is not None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from metalab.records import Metric
 
 if TYPE_CHECKING:
-    from metalab.records import RunRecord
+    from metalab.records import AttemptKey
     from metalab.store.base import RunWriter
 
 __all__ = ["Point", "SeriesBuffer"]
@@ -26,10 +26,10 @@ class SeriesBuffer:
     Without a writer all points stay here. Whoever adds or flushes holds the ``lock``.
     """
 
-    def __init__(self, record: RunRecord | None, writer: RunWriter | None) -> None:
+    def __init__(self, run: AttemptKey | None, writer: RunWriter | None) -> None:
         self.lock = threading.Lock()
         self._pending: dict[str, list[Point]] = {}
-        self._record = record
+        self._run = run
         self._writer = writer
         self._count = 0
         self._flushed = time.monotonic()
@@ -44,11 +44,11 @@ class SeriesBuffer:
     def flush(self) -> None:
         """Hand over what was collected; what the writer does not take stays collected."""
         self._flushed = time.monotonic()
-        if self._record is None or self._writer is None:
+        if self._run is None or self._writer is None:
             return
         for name, points in self._pending.items():
             if points:
-                self._writer.put_series(self._record, name, tuple(points))
+                self._writer.put_series(self._run, name, tuple(points))
                 self._count -= len(points)
                 points.clear()
 

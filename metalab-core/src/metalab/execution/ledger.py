@@ -52,9 +52,9 @@ class RunStatus:
 class Ledger:
     """Counts what happens to the runs of one launch and passes it on as events.
 
-    Events are made only while somebody listens for their kind. A listener is called on the thread on
-    which the thing happened, one call at a time; what it raises is logged and goes no
-    further.
+    Events are made only while somebody listens for their kind. A listener is called on the
+    thread on which the thing happened, one call at a time; what it raises is logged and goes
+    no further.
     """
 
     def __init__(self, total: int, skipped: Sequence[int] = ()) -> None:
@@ -105,11 +105,12 @@ class Ledger:
         for run_id in run_ids:
             self.tell(Event.run_skipped(run_id, reason="a success is stored"))
 
-    def started(self, record: RunRecord) -> None:
-        """Count a run whose operation is about to be called."""
-        self._started.append(record.index)  # an append is a lock of its own
+    def started(self, index: int, record: Callable[[], RunRecord]) -> None:
+        """Count a run whose operation is about to be called; its record is made for listeners."""
+        self._started.append(index)  # an append is a lock of its own
         if EventKind.RUN_STARTED in self._heard:
-            self.tell(Event.run_started(record.run_id, record=record))
+            running = record()
+            self.tell(Event.run_started(running.run_id, record=running))
 
     def ended(self, record: RunRecord) -> None:
         """Count a run whose record has become durable."""

@@ -31,6 +31,9 @@ class Outcome:
     notes: str | None = None
 
 
+_SUCCESS = Outcome(Status.SUCCESS)
+
+
 def check_files(context: FrozenContext) -> None:
     """Refuse to run on files that are no longer those the run's id was made from.
 
@@ -64,10 +67,10 @@ def outcome_of_value(value: Any, operation: str, capture: Capture) -> Outcome:
     itself. Raises RunFailedError for anything else, CaptureError for what is no metric.
     """
     if value is None:
-        return Outcome(Status.SUCCESS)
+        return _SUCCESS
     if isinstance(value, Mapping):
         capture.log_metrics(dict(value))
-        return Outcome(Status.SUCCESS)
+        return _SUCCESS
     if isinstance(value, RunRecord):
         return _outcome_of_record(value, capture)
     raise RunFailedError(

@@ -64,7 +64,7 @@ class Worker:
         run = self._begin(self._batch.plan[index])
         begun = time.perf_counter()
         outcome, interrupt = self._call(run)
-        final = _final(run, outcome, 1000 * (time.perf_counter() - begun))
+        final = self._record(run, outcome, 1000 * (time.perf_counter() - begun))
         self._writer.put(final, partial(self._batch.ledger.ended, final))
         if interrupt is not None:
             raise interrupt
@@ -81,39 +81,53 @@ class Worker:
         self._deriver.flush()
 
     def _begin(self, spec: RunSpec) -> _Begun:
-        batch, case, seeds = self._batch, spec.case, spec.seeds
+        batch = self._batch
         epoch, attempt = batch.tries.get(spec.run_id, (0, 1))
-        record = RunRecord(
-            run_id=spec.run_id,
-            experiment_id=batch.plan.experiment_id,
-            status=Status.RUNNING,
-            context_fingerprint=batch.plan.context.fingerprint,
-            params_fingerprint=spec.params_fingerprint,
-            seed_fingerprint=spec.seed_fingerprint,
-            started_at=datetime.now(UTC),
-            finished_at=None,
-            duration_ms=None,
-            provenance=self._provenance,
-            params_resolved=case.params,
-            tags=tags_of(self._experiment.tags, case.tags),
-            seed=seeds.root_seed,
-            replicate=seeds.replicate_index,
-            index=spec.index,
-            epoch=epoch,
-            attempt=attempt,
-            manifest=batch.manifest,
-            launch=batch.launch,
-        )
-        self._writer.start(record)
-        batch.ledger.started(record)
-        capture = Capture(
-            record,
+        run = _Begun(spec, spec.run_id, epoch, attempt, datetime.now(UTC))
+        running = partial(self._record, run, _RUNNING, None)
+        self._writer.start(spec.run_id, running)
+        batch.ledger.started(spec.index, running)
+        run.capture = Capture(
+            run,
             self._writer,
             emit=batch.ledger.tell,
             allow_pickle=self._experiment.allow_pickle,
             worker=self._name,
         )
-        return _Begun(spec, record, capture)
+        return run
+
+    def _record(self, run: _Begun, outcome: Outcome, duration_ms: float | None) -> RunRecord:
+        """Return the record of a run, with what it captured; without a duration, as it began."""
+        batch, spec = self._batch, run.spec
+        capture = run.capture if duration_ms is not None else _NOTHING
+        seeds, tags = spec.seeds, tags_of(self._experiment.tags, spec.case.tags)
+        return RunRecord(
+            run_id=run.run_id,
+            experiment_id=batch.plan.experiment_id,
+            status=outcome.status,
+            context_fingerprint=batch.plan.context.fingerprint,
+            params_fingerprint=spec.params_fingerprint,
+            seed_fingerprint=spec.seed_fingerprint,
+            started_at=run.started_at,
+            finished_at=None if duration_ms is None else datetime.now(UTC),
+            duration_ms=duration_ms,
+            metrics=capture.metrics.copy(),
+            provenance=self._provenance,
+            error=outcome.error,
+            params_resolved=spec.case.params,
+            tags=tags_of(tags, outcome.tags) if outcome.tags else tags,
+            warnings=[*capture.warnings, *outcome.warnings],
+            notes=outcome.notes,
+            artifacts=capture.artifacts,
+            data=capture.data_values.copy(),
+            seed=seeds.root_seed,
+            replicate=seeds.replicate_index,
+            index=spec.index,
+            epoch=run.epoch,
+            attempt=run.attempt,
+            manifest=batch.manifest,
+            launch=batch.launch,
+        )
 
     def _call(self, run: _Begun) -> tuple[Outcome, KeyboardInterrupt | None]:
         operation = self._experiment.operation
@@ -140,43 +154,18 @@ class Worker:
         return run.runtime
 
 
+_RUNNING = Outcome(Status.RUNNING)
+_NOTHING = Capture()
+
+
 @attrs.define(eq=False)
 class _Begun:
-    """A run under way: what it is, its record so far, and what it holds."""
+    """A run under way: what it is, which attempt, and what it holds."""
 
     spec: RunSpec
-    record: RunRecord
-    capture: Capture
+    run_id: str
+    epoch: int
+    attempt: int
+    started_at: datetime
+    capture: Capture = _NOTHING
     runtime: Runtime | None = None
-
-
-def _final(run: _Begun, outcome: Outcome, duration_ms: float) -> RunRecord:
-    record, capture = run.record, run.capture
-    # Written out: attrs.evolve costs five times as much as the call of the class.
-    return RunRecord(
-        run_id=record.run_id,
-        experiment_id=record.experiment_id,
-        status=outcome.status,
-        context_fingerprint=record.context_fingerprint,
-        params_fingerprint=record.params_fingerprint,
-        seed_fingerprint=record.seed_fingerprint,
-        started_at=record.started_at,
-        finished_at=datetime.now(UTC),
-        duration_ms=duration_ms,
-        metrics=capture.metrics.copy(),
-        provenance=record.provenance,
-        error=outcome.error,
-        params_resolved=record.params_resolved,
-        tags=tags_of(record.tags, outcome.tags) if outcome.tags else record.tags,
-        warnings=[*capture.warnings, *outcome.warnings],
-        notes=outcome.notes,
-        artifacts=capture.artifacts,
-        data=capture.data_values.copy(),
-        seed=record.seed,
-        replicate=record.replicate,
-        index=record.index,
-        epoch=record.epoch,
-        attempt=record.attempt,
-        manifest=record.manifest,
-        launch=record.launch,
-    )

@@ -118,7 +118,7 @@ class LiveTracker(ProgressTracker):
             return
         try:
             if self._counts is not None:
-                self._tally.add(Event.progress(**self._counts()))
+                self._tally.add(Event.progress(None, **self._counts()))
             drawing(self._tally.snapshot(), *details)
         except Exception:  # a closed stream or a fault of a terminal may not cost a run
             self._broken = True

@@ -18,7 +18,7 @@ from metalab.identity.values import to_jsonable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from metalab.records import RunRecord
+    from metalab.records import AttemptKey
 
 __all__ = [
     "FORMAT",
@@ -73,14 +73,14 @@ def line_of(document: Mapping[str, Any]) -> bytes:
 
 
 def series_document(
-    record: RunRecord, name: str, points: Sequence[tuple[int | float, Any]], stamp: Stamp
+    run: AttemptKey, name: str, points: Sequence[tuple[int | float, Any]], stamp: Stamp
 ) -> dict[str, Any]:
     """Return the document of further points of a metric series."""
     return {
         "t": "series",
-        "id": record.run_id,
-        "epoch": record.epoch,
-        "attempt": record.attempt,
+        "id": run.run_id,
+        "epoch": run.epoch,
+        "attempt": run.attempt,
         **stamp.items(),
         "name": readable(name),
         "points": [[to_jsonable(step, "step"), to_jsonable(value, name)] for step, value in points],

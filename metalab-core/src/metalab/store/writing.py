@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from metalab.records import RunRecord
+    from metalab.records import AttemptKey, RunRecord
 
 __all__ = ["Acknowledge", "RunWriter", "StoreWriter"]
 
@@ -28,8 +28,8 @@ class RunWriter(abc.ABC):
     name: str
 
     @abc.abstractmethod
-    def start(self, record: RunRecord) -> None:
-        """Note that a run has begun; its line is written only if the run lasts."""
+    def start(self, run_id: str, record: Callable[[], RunRecord]) -> None:
+        """Note that a run has begun; its record is asked for, and written, only if it lasts."""
 
     @abc.abstractmethod
     def put(self, record: RunRecord, acknowledged: Acknowledge | None = None) -> None:
@@ -38,7 +38,7 @@ class RunWriter(abc.ABC):
     @abc.abstractmethod
     def put_series(
         self,
-        record: RunRecord,
+        run: AttemptKey,
         name: str,
         points: Sequence[tuple[int | float, Any]],
     ) -> None:
@@ -47,7 +47,7 @@ class RunWriter(abc.ABC):
     @abc.abstractmethod
     def put_artifact(
         self,
-        record: RunRecord,
+        run: AttemptKey,
         name: str,
         source: bytes | Path,
         *,
@@ -56,7 +56,7 @@ class RunWriter(abc.ABC):
         """Keep the bytes (or the file) of an artifact: its uri in the store, sha256, size."""
 
     @abc.abstractmethod
-    def append_log(self, record: RunRecord, text: str, name: str = "run") -> None:
+    def append_log(self, run: AttemptKey, text: str, name: str = "run") -> None:
         """Add one line to a log of a run."""
 
     @abc.abstractmethod

@@ -14,7 +14,7 @@ from metalab.store.file.packs import LARGEST, parse_pack_uri
 from metalab.store.names import file_name
 
 if TYPE_CHECKING:
-    from metalab.records import ArtifactDescriptor, RunRecord
+    from metalab.records import ArtifactDescriptor, AttemptKey
     from metalab.store.file.layout import Folder
 
 __all__ = ["keep_large", "member_name", "open_uri", "sha256", "small_bytes"]
@@ -32,25 +32,25 @@ def small_bytes(source: bytes | Path) -> bytes | None:
     return source if len(source) <= LARGEST else None
 
 
-def member_name(record: RunRecord, name: str, extension: str) -> str:
+def member_name(run: AttemptKey, name: str, extension: str) -> str:
     """Return the name of an artifact in a pack: ``<run>/<attempt>/<name>.<extension>``."""
-    attempt = f"{record.epoch}.{record.attempt}" if record.epoch else str(record.attempt)
-    return f"{file_name(record.run_id)}/{attempt}/{_with_extension(name, extension)}"
+    attempt = f"{run.epoch}.{run.attempt}" if run.epoch else str(run.attempt)
+    return f"{file_name(run.run_id)}/{attempt}/{_with_extension(name, extension)}"
 
 
 def keep_large(
-    folder: Folder, record: RunRecord, name: str, source: bytes | Path, extension: str
+    folder: Folder, run: AttemptKey, name: str, source: bytes | Path, extension: str
 ) -> tuple[str, str, int]:
     """Keep an artifact as a file of its own, durably: its uri, sha256 and size.
 
     The name holds the content's hash: equal content is kept once, and no attempt overwrites
     another.
     """
-    run = file_name(record.run_id)
-    target = folder.make("artifacts", run[:2])
+    run_name = file_name(run.run_id)
+    target = folder.make("artifacts", run_name[:2])
     with disk.temporary(target) as (file, written):
         digest, size = _copy(source, file)
-        path = target / f"{run}.{file_name(name)}.{digest[:12]}{_extension(extension)}"
+        path = target / f"{run_name}.{file_name(name)}.{digest[:12]}{_extension(extension)}"
         if not (path.exists() and path.stat().st_size == size):
             disk.replace(file, written, path, size)
     return f"artifacts/{target.name}/{path.name}", digest, size

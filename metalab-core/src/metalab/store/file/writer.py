@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from metalab.records import RunRecord
+    from metalab.records import AttemptKey, RunRecord
     from metalab.store.file.layout import Folder
     from metalab.store.file.options import Options
 
@@ -67,19 +67,19 @@ class FileWriter(StoreWriter):
         self._pack = Pack(self.name, partial(self._make, "packs"), self._journal.touch)
         self._log = LogFile(self.name, partial(self._make, "logs"))
 
-    def start(self, record: RunRecord) -> None:
+    def start(self, run_id: str, record: Callable[[], RunRecord]) -> None:
         """Note that a run has begun; see RunWriter."""
-        self._journal.announce(record.run_id, partial(self._encode, record))
+        self._journal.announce(run_id, lambda: self._encode(record()))
 
     def put(self, record: RunRecord, acknowledged: Acknowledge | None = None) -> None:
         """Write the record of a run that has ended; see RunWriter."""
         self._journal.append(self._encode(record), acknowledged, announced=record.run_id)
 
     def put_series(
-        self, record: RunRecord, name: str, points: Sequence[tuple[int | float, Any]]
+        self, run: AttemptKey, name: str, points: Sequence[tuple[int | float, Any]]
     ) -> None:
         """Write further points of a run's metric series."""
-        self._append(lambda stamp: series_document(record, name, points, stamp))
+        self._append(lambda stamp: series_document(run, name, points, stamp))
 
     def put_derived(
         self, run_id: str, name: str, values: Mapping[str, Any], *, code: str, of: str, rev: int = 1
@@ -94,22 +94,22 @@ class FileWriter(StoreWriter):
         self._append(lambda stamp: forget_document(run_id, epoch, stamp))
 
     def put_artifact(
-        self, record: RunRecord, name: str, source: bytes | Path, *, extension: str
+        self, run: AttemptKey, name: str, source: bytes | Path, *, extension: str
     ) -> tuple[str, str, int]:
         """Keep the bytes of an artifact; see RunWriter."""
         try:
             small = artifacts.small_bytes(source)
             if small is None:
-                return artifacts.keep_large(self._folder, record, name, source, extension)
-            uri = self._pack.add(artifacts.member_name(record, name, extension), small)
+                return artifacts.keep_large(self._folder, run, name, source, extension)
+            uri = self._pack.add(artifacts.member_name(run, name, extension), small)
         except OSError as error:
             raise disk.explain(error, f"the artifact {name!r} cannot be kept") from error
         return uri, artifacts.sha256(small), len(small)
 
-    def append_log(self, record: RunRecord, text: str, name: str = "run") -> None:
+    def append_log(self, run: AttemptKey, text: str, name: str = "run") -> None:
         """Add one line to a log of a run."""
         try:
-            self._log.append(record.run_id, (record.epoch, record.attempt), name, text)
+            self._log.append(run.run_id, (run.epoch, run.attempt), name, text)
         except OSError as error:
             raise disk.explain(error, "a log cannot be written") from error
 
