@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from array import array
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -72,6 +73,7 @@ class Ledger:
         self._telling = threading.RLock()
         self._teller: int | None = None
         self._changed = threading.Condition()
+        self._awaited = 0
 
     def listen(
         self, listener: EventCallback, kinds: frozenset[EventKind] = frozenset(EventKind)
@@ -114,12 +116,25 @@ class Ledger:
 
     def ended(self, record: RunRecord) -> None:
         """Count a run whose record has become durable."""
-        with self._changed:
-            self._counts[record.status] += 1
-            self._ended.append(record.index)
-            self._changed.notify_all()
+        self.acknowledgement(record)()
+
+    def acknowledgement(self, record: RunRecord) -> Callable[[], None]:
+        """Return what counts a run once its record is durable, and tells those who listen now."""
         if _ENDINGS[record.status] in self._heard:
-            self.tell(_ending(record))
+            return partial(self._count_and_tell, record)
+        # Records that nobody is told of are let go at once: their memory stays in the cache.
+        return partial(self._count, record.status, record.index)
+
+    def _count(self, status: Status, index: int) -> None:
+        with self._changed:
+            self._counts[status] += 1
+            self._ended.append(index)
+            if self._awaited:
+                self._changed.notify_all()
+
+    def _count_and_tell(self, record: RunRecord) -> None:
+        self._count(record.status, record.index)
+        self.tell(_ending(record))
 
     def when_finished(self, closer: Callable[[], None]) -> None:
         """Call the closer once the launch is over; at once if it is already."""
@@ -181,7 +196,9 @@ class Ledger:
                 while len(self._ended) == position:
                     if self._over:
                         return
+                    self._awaited += 1
                     self._changed.wait()
+                    self._awaited -= 1
                 index = self._ended[position]
             position += 1
             yield index

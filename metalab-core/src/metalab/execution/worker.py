@@ -65,7 +65,7 @@ class Worker:
         begun = time.perf_counter()
         outcome, interrupt = self._call(run)
         final = self._record(run, outcome, 1000 * (time.perf_counter() - begun))
-        self._writer.put(final, partial(self._batch.ledger.ended, final))
+        self._writer.put(final, self._batch.ledger.acknowledgement(final))
         if interrupt is not None:
             raise interrupt
         if final.status is Status.SUCCESS and self._batch.derived_metrics:
