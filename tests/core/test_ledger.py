@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from functools import partial
 
 import attrs
@@ -132,6 +133,48 @@ def test_an_unlistened_callback_hears_nothing_more():
     ledger.unlisten(other)
     ledger.tell(Event.progress())
     assert len(seen) <= 1
+
+
+def test_a_listener_hears_of_the_kinds_it_asked_for_and_no_other_event_is_made():
+    ledger, seen, made = Ledger(3), [], []
+
+    def running(index):
+        made.append(index)
+        return _record(index)
+
+    ledger.listen(seen.append, frozenset({EventKind.RUN_FAILED}))
+    for index, status in enumerate((Status.SUCCESS, Status.FAILED, Status.CANCELLED)):
+        ledger.started(index, partial(running, index))
+        ledger.ended(_record(index, status))
+    ledger.tell(Event.progress())
+    assert [event.kind for event in seen] == [EventKind.RUN_FAILED]
+    assert made == []
+    ledger.listen(seen.append)
+    ledger.started(1, partial(running, 1))
+    assert made == [1]
+
+
+def test_a_record_that_nobody_is_told_of_is_let_go_before_it_is_durable():
+    ledger = Ledger(2)
+    record = _record(0)
+    watched = weakref.ref(record)
+    acknowledge = ledger.acknowledgement(record)
+    del record
+    assert watched() is None
+    ledger.started(0, partial(_record, 0))
+    acknowledge()
+    assert ledger.status.completed == 1
+
+
+def test_counts_tell_what_ended_and_what_runs_and_nothing_of_what_never_started():
+    ledger = Ledger(5, skipped=[0])
+    for index in (1, 2, 3):
+        ledger.started(index, partial(_record, index))
+    ledger.ended(_record(1))
+    ledger.ended(_record(2, Status.CANCELLED))
+    assert ledger.counts() == {"completed": 1, "failed": 0, "cancelled": 1, "running": 1}
+    ledger.finish()
+    assert ledger.counts() == {"completed": 1, "failed": 0, "cancelled": 1, "running": 0}
 
 
 def test_endings_come_in_the_order_they_happen_skipped_first():

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from metalab.errors import MissingExtraError
-from metalab.events import Event
+from metalab.events import Event, EventKind
 from metalab.progress import (
     Progress,
     ProgressTracker,
@@ -162,6 +162,44 @@ class TestPlainLines:
         assert "\ra_long_name:1.0: 0/\x1b[K" in drawn
         assert drawn.count("\n") == 1
         assert drawn.rsplit("\x1b[K", 1)[1].startswith("a_long_name:1.0: 1/2 runs, took")
+
+
+class TestFollowing:
+    def test_counts_are_asked_for_at_each_drawing_and_no_run_that_goes_well_is_an_event(self):
+        stream, counts = io.StringIO(), {"completed": 0, "failed": 0, "cancelled": 0, "running": 0}
+        tracker = SimpleProgressTracker(stream=stream)
+        kinds = tracker.follow(lambda: counts)
+        assert {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}.isdisjoint(kinds)
+        assert EventKind.RUN_FAILED in kinds
+        tracker.start(3, 0, "e:1")
+        counts |= {"completed": 2, "failed": 1}
+        tracker(Event.run_failed("c", error="ValueError: x"))
+        tracker.finish()
+        last = stream.getvalue().splitlines()[-1]
+        assert last.startswith("e:1: 3/3 runs, 1 failed, took ")
+        assert "failed: ValueError: x" in stream.getvalue()
+
+    def test_who_shows_metrics_hears_of_every_run(self):
+        tracker = SimpleProgressTracker(Progress(metrics=["loss"]), stream=io.StringIO())
+        assert tracker.follow(dict) == frozenset(EventKind)
+
+    def test_a_users_tracker_hears_of_everything_unless_it_chooses(self, caplog):
+        class Mine(ProgressTracker):
+            def start(self, total, skipped=0, title=""):
+                raise AssertionError("told after it failed")
+
+            __call__ = finish = start
+
+        class Broken(Mine):
+            def follow(self, counts):
+                raise KeyError("mine")
+
+        assert create_progress_tracker(Mine()).follow(dict) == frozenset(EventKind)
+        tracker = create_progress_tracker(Broken())
+        with caplog.at_level(logging.ERROR, "metalab.progress"):
+            assert tracker.follow(dict) == frozenset()
+            tracker.start(1, 0, "e:1")
+        assert len(caplog.records) == 1
 
 
 class TestFaults:

@@ -150,8 +150,10 @@ class GuardedTracker(ProgressTracker):
         self._broken = False
 
     def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:
-        """Pass the counts on."""
-        return self._tracker.follow(counts)
+        """Pass the counts on; a tracker that raises hears of nothing."""
+        kinds: list[frozenset[EventKind]] = []
+        self._pass_on(lambda: kinds.append(self._tracker.follow(counts)))
+        return kinds[0] if kinds else frozenset()
 
     def start(self, total: int, skipped: int = 0, title: str = "") -> None:
         """Pass the start on."""
