@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, overload
 
@@ -17,8 +17,6 @@ from metalab.identity.runs import RunIdentity, seed_fingerprint
 from metalab.params.resolver import with_resolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from metalab.identity.code import CodeFingerprint
     from metalab.params.base import ParamCase, ParamSource
     from metalab.seeds import SeedBundle, SeedPlan
@@ -205,29 +203,27 @@ def _identify(
     experiment: Experiment, cases: ParamSource, identity: RunIdentity
 ) -> tuple[Sequence[int], bytes]:
     replicates = [bundle.replicate_index for bundle in experiment.seeds]
-    is_new = _novelty(cases, experiment.defaults)
+    fingerprints = _params_fingerprints(cases, experiment.defaults)
+    points: Sequence[int] = range(len(cases))
+    # A source that knows its points to differ saves the memory of remembering them.
+    if experiment.defaults or not getattr(cases, "distinct", False):
+        points = array("Q")
+        fingerprints = _novel(fingerprints, points)
     packed = bytearray()
-    points = array("Q")
-    for point, case in enumerate(cases):
-        params = _params_fingerprint(case, experiment.defaults)
-        if is_new(params):
-            points.append(point)
-            packed += bytes.fromhex("".join(identity.run_ids(params, replicates)))
+    for run_id in identity.pack(fingerprints, replicates):
+        packed += run_id
     return points, bytes(packed)
 
 
-def _novelty(cases: ParamSource, defaults: Mapping[str, Any]) -> Callable[[str], bool]:
-    # A source that knows its points to differ saves the memory of remembering them.
-    if getattr(cases, "distinct", False) and not defaults:
-        return lambda _: True
+def _novel(fingerprints: Iterable[str], points: array[int]) -> Iterator[str]:
+    """Yield each fingerprint once, and note at which point it was met."""
     seen: set[bytes] = set()
-
-    def is_new(params: str) -> bool:
-        before = len(seen)
-        seen.add(bytes.fromhex(params))
-        return len(seen) > before
-
-    return is_new
+    for point, params in enumerate(fingerprints):
+        packed = bytes.fromhex(params)
+        if packed not in seen:
+            seen.add(packed)
+            points.append(point)
+            yield params
 
 
 @lru_cache(maxsize=1024)
@@ -235,6 +231,12 @@ def _seeds(plan: SeedPlan, replicate: int) -> tuple[SeedBundle, str]:
     # Every point of a sweep has the same replicates.
     bundle = plan[replicate]
     return bundle, seed_fingerprint(bundle.root_seed, bundle.replicate_index)
+
+
+def _params_fingerprints(cases: ParamSource, defaults: Mapping[str, Any]) -> Iterator[str]:
+    if not defaults:
+        return (case.case_id for case in cases)
+    return (_params_fingerprint(case, defaults) for case in cases)
 
 
 def _params_fingerprint(case: ParamCase, defaults: Mapping[str, Any]) -> str:

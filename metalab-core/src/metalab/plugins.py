@@ -134,21 +134,22 @@ class ExtensionPoint:
         return found[0]
 
     def _load(self, entry: EntryPoint) -> pluggy.HookRelay:
-        info = _info(entry)
         # A manager of its own, so that no plugin can answer for another one's name.
         manager = pluggy.PluginManager("metalab")
         for specification in _SPECIFICATIONS:  # one module may serve several groups
             manager.add_hookspecs(specification)
         try:
             plugin = entry.load()
-            manager.register(plugin, name=info.name)
+            manager.register(plugin, name=entry.name)
             manager.check_pending()
         except Exception as error:  # whatever a third party's module does at import
+            info = _info(entry)
             raise PluginError(
                 f"{info.distribution} {info.version} does not load its {self.group} plugin "
                 f"{info.name!r} ({info.module}): {type(error).__name__}: {error}"
             ) from error
         if fault := self._fault(plugin, manager):
+            info = _info(entry)
             raise PluginError(
                 f"{info.distribution} {info.version} registers {info.module} as {info.name!r} in "
                 f"{self.group}, but {fault}"

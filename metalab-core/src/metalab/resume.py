@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from metalab.planning import Plan
-    from metalab.store.base import RunLog, RunState, Store
+    from metalab.store.base import RunLog, Store
 
 __all__ = ["CodeChangePolicy", "Remainder", "remainder", "settle_code_change"]
 
@@ -56,11 +56,11 @@ def remainder(plan: Plan, log: RunLog | None, *, resume: bool = True) -> Remaind
     pending, done, other_code = array("Q"), array("Q"), array("Q")
     tries: dict[str, tuple[int, int]] = {}
     failed = unfinished = 0
-    for index, run_id in enumerate(plan.ids):
-        state = log.state(run_id)
+    code = plan.code.hash
+    for index, (run_id, state) in enumerate(zip(plan.ids, log.states(plan.ids), strict=True)):
         if resume and state is not None and state.status is Status.SUCCESS:
             done.append(index)
-            if _is_other_code(state, plan):
+            if state.code and state.code != code:
                 other_code.append(index)
             continue
         pending.append(index)
@@ -109,10 +109,6 @@ _CHOICES = (
     "Choose: on_code_change='rerun' executes them again, 'keep' takes them as they are, "
     "'warn' takes them and says so; a new Experiment(version=...) keeps both"
 )
-
-
-def _is_other_code(state: RunState, plan: Plan) -> bool:
-    return bool(state.code) and state.code != plan.code.hash
 
 
 def _is_cheap(plan: Plan, left: Remainder, log: RunLog) -> bool:

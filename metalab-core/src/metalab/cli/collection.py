@@ -92,7 +92,7 @@ class Experiment:
 
     def runs_with(self, status: Status) -> list[Run]:
         """Return the runs of one status, in the order of the plan; no other is read."""
-        states = ((run_id, self.log.state(run_id)) for run_id in self.log)
+        states = zip(self.log, self.log.states(self.log), strict=True)
         order = [run_id for run_id, state in states if state is not None and state.status is status]
         return sorted(Results.from_store(self.store, order=order), key=lambda run: run.record.index)
 

@@ -27,6 +27,7 @@ __all__ = [
     "canonical_bytes",
     "canonical_item",
     "canonical_mapping",
+    "canonical_text",
     "fingerprint",
     "hash_bytes",
     "library_form",
@@ -83,7 +84,8 @@ def _encode_float(value: float) -> bytes:
     return b"f" + _PACK(value) if value == value else _NAN  # noqa: PLR0124
 
 
-def _encode_text(value: str) -> bytes:
+def canonical_text(value: str) -> bytes:
+    """Return the canonical bytes of a text."""
     data = value.encode("utf-8", "surrogatepass")
     return b"s%d:%b" % (len(data), data)
 
@@ -96,7 +98,7 @@ def _encode_key(key: Any) -> bytes:
     if data is None:
         if len(_KEYS) >= _MAX_KEYS:
             _KEYS.clear()
-        data = _KEYS[key] = _encode_text(key)
+        data = _KEYS[key] = canonical_text(key)
     return data
 
 
@@ -148,7 +150,7 @@ def _encode_members(tag: bytes, value: Iterable[Any]) -> bytes:
 
 
 def _encode_tagged(kind: bytes, name: str, payload: object) -> bytes:
-    return kind + _encode_text(name) + _encode(payload)
+    return kind + canonical_text(name) + _encode(payload)
 
 
 def _encode_other(value: Any) -> bytes:
@@ -204,7 +206,7 @@ def _encode_namedtuple(value: Any) -> bytes | None:
 def _encode_reference(value: Any) -> bytes | None:
     if not isinstance(value, type) and not hasattr(value, "__qualname__"):
         return None
-    return b"r" + _encode_text(reference(value))
+    return b"r" + canonical_text(reference(value))
 
 
 def _encode_object(value: object) -> bytes | None:
@@ -219,7 +221,7 @@ def _encode_object(value: object) -> bytes | None:
     except RefusalError as refusal:
         refusal.steps.append(f".{name}")
         raise
-    return b"o" + _encode_text(reference(type(value))) + canonical_mapping(items)
+    return b"o" + canonical_text(reference(type(value))) + canonical_mapping(items)
 
 
 _KEYS: dict[str, bytes] = {}
@@ -232,7 +234,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     int: lambda value: b"i%x;" % value,
     list: _encode_list,
     set: lambda value: _encode_members(b"m", value),
-    str: _encode_text,
+    str: canonical_text,
     tuple: _encode_tuple,
     type(None): lambda value: b"N",  # noqa: ARG005 - every encoder takes the value
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab.identity.canonical import canonical_bytes, fingerprint
+from metalab.identity.canonical import canonical_bytes, canonical_text, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,12 +46,21 @@ class RunIdentity:
 
     def run_ids(self, params_fingerprint: str, replicates: Iterable[int | None]) -> Iterator[str]:
         """Yield the id of the run of each replicate at one point of the sweep."""
-        point = self._shared.copy()
-        point.update(canonical_bytes(params_fingerprint))
-        for replicate in replicates:
-            run = point.copy()
-            run.update(b"N" if replicate is None else b"i%x;" % replicate)
-            yield run.hexdigest()
+        packed = self.pack([params_fingerprint], replicates)
+        return (run_id.hex() for run_id in packed)
+
+    def pack(
+        self, params_fingerprints: Iterable[str], replicates: Iterable[int | None]
+    ) -> Iterator[bytes]:
+        """Yield the 16 bytes of each id, the replicates of one point after another."""
+        ends = [b"N" if replicate is None else b"i%x;" % replicate for replicate in replicates]
+        begin = self._shared.copy
+        for params_fingerprint in params_fingerprints:
+            point = canonical_text(params_fingerprint)
+            for end in ends:
+                run = begin()
+                run.update(point + end)
+                yield run.digest()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A hash in progress does not travel between processes; it is begun again.

@@ -8,9 +8,12 @@ two columns ever meet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
+from msgspec import Struct
+
+from metalab.results.shapes import names_and_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,7 +64,8 @@ def _error(row: Row) -> str | None:
 class _Spread:
     """Columns made of many dicts, whose keys may differ; what a dict lacks is None.
 
-    ``alike`` tells that all dicts had the same keys in the same order.
+    ``alike`` tells that all dicts had the same keys, in the same order as far as that can
+    be told: rows of one shape all have its names, in whatever order each had them.
     """
 
     def __init__(self) -> None:
@@ -69,7 +73,25 @@ class _Spread:
         self.alike = True
         self._length = 0
 
-    def extend(self, dicts: Sequence[Mapping[str, Any]]) -> None:
+    def extend(self, given: Sequence[Mapping[str, Any]] | Sequence[Struct]) -> None:
+        """Add dicts, or rows of one shape."""
+        if given and isinstance(given[0], Struct):
+            self._extend_shaped(cast("Sequence[Struct]", given))
+        else:
+            self._extend_dicts(cast("Sequence[Mapping[str, Any]]", given))
+
+    def _extend_shaped(self, slots: Sequence[Struct]) -> None:
+        names, values = names_and_values(slots)
+        if names != list(self.columns):
+            self._extend_dicts(
+                [dict(zip(names, each, strict=True)) for each in zip(*values, strict=True)]
+            )
+            return
+        for column, chunk in zip(self.columns.values(), values, strict=True):
+            column.extend(chunk)
+        self._length += len(slots)
+
+    def _extend_dicts(self, dicts: Sequence[Mapping[str, Any]]) -> None:
         if not self._length and dicts:
             self.columns = {name: [] for name in dicts[0]}
         if list(map(list, dicts)).count(list(self.columns)) == len(dicts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from operator import countOf
 from typing import TYPE_CHECKING, Any
 
 from metalab.errors import MissingExtraError
@@ -44,13 +45,21 @@ def frame_of(columns: Mapping[str, Sequence[Any]], length: int) -> pd.DataFrame:
 def _series(pd: Any, name: str, column: Sequence[Any]) -> Any:
     if name in MOMENTS:
         return pd.to_datetime(column, format="ISO8601", utc=True)
-    kinds = frozenset(map(type, column))
+    kinds = _kinds(column)
     # Told the type, pandas need not look for it value by value.
     if kinds in _DTYPES:
-        return pd.Series(column, dtype=_DTYPES[kinds])
+        return pd.array(column, dtype=_DTYPES[kinds])
     if kinds == {int}:
         return _integers(pd, column)
     return pd.Series(column, dtype=object) if _would_lose_digits(column, kinds) else column
+
+
+def _kinds(column: Sequence[Any]) -> frozenset[type]:
+    # Counting the first value's type costs half of collecting all types, and mostly does.
+    first = type(column[0]) if column else object
+    if countOf(map(type, column), first) == len(column):
+        return frozenset({first})
+    return frozenset(map(type, column))
 
 
 def _integers(pd: Any, column: Sequence[int]) -> Any:

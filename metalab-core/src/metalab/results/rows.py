@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 from metalab.identity.values import from_jsonable
+from metalab.results.shapes import Shape
 from metalab.store.document import record_of
 
 if TYPE_CHECKING:
@@ -88,9 +89,8 @@ class _Place(msgspec.Struct, gc=False):
     index: int = 0
 
 
-_decoders = {kind: msgspec.json.Decoder(kind).decode for kind in (Values, Row, FullRow)}
-_place = msgspec.json.Decoder(_Place).decode
-_CHUNK = 256
+_decoders = {kind: msgspec.json.Decoder(kind).decode_lines for kind in (Values, Row, FullRow)}
+_places = msgspec.json.Decoder(_Place).decode_lines
 _DOLLAR = ord("$")
 
 
@@ -99,25 +99,37 @@ def in_plan_order(log: RunLog, order: Iterable[str] | None) -> list[str]:
     if order is not None:
         known = set(log)
         return [run_id for run_id in order if run_id in known]
-    places = sorted((place.index, place.id) for place in map(_place, log.lines()))
+    found = chain.from_iterable(map(_places, log.blocks()))
+    places = sorted((place.index, place.id) for place in found)
     return [run_id for _, run_id in places]
 
 
-def decoded(lines: Iterable[bytes], kind: type[R]) -> Iterator[list[R]]:
-    """Decode lines of runs, some at a time.
+def decoded(blocks: Iterable[bytes], kind: type[R]) -> Iterator[list[R]]:
+    """Decode blocks of lines of runs, one at a time.
 
-    Rows are let go chunk by chunk: a hundred thousand dicts alive at once cost more time in
+    Rows are let go block by block: a hundred thousand dicts alive at once cost more time in
     the garbage collector than all the decoding.
     """
     decode: Callable[[bytes], Any] = _decoders[kind]
-    lines = iter(lines)
-    while chunk := list(islice(lines, _CHUNK)):
-        rows = list(map(decode, chunk))
-        for row, line in zip(rows, chunk, strict=True):
-            # A value that is no plain JSON is tagged by a key that begins with a dollar
-            # sign; without one in the whole line there is nothing to revive.
-            if _DOLLAR in line:
-                row.revive()
+    for block in blocks:
+        rows = decode(block)
+        # A value that is no plain JSON is tagged by a key that begins with a dollar sign;
+        # without one in the whole line there is nothing to revive.
+        if _DOLLAR in block:
+            for row, line in zip(rows, block.split(b"\n"), strict=True):
+                if _DOLLAR in line:
+                    row.revive()
+        yield rows
+
+
+def decoded_by_shape(blocks: Iterable[bytes], kind: type[R]) -> Iterator[list[R]]:
+    """Decode blocks to make columns of: params and metrics are dicts, or slots of a Shape."""
+    shape = Shape(kind)
+    for block in blocks:
+        rows = None if _DOLLAR in block else shape.rows(block)
+        if rows is None:
+            (rows,) = decoded([block], kind)
+            shape.expect(rows[-1])
         yield rows
 
 
@@ -176,11 +188,11 @@ class LoggedRows(Rows):
 
     def chunks(self, kind: type[R]) -> Iterator[list[R]]:
         """Decode the line of each run."""
-        return decoded(self._log.lines(self.ids), kind)
+        return decoded(self._log.blocks(self.ids), kind)
 
     def statuses(self) -> Iterator[str]:
         """Look the statuses up, decoding nothing."""
-        return (state.status for state in map(self._log.state, self.ids) if state is not None)
+        return (state.status for state in self._log.states(self.ids) if state is not None)
 
     def records(self, places: Iterable[int] | None = None) -> Iterator[RunRecord]:
         """Make the records from their lines."""
@@ -193,11 +205,11 @@ class LoggedRows(Rows):
 
     def columns(self, wanted: Columns) -> dict[str, list[Any]]:
         """Make columns; as long as the order is unknown, it is found on the way."""
-        if self._ids is not None:
-            return super().columns(wanted)
-        places = _Places()
         kind = Row if wanted.record else Values
-        made = wanted.of(places.noting(decoded(self._log.lines(), kind)))
+        if self._ids is not None:
+            return wanted.of(decoded_by_shape(self._log.blocks(self._ids), kind)).columns
+        places = _Places()
+        made = wanted.of(places.noting(decoded_by_shape(self._log.blocks(), kind)))
         order = places.order()
         if order is None:
             self._ids = places.ids
@@ -205,8 +217,8 @@ class LoggedRows(Rows):
         self._ids = [places.ids[place] for place in order]
         # Columns stand in the order in which runs first have them: where runs differ, that
         # has to be the order of the plan.
-        if not made.alike:
-            return super().columns(wanted)
+        if not made.alike or list(made.columns) != list(self.select([0]).columns(wanted)):
+            return self.columns(wanted)
         return {name: [column[i] for i in order] for name, column in made.columns.items()}
 
 

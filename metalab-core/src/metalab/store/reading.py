@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
     from metalab.records import Status
 
-__all__ = ["Damage", "RunLog", "RunState"]
+__all__ = ["BLOCK_LINES", "Damage", "RunLog", "RunState"]
+
+BLOCK_LINES = 256
+"""How many lines a block has at most."""
 
 
 @attrs.frozen
@@ -54,6 +58,10 @@ class RunLog(abc.ABC):
     def state(self, run_id: str) -> RunState | None:
         """Return what resuming must know of a run, or None."""
 
+    def states(self, run_ids: Iterable[str]) -> Iterator[RunState | None]:
+        """Yield the state of each of many runs."""
+        return map(self.state, run_ids)
+
     @abc.abstractmethod
     def forgotten(self, run_id: str) -> int:
         """Return the epoch in which a forgotten run begins anew; 0 if it was never forgotten."""
@@ -64,6 +72,12 @@ class RunLog(abc.ABC):
 
         With ``run_ids``, of those runs in that order; a run without a record is a KeyError.
         """
+
+    def blocks(self, run_ids: Iterable[str] | None = None) -> Iterator[bytes]:
+        """Yield what ``lines`` does, some lines at a time with line feeds between them."""
+        lines = self.lines(run_ids)
+        while block := b"\n".join(islice(lines, BLOCK_LINES)):
+            yield block
 
     @abc.abstractmethod
     def attempts(self, run_id: str) -> list[bytes]:

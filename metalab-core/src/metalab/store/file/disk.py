@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from metalab.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 try:
@@ -24,6 +24,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
+    "BLOCK",
     "after_fork",
     "blocks",
     "close",
@@ -34,6 +35,7 @@ __all__ = [
     "line_numbers",
     "make_directory",
     "names",
+    "pieces",
     "publish",
     "read_all",
     "read_from",
@@ -47,7 +49,8 @@ __all__ = [
     "write",
 ]
 
-_BLOCK = 1 << 20
+# What fits into a processor's own cache: blocks of 2 MB cost twice as much to split and check.
+BLOCK = 1 << 18
 _EXTRA = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _HOPELESS = {
     errno.EACCES,
@@ -212,6 +215,17 @@ def read_from(path: Path, offset: int, size: int | None = None) -> bytes:
         return data
 
 
+def pieces(path: Path, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """Yield pieces of a file, each given by its offset and size; the end may cut them short."""
+    with path.open("rb", buffering=0) as file:
+        for offset, size in spans:
+            file.seek(offset)
+            data = file.read(size) or b""
+            while len(data) < size and (more := file.read(size - len(data))):
+                data += more
+            yield data
+
+
 def read_last(path: Path, size: int) -> bytes:
     """Return the last bytes of a file."""
     with path.open("rb") as file:
@@ -219,7 +233,7 @@ def read_last(path: Path, size: int) -> bytes:
         return file.read(size)
 
 
-def blocks(path: Path, offset: int, size: int = 1 << 21) -> Iterator[bytes]:
+def blocks(path: Path, offset: int, size: int = BLOCK) -> Iterator[bytes]:
     """Yield what a file holds now from an offset on, in blocks."""
     with path.open("rb", buffering=0) as file:
         left = os.fstat(file.fileno()).st_size - offset
@@ -235,7 +249,7 @@ def line_numbers(path: Path, offsets: Sequence[int]) -> list[int]:
     number, reached = 1, 0
     with path.open("rb") as file:
         for offset in offsets:
-            while reached < offset and (block := file.read(min(_BLOCK, offset - reached))):
+            while reached < offset and (block := file.read(min(BLOCK, offset - reached))):
                 number += block.count(b"\n")
                 reached += len(block)
             numbers.append(number)

@@ -100,14 +100,19 @@ class Scanner:
 
     def _blocks(self) -> Iterator[tuple[int, list[bytes]]]:
         """Yield complete lines without their line feeds, and the offset of the first."""
-        rest = b""
+        begun: list[bytes] = []  # of a line that is longer than a block
         for block in disk.blocks(self._path, self._offset):
-            data = rest + block
+            begun.append(block)
+            if b"\n" not in block:
+                continue
+            data = b"".join(begun)
             lines = data.split(b"\n")
             rest = lines.pop()
+            begun = [rest]
             start = self._offset
             self._offset += len(data) - len(rest)
             yield start, lines
+        rest = b"".join(begun)
         # A copy may lack its last line feed; what only looks complete fails its checksum.
         if rest.endswith(b"}") and parse_line(rest) is not None:
             start = self._offset
