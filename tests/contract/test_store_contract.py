@@ -186,6 +186,19 @@ class TestReading:
         assert 7 not in log
         assert log.damage == ()
 
+    def test_states_of_many_are_those_of_each(self, store):
+        put(store, made(), made(Status.FAILED, number=1), made(Status.RUNNING, number=2))
+        log = store.read()
+        asked = [run_id(n) for n in (2, 3, 0, 1, 0)]
+        assert list(log.states(iter(asked))) == [log.state(each) for each in asked]
+
+    def test_blocks_hold_the_lines_of_all_runs_or_of_those_asked_for(self, store):
+        put(store, *(made(number=n) for n in range(5)))
+        log = store.read()
+        assert sorted(b"\n".join(log.blocks()).split(b"\n")) == sorted(log.lines())
+        asked = [run_id(n) for n in (4, 0, 4)]
+        assert b"\n".join(log.blocks(asked)).split(b"\n") == list(log.lines(asked))
+
     def test_lines_come_in_the_order_asked_for_even_twice(self, store):
         put(store, *(made(number=n) for n in range(5)))
         wanted = [run_id(n) for n in (4, 0, 4, 2)]
@@ -313,6 +326,8 @@ class TestForgetting:
         assert len(log) == 1
         assert log.derived(run_id()) == {}
         assert [record_of(line).run_id for line in log.lines()] == [run_id(1)]
+        assert list(log.blocks()) == list(log.lines())
+        assert [state is None for state in log.states([run_id(), run_id(1)])] == [True, False]
         with pytest.raises(KeyError):
             next(log.lines([run_id()]))
 

@@ -55,6 +55,11 @@ class TestRunIds:
         ]
         assert len(set(ids)) == 8
 
+    def test_many_points_are_packed_as_each_alone(self):
+        points, replicates = [POINT, "q" * 32], [None, 0, 17]
+        one_by_one = [id_ for point in points for id_ in IDENTITY.run_ids(point, replicates)]
+        assert [packed.hex() for packed in IDENTITY.pack(points, iter(replicates))] == one_by_one
+
     def test_no_replicate_and_replicate_zero_are_different_runs(self):
         assert run_id(replicate=None) != run_id(replicate=0)
 

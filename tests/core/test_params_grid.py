@@ -254,3 +254,10 @@ def test_a_case_shows_its_params():
 
 def test_names_are_known():
     assert grid(b=[1], a=[2]).names == {"a", "b"}
+
+
+def test_case_ids_are_those_of_the_cases():
+    sweep = metalab.grid(lr=[0.1, 1], optimizer=["sgd", "adam"], z=[(1,), None])
+    for source in (sweep, sweep[1:5], sweep + metalab.manual([{"x": 1}]), sweep.filter(bool)):
+        assert list(source.case_ids()) == [case.case_id for case in source]
+        assert list(source.case_ids()) == [source[i].case_id for i in range(len(source))]

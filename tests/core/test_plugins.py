@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -104,6 +104,11 @@ class TestLookup:
         relays = {id(STORES["acme"]) for _ in range(3)}
         assert (len(relays), sys.fake_imports) == (1, 1)
         del sys.fake_imports
+
+    def test_a_lookup_parses_no_metadata(self, dists, monkeypatch):
+        dists.add()
+        monkeypatch.setattr(importlib.metadata.Distribution, "metadata", None)
+        assert _open("acme")
 
     def test_a_lookup_imports_no_other_plugin(self, dists):
         other = dists.add("raise RuntimeError('must not be imported')", dist="other", names="other")

@@ -63,6 +63,75 @@ def expected(*numbers: int) -> dict[str, float]:
     return {run_id(n): n + 0.5 for n in numbers}
 
 
+class TestBlocks:
+    """Blocks hold what ``lines`` yields, however the lines lie on disk."""
+
+    @staticmethod
+    def of(log, run_ids=None) -> list[bytes]:
+        return b"\n".join(log.blocks(run_ids)).split(b"\n")
+
+    def test_lines_that_lie_side_by_side_come_as_they_are(self, growing):
+        store, path = growing
+        path.write_bytes(open_line() + b"".join(lines_of(*range(700))) + close_line())
+        log = store.read()
+        assert self.of(log) == [line.rstrip(b"\n") for line in lines_of(*range(700))]
+        assert max(block.count(b"\n") for block in log.blocks()) < 256
+        assert list(log.lines()) == self.of(log)
+
+    def test_what_lies_between_lines_is_left_out(self, growing):
+        store, path = growing
+        first, bad, last = lines_of(0, 1, 2)
+        path.write_bytes(first + bad.replace(b"1.5", b"9.5") + last + close_line())
+        log = store.read()
+        assert self.of(log) == [first.rstrip(b"\n"), last.rstrip(b"\n")]
+        assert len(log.damage) == 1
+
+    def test_a_damaged_line_feed_between_lines_parts_them(self, growing):
+        store, path = growing
+        first, second, third = lines_of(0, 1, 2)
+        path.write_bytes(first[:-1] + b"X" + second + third + close_line())
+        log = store.read()
+        assert sorted(self.of(log)) == [line.rstrip(b"\n") for line in (first, second, third)]
+
+    def test_starts_among_records_and_displaced_records_are_no_obstacle(self, growing):
+        store, path = growing
+        running = record_line(made(9, Status.RUNNING), Stamp("w.0.host.01234567", 1, 50, "w"))
+        again = record_line(made(1, metrics={"score": 8.0}, attempt=2), Stamp("w", 1, 51, "w"))
+        path.write_bytes(b"".join([*lines_of(0, 1), running, *lines_of(2), again]))
+        log = store.read()
+        found = {record_of(line).run_id: record_of(line).attempt for line in self.of(log)}
+        assert found == {run_id(0): 1, run_id(1): 2, run_id(2): 1, run_id(9): 1}
+
+    def test_several_segments_and_an_order_that_is_asked_for(self, growing):
+        store, path = growing
+        path.write_bytes(b"".join(lines_of(*range(0, 600, 2))))
+        other = path.with_name("v.0.host.01234567.jsonl")
+        other.write_bytes(b"".join(lines_of(*range(1, 600, 2), writer="v.0.host.01234567")))
+        log = store.read()
+        assert sorted(record_of(line).run_id for line in self.of(log)) == sorted(log)
+        order = [run_id(n) for n in range(599, -1, -1)]
+        assert [record_of(line).run_id for line in self.of(log, order)] == order
+
+    def test_a_forgotten_run_has_no_line(self, written):
+        log = written.read()
+        with written.writer("later") as writer:
+            writer.forget(run_id(0), 1)
+        log = written.read(log)
+        assert run_id(0) not in {record_of(line).run_id for line in self.of(log)}
+
+    def test_a_file_that_was_replaced_is_an_error_in_words(self, written):
+        log = written.read()
+        (path,) = segments(written)
+        path.write_bytes(path.read_bytes().replace(b"\n", b" "))
+        assert len(list(log.blocks())) == 1  # cut line by line, each is what it was
+        path.write_bytes(b"x" * path.stat().st_size)
+        with pytest.raises(StoreError, match="changed while it was in use"):
+            list(log.blocks())
+
+    def test_nothing_has_no_blocks(self, written):
+        assert list(written.read().blocks([])) == []
+
+
 class TestTornFiles:
     def test_a_file_cut_at_any_byte_loses_only_the_lines_cut(self, growing):
         _, path = growing

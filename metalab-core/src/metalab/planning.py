@@ -14,6 +14,7 @@ from metalab.context import FrozenContext, freeze
 from metalab.experiment import Experiment
 from metalab.identity.canonical import fingerprint
 from metalab.identity.runs import RunIdentity, seed_fingerprint
+from metalab.params.algebra import Source
 from metalab.params.resolver import with_resolver
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def _seeds(plan: SeedPlan, replicate: int) -> tuple[SeedBundle, str]:
 
 def _params_fingerprints(cases: ParamSource, defaults: Mapping[str, Any]) -> Iterator[str]:
     if not defaults:
-        return (case.case_id for case in cases)
+        return cases.case_ids() if isinstance(cases, Source) else (case.case_id for case in cases)
     return (_params_fingerprint(case, defaults) for case in cases)
 
 

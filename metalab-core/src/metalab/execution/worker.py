@@ -46,6 +46,8 @@ class Worker:
         self._experiment = experiment = batch.plan.experiment
         self._deriver = Deriver(batch.store, batch.derived_metrics, writer)
         self._provenance = Provenance(code_hash=batch.plan.code.hash, executor_id=name)
+        plan = batch.plan
+        self._may_change = bool(plan.context.files) or not getattr(plan.cases, "steady", False)
         makers = {
             "context": lambda _run: batch.plan.context.spec,
             "params": lambda run: run.spec.case.params,
@@ -134,8 +136,9 @@ class Worker:
         interrupt = None
         try:
             with run.capture:
-                check_files(self._batch.plan.context)
-                check_params(self._batch.plan, run.spec)
+                if self._may_change:
+                    check_files(self._batch.plan.context)
+                    check_params(self._batch.plan, run.spec)
                 value = operation.function(**{name: make(run) for name, make in self._makers})
                 outcome = outcome_of_value(value, operation.name, run.capture)
         except KeyboardInterrupt as error:

@@ -82,6 +82,10 @@ class Source(Sequence[ParamCase]):
         """Yield the cases in order."""
         return map(self.case, range(len(self)))
 
+    def case_ids(self) -> Iterator[str]:
+        """Yield the fingerprint of the params of each case in order."""
+        return (case.case_id for case in self)
+
     def __add__(self, other: ParamSource) -> Source:
         """Return the cases of this source, then those of the other."""
         return _joined(ConcatSource, self, other)

@@ -156,6 +156,10 @@ class GridSource(Source):
             case_id = hash_bytes(canonical_mapping(items))
             yield ParamCase(params, case_id, (), self._holds_atoms)
 
+    def case_ids(self) -> Iterator[str]:
+        """Yield the fingerprint of the params of each case in order, without making the params."""
+        return (hash_bytes(canonical_mapping(items)) for items in product(*self._items))
+
     def to_manifest_dict(self) -> dict[str, Any]:
         """Describe the axes, types and all."""
         axes = {name: described(list(values)) for name, values in self.axes.items()}

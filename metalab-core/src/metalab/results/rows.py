@@ -126,10 +126,12 @@ def decoded_by_shape(blocks: Iterable[bytes], kind: type[R]) -> Iterator[list[R]
     """Decode blocks to make columns of: params and metrics are dicts, or slots of a Shape."""
     shape = Shape(kind)
     for block in blocks:
-        rows = None if _DOLLAR in block else shape.rows(block)
+        is_plain = _DOLLAR not in block
+        rows = shape.rows(block) if is_plain else None
         if rows is None:
             (rows,) = decoded([block], kind)
-            shape.expect(rows[-1])
+            if is_plain:
+                shape.expect(rows[-1])
         yield rows
 
 

@@ -21,6 +21,7 @@ __all__ = ["Shape", "names_and_values"]
 # The slots of what is not in the expected order are searched one by one.
 _MOST_NAMES = 100
 _MOST_CHANGES = 20
+_FIELDS = ("params", "metrics")
 
 
 class Shape:
@@ -48,12 +49,14 @@ class Shape:
             return
         self._names = names
         self._changes += 1
-        fields = [
-            (field, _slots(each))
-            for field, each in zip(("params", "metrics"), names, strict=True)
-            if 0 < len(each) <= _MOST_NAMES
-        ]
-        kind = msgspec.defstruct("Shaped", fields, bases=(self._kind,), kw_only=True, gc=False)
+        self._decode = None
+        if max(map(len, names)) > _MOST_NAMES:
+            return
+        try:
+            slots = [(each, _slots(of)) for each, of in zip(_FIELDS, names, strict=True) if of]
+        except ValueError:  # a name with a quote in it, say, can be a dict's alone
+            return
+        kind = msgspec.defstruct("Shaped", slots, bases=(self._kind,), kw_only=True, gc=False)
         self._decode = msgspec.json.Decoder(kind).decode_lines
 
 

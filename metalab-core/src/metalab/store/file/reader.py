@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from metalab.store.base import Damage
 from metalab.store.file import disk
 from metalab.store.file.index import Index
-from metalab.store.file.runlog import FileRunLog, Rows
+from metalab.store.file.rows import Rows
+from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.scan import Position, Scanner
 from metalab.store.names import part_name, split_part
 
