@@ -119,7 +119,10 @@ class RunHandle:
             self._submission.cancel()
 
     def set_event_callback(self, callback: EventCallback | None) -> None:
-        """Call ``callback`` with each event from now on, in place of an earlier one."""
+        """Call ``callback`` with each event from now on, in place of an earlier one.
+
+        Of runs that ended within the last commit interval their end may not be told.
+        """
         if self._callback is not None:
             self._ledger.unlisten(self._callback)
         self._callback = callback
