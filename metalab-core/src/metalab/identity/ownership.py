@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import sys
+import sysconfig
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -63,15 +63,15 @@ def _root(name: str) -> str:
 
 @cache
 def _is_library_file(file: str) -> bool:
-    return file.startswith(("<", _standard_library())) or not _LIBRARY_FOLDERS.isdisjoint(
+    return file.startswith(("<", *_library_folders())) or not _LIBRARY_FOLDERS.isdisjoint(
         Path(file).parts
     )
 
 
 @cache
-def _standard_library() -> str:
-    # sysconfig says the same of it, after a millisecond or two of reading its variables.
-    return str(Path(ast.__file__).parent / "_").removesuffix("_")
+def _library_folders() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return tuple(str(Path(sysconfig.get_path(name), "_")).removesuffix("_") for name in names)
 
 
 @cache

@@ -97,7 +97,7 @@ class ModuleScope:
     @cached_property
     def mutated(self) -> frozenset[str]:
         """The names whose value some function changes: they are state, not constants."""
-        return frozenset(_mutations(self._tree))
+        return frozenset(_mutations(self._tree, frozenset(), within=False))
 
 
 def _reads(node: ast.AST, *, within: bool) -> Iterator[tuple[str, bool]]:
@@ -151,16 +151,13 @@ def _targets(statement: Any) -> set[str]:
     }
 
 
-def _mutations(tree: ast.AST) -> Iterator[str]:
-    # A stack: generators within generators take twice as long, and every launch waits.
-    left: list[tuple[ast.AST, frozenset[str] | None]] = [(tree, None)]
-    while left:
-        node, hidden = left.pop()
-        if isinstance(node, _FUNCTIONS):
-            hidden = (hidden or frozenset()) | _locals(node)
-        if hidden is not None:
-            yield from (name for name in _changed(node) if name not in hidden)
-        left += [(child, hidden) for child in ast.iter_child_nodes(node)]
+def _mutations(node: ast.AST, hidden: frozenset[str], *, within: bool) -> Iterator[str]:
+    if isinstance(node, _FUNCTIONS):
+        hidden, within = hidden | _locals(node), True
+    if within:
+        yield from (name for name in _changed(node) if name not in hidden)
+    for child in ast.iter_child_nodes(node):
+        yield from _mutations(child, hidden, within=within)
 
 
 def _locals(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> frozenset[str]:

