@@ -27,7 +27,7 @@ def test_counts_always_add_up_to_the_total(status):
     ledger = Ledger(5, skipped=[0])
     for index in (1, 2):
         ledger.started(index, partial(_record, index))
-    ledger.ended(_record(1, status))
+    ledger.acknowledgement(_record(1, status))()
     seen = ledger.status
     counts = attrs.asdict(seen)
     total = counts.pop("total")
@@ -40,7 +40,7 @@ def test_counts_always_add_up_to_the_total(status):
 def test_runs_that_never_started_count_as_cancelled_once_the_launch_is_over():
     ledger = Ledger(4)
     ledger.started(0, lambda: _record(0))
-    ledger.ended(_record(0))
+    ledger.acknowledgement(_record(0))()
     ledger.finish()
     assert ledger.status == RunStatus(total=4, completed=1, cancelled=3)
 
@@ -49,7 +49,7 @@ def test_events_carry_the_record_and_the_cause():
     ledger, seen = Ledger(2), []
     ledger.listen(seen.append)
     ledger.started(0, lambda: _record(0))
-    ledger.ended(_record(0, Status.FAILED))
+    ledger.acknowledgement(_record(0, Status.FAILED))()
     ledger.skipped(["a"])
     assert [event.kind for event in seen] == [
         EventKind.RUN_STARTED,
@@ -145,7 +145,7 @@ def test_a_listener_hears_of_the_kinds_it_asked_for_and_no_other_event_is_made()
     ledger.listen(seen.append, frozenset({EventKind.RUN_FAILED}))
     for index, status in enumerate((Status.SUCCESS, Status.FAILED, Status.CANCELLED)):
         ledger.started(index, partial(running, index))
-        ledger.ended(_record(index, status))
+        ledger.acknowledgement(_record(index, status))()
     ledger.tell(Event.progress())
     assert [event.kind for event in seen] == [EventKind.RUN_FAILED]
     assert made == []
@@ -170,8 +170,8 @@ def test_counts_tell_what_ended_and_what_runs_and_nothing_of_what_never_started(
     ledger = Ledger(5, skipped=[0])
     for index in (1, 2, 3):
         ledger.started(index, partial(_record, index))
-    ledger.ended(_record(1))
-    ledger.ended(_record(2, Status.CANCELLED))
+    ledger.acknowledgement(_record(1))()
+    ledger.acknowledgement(_record(2, Status.CANCELLED))()
     assert ledger.counts() == {"completed": 1, "failed": 0, "cancelled": 1, "running": 1}
     ledger.finish()
     assert ledger.counts() == {"completed": 1, "failed": 0, "cancelled": 1, "running": 0}
@@ -184,7 +184,7 @@ def test_endings_come_in_the_order_they_happen_skipped_first():
     reader.start()
     for index in (1, 0):
         ledger.started(index, partial(_record, index))
-        ledger.ended(_record(index))
+        ledger.acknowledgement(_record(index))()
     ledger.finish()
     reader.join(10)
     assert found == [2, 1, 0]

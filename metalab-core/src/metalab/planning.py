@@ -119,13 +119,18 @@ class Plan(Sequence[RunSpec]):
         params = _params_fingerprint(case, experiment.defaults)
         return RunSpec(index, self.ids.at(index), case, bundle, params, seed)
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is known that the params of a run are the same whenever they are made."""
+        return getattr(self.cases, "steady", False)
+
     def confirms(self, run: RunSpec) -> bool:
         """Tell whether the params of a run still are those that its id was made from.
 
         They are not where a source or a resolver gives something else each time it is asked,
         or where a file among the params has changed.
         """
-        if getattr(self.cases, "steady", False):
+        if self.is_steady:
             return True
         ids = self.identity.run_ids(run.params_fingerprint, (run.seeds.replicate_index,))
         return next(ids) == run.run_id
@@ -235,8 +240,8 @@ def _seeds(plan: SeedPlan, replicate: int) -> tuple[SeedBundle, str]:
 
 
 def _params_fingerprints(cases: ParamSource, defaults: Mapping[str, Any]) -> Iterator[str]:
-    if not defaults:
-        return cases.case_ids() if isinstance(cases, Source) else (case.case_id for case in cases)
+    if not defaults and isinstance(cases, Source):
+        return cases.case_ids()
     return (_params_fingerprint(case, defaults) for case in cases)
 
 

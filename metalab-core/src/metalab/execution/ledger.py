@@ -73,7 +73,6 @@ class Ledger:
         self._telling = threading.RLock()
         self._teller: int | None = None
         self._changed = threading.Condition()
-        self._awaited = 0
 
     def listen(
         self, listener: EventCallback, kinds: frozenset[EventKind] = frozenset(EventKind)
@@ -114,10 +113,6 @@ class Ledger:
             running = record()
             self.tell(Event.run_started(running.run_id, record=running))
 
-    def ended(self, record: RunRecord) -> None:
-        """Count a run whose record has become durable."""
-        self.acknowledgement(record)()
-
     def acknowledgement(self, record: RunRecord) -> Callable[[], None]:
         """Return what counts a run once its record is durable, and tells those who listen now."""
         if _ENDINGS[record.status] in self._heard:
@@ -129,8 +124,7 @@ class Ledger:
         with self._changed:
             self._counts[status] += 1
             self._ended.append(index)
-            if self._awaited:
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def _count_and_tell(self, record: RunRecord) -> None:
         self._count(record.status, record.index)
@@ -196,9 +190,7 @@ class Ledger:
                 while len(self._ended) == position:
                     if self._over:
                         return
-                    self._awaited += 1
                     self._changed.wait()
-                    self._awaited -= 1
                 index = self._ended[position]
             position += 1
             yield index

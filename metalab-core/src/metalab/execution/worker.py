@@ -46,8 +46,8 @@ class Worker:
         self._experiment = experiment = batch.plan.experiment
         self._deriver = Deriver(batch.store, batch.derived_metrics, writer)
         self._provenance = Provenance(code_hash=batch.plan.code.hash, executor_id=name)
-        plan = batch.plan
-        self._may_change = bool(plan.context.files) or not getattr(plan.cases, "steady", False)
+        # What cannot have changed is not looked at before each run.
+        self._may_change = bool(batch.plan.context.files) or not batch.plan.is_steady
         makers = {
             "context": lambda _run: batch.plan.context.spec,
             "params": lambda run: run.spec.case.params,

@@ -151,9 +151,8 @@ class GridSource(Source):
     def __iter__(self) -> Iterator[ParamCase]:
         """Yield the cases in order."""
         names = tuple(self.axes)
-        for values, items in zip(product(*self.axes.values()), product(*self._items), strict=True):
+        for values, case_id in zip(product(*self.axes.values()), self.case_ids(), strict=True):
             params = dict(zip(names, values, strict=True))
-            case_id = hash_bytes(canonical_mapping(items))
             yield ParamCase(params, case_id, (), self._holds_atoms)
 
     def case_ids(self) -> Iterator[str]:

@@ -16,6 +16,7 @@ from metalab.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from io import FileIO
     from pathlib import Path
 
 try:
@@ -196,34 +197,31 @@ def read_all(path: Path) -> bytes:
         return file.read()
 
 
-def read_from(path: Path, offset: int, size: int | None = None) -> bytes:
-    """Return ``size`` bytes of a file from an offset, or all that follow.
+def read_from(path: Path, offset: int, size: int) -> bytes:
+    """Return ``size`` bytes of a file from an offset; fewer where it ends before."""
+    (data,) = pieces(path, [(offset, size)])
+    return data
+
+
+def pieces(path: Path, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """Yield pieces of a file, each given by its offset and size; the end may cut them short.
 
     The file is opened anew each time: network file systems promise fresh data to nobody
     else.
     """
     with path.open("rb", buffering=0) as file:
-        length = os.fstat(file.fileno()).st_size - offset
-        if size is not None:
-            length = min(length, size)
-        if length <= 0:
-            return b""
-        file.seek(offset)
-        data = file.read(length) or b""
-        while len(data) < length and (more := file.read(length - len(data))):
-            data += more
-        return data
-
-
-def pieces(path: Path, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
-    """Yield pieces of a file, each given by its offset and size; the end may cut them short."""
-    with path.open("rb", buffering=0) as file:
+        end = os.fstat(file.fileno()).st_size
         for offset, size in spans:
-            file.seek(offset)
-            data = file.read(size) or b""
-            while len(data) < size and (more := file.read(size - len(data))):
-                data += more
-            yield data
+            left = min(size, end - offset)
+            yield _read(file, offset, left) if left > 0 else b""
+
+
+def _read(file: FileIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    data = file.read(size) or b""
+    while len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
 
 
 def read_last(path: Path, size: int) -> bytes:

@@ -90,9 +90,9 @@ class Journal:
 
     def announce(self, key: str, make: Callable[[], bytes]) -> None:
         """Write the line that ``make`` returns unless another is appended in its stead soon."""
-        self._announced[key] = (monotonic(), make)  # one step, so it needs no lock
-        if self._idle or self._thread is None:
-            with self._lock:
+        with self._lock:
+            self._announced[key] = (monotonic(), make)
+            if self._idle or self._thread is None:
                 self._wake()
 
     def flush(self) -> None:
@@ -186,7 +186,7 @@ class Journal:
             urgent = self._flushing or backlog.is_retired or backlog.size >= self._half
             times.append(0.0 if urgent else self._since + self._options.interval)
         if self._announced:
-            oldest = min(since for since, _ in list(self._announced.values()))
+            oldest, _ = next(iter(self._announced.values()))
             times.append(oldest + _ANNOUNCE * self._options.interval)
         return min(times, default=None)
 
@@ -217,7 +217,7 @@ class Journal:
         """Write the announced lines that are due."""
         latest = monotonic() - _ANNOUNCE * self._options.interval
         with self._lock:
-            due = [key for key, (since, _) in list(self._announced.items()) if since <= latest]
+            due = [key for key, (since, _) in self._announced.items() if since <= latest]
             for key in due:
                 self._say(self._announced.pop(key)[1])
             if due:
