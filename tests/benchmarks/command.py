@@ -43,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = Path(tempfile.mkdtemp(prefix="metalab-benchmarks-", dir=options.dir))
     try:
         print(_circumstances(folder), end="\n\n", flush=True)
-        rows = sorted(_measured(Bench(folder), options, keys), key=attrgetter("key"))
+        bench = Bench(folder)
+        rows = sorted(_measured(bench, options, keys), key=attrgetter("key"))
         print(table(rows, markdown=options.markdown), flush=True)
         if options.peers:
-            peers = sorted(_measured_peers(Bench(folder), options, keys), key=attrgetter("key"))
+            peers = sorted(_measured_peers(bench, options, keys), key=attrgetter("key"))
             print(f"\nPeers (install them with `{INSTALL}`):\n")
             print(peer_table(peers, markdown=options.markdown))
     finally:

@@ -130,11 +130,12 @@ def _told(
 ) -> PeerRow:
     if isinstance(theirs, PhaseError):
         return attrs.evolve(row, reason=str(theirs))
-    ours = None if isinstance(mine, PhaseError) else _figure(mine)
-    row = attrs.evolve(row, theirs=_figure(theirs), ours=ours)
+    row = attrs.evolve(row, theirs=_figure(theirs))
     if isinstance(theirs, Cost) and row.key == "W1":
         row = attrs.evolve(row, files=theirs.files, disk_bytes=theirs.disk_bytes)
-    return row
+    if isinstance(mine, PhaseError):
+        return attrs.evolve(row, reason=str(mine))
+    return attrs.evolve(row, ours=_figure(mine))
 
 
 def _figure(cost: Cost | float) -> float:

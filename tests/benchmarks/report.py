@@ -78,7 +78,10 @@ class Row:
 
 @attrs.frozen
 class PeerRow:
-    """Another system at the same work, and metalab at the same number of runs in the same turns."""
+    """Another system at the same work, and metalab at the same number of runs in the same turns.
+
+    ``reason`` says why the figure that is missing is.
+    """
 
     key: str
     system: str
@@ -130,7 +133,7 @@ def _peer_cells(row: PeerRow) -> tuple[str, ...]:
         row.system,
         _count(row.runs),
         _figure(row.theirs, row.unit),
-        _figure(row.ours, row.unit),
+        row.reason or _figure(row.ours, row.unit),
         _figure(times, "x"),
         _figure(row.files),
         _figure(row.disk_bytes),

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from math import prod
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +82,12 @@ class TestTables:
         absent = PeerRow("W1", "other", None, None, runs=10, reason="not installed")
         assert "not installed" in peer_table([absent])
 
+    def test_a_failure_of_metalab_is_told_beside_the_peers_figure(self):
+        failed = PeerRow("W1", "other", 300.0, None, runs=10, reason="exits with 1")
+        told = peer_table([failed]).splitlines()[-1]
+        assert "300 us" in told
+        assert "exits with 1" in told
+
 
 class TestWork:
     @pytest.mark.parametrize("runs", [1, 7, 10, 50, 2_000, 1_000_000])
@@ -130,6 +137,18 @@ class TestCommand:
         for peer in PEERS:
             (told,) = [line for line in lines if f"  {peer.name}  " in line]
             assert peer.is_installed != ("not installed" in told)
+
+    def test_what_was_measured_before_is_in_no_peer_s_way(self, tmp_path, monkeypatch, capsys):
+        # metalab would find all its runs done in a folder that it has used.
+        peer = SimpleNamespace(
+            name="other", runs=20, is_installed=True, phases={"W1": Phase("floors:append")}
+        )
+        monkeypatch.setattr(command, "PEERS", [peer])
+        options = ["--runs", "20", "--only", "W1", "--repetitions", "1", "--dir", str(tmp_path)]
+        assert command.main([*options, "--peers"]) == 0
+        told = capsys.readouterr().out.splitlines()[-1]
+        assert "other" in told
+        assert told.count(" us") == 2
 
     def test_check_exits_with_1_for_an_exceeded_limit(self, monkeypatch, capsys):
         monkeypatch.setattr(
