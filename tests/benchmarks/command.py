@@ -107,7 +107,7 @@ def _sizes(key: str, options: argparse.Namespace) -> Sequence[int]:
 def _repetitions(runs: int, options: argparse.Namespace) -> int:
     if options.repetitions:
         return options.repetitions
-    return 5 if runs <= 10_000 and not options.small else 3 if runs <= 100_000 else 1
+    return 5 if runs <= 10_000 else 3 if runs <= 100_000 else 1
 
 
 def _circumstances(folder: Path) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import median
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import attrs
@@ -56,7 +57,6 @@ class Bench:
     folder: Path
     _folders: dict[tuple[str, int], Path] = attrs.Factory(dict)
     _warm: set[str] = attrs.Factory(set)
-    _started: int = 0
 
     def take_turns(
         self, phases: Sequence[Phase], runs: int, repetitions: int
@@ -137,8 +137,8 @@ class Bench:
             if (phase.after.name, runs) not in self._folders:
                 self._sample(phase.after, runs)
             return self._folders[phase.after.name, runs]
-        self._started += 1
-        return self.folder / f"{phase.name.replace(':', '-')}-{runs}-{self._started}"
+        prefix = f"{phase.name.replace(':', '-')}-{runs}-"
+        return Path(mkdtemp(prefix=prefix, dir=self.folder)) / "work"
 
 
 def _median(samples: Sequence[Cost]) -> Cost:

@@ -7,13 +7,12 @@ import sys
 from collections import Counter
 from math import prod
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from benchmarks import command
 from benchmarks.limits import LIMITS, SLACK
-from benchmarks.measure import Bench, Phase, PhaseError
+from benchmarks.measure import Bench, Cost, Phase, PhaseError
 from benchmarks.peers import PEERS
 from benchmarks.report import PeerRow, Row, peer_table, table
 from benchmarks.work import sweep
@@ -111,6 +110,12 @@ class TestMeasuring:
         assert cost.peak_mb >= cost.before_mb > 1
         assert cost.files == 1 / 10
 
+    def test_what_another_measured_in_the_folder_is_not_found_again(self, tmp_path):
+        # metalab would find all its runs done, and have nothing to do.
+        for _ in range(2):
+            (cost,) = Bench(tmp_path).take_turns([Phase("ours:append")], 20, 1)
+            assert isinstance(cost, Cost)
+
     def test_a_phase_that_deals_with_fewer_runs_is_no_sample(self, tmp_path):
         (tmp_path / "runs.jsonl").write_text('{"id": "other"}\n')
         call = [sys.executable, "-m", "benchmarks.child", "floors:resume", "10", str(tmp_path)]
@@ -137,18 +142,6 @@ class TestCommand:
         for peer in PEERS:
             (told,) = [line for line in lines if f"  {peer.name}  " in line]
             assert peer.is_installed != ("not installed" in told)
-
-    def test_what_was_measured_before_is_in_no_peer_s_way(self, tmp_path, monkeypatch, capsys):
-        # metalab would find all its runs done in a folder that it has used.
-        peer = SimpleNamespace(
-            name="other", runs=20, is_installed=True, phases={"W1": Phase("floors:append")}
-        )
-        monkeypatch.setattr(command, "PEERS", [peer])
-        options = ["--runs", "20", "--only", "W1", "--repetitions", "1", "--dir", str(tmp_path)]
-        assert command.main([*options, "--peers"]) == 0
-        told = capsys.readouterr().out.splitlines()[-1]
-        assert "other" in told
-        assert told.count(" us") == 2
 
     def test_check_exits_with_1_for_an_exceeded_limit(self, monkeypatch, capsys):
         monkeypatch.setattr(
