@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -666,3 +667,20 @@ def _tree(root: Path) -> dict[str, tuple[int, int]]:
 
 def test_statuses_are_strings():
     assert Status.SUCCESS == "success"
+
+
+class TestMemory:
+    def test_a_run_leaves_nothing_for_the_garbage_collector(self, tmp_path):
+        run(experiment(double), tmp_path)
+        gc.collect()
+        gc.disable()
+        try:
+            before = captures_alive()
+            run(experiment(double, params=metalab.grid(x=list(range(50)))), tmp_path)
+            assert captures_alive() == before
+        finally:
+            gc.enable()
+
+
+def captures_alive():
+    return sum(type(found) is metalab.Capture for found in gc.get_objects())

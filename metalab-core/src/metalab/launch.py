@@ -38,7 +38,7 @@ def describe_launch(**details: Any) -> dict[str, Any]:
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "python": platform.python_version(),
-        "platform": platform.platform(),
+        "platform": _platform(),
         "metalab": version("metalab-core"),
         "plugins": [
             {"group": p.group, "name": p.name, "distribution": p.distribution, "version": p.version}
@@ -48,6 +48,13 @@ def describe_launch(**details: Any) -> dict[str, Any]:
         "git": _git(),
         **details,
     }
+
+
+def _platform() -> str:
+    # platform.platform() would start a process to ask for the name of the processor.
+    c_library = "".join(platform.libc_ver())
+    words = platform.system(), platform.release(), platform.machine(), c_library
+    return "-".join(filter(None, words))
 
 
 def _directory() -> str | None:

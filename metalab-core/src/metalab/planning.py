@@ -16,12 +16,12 @@ from metalab.identity.canonical import fingerprint
 from metalab.identity.runs import RunIdentity, seed_fingerprint
 from metalab.params.algebra import Source
 from metalab.params.resolver import with_resolver
+from metalab.seeds import SeedBundle
+from metalab.standing import Standing, standing
 
 if TYPE_CHECKING:
     from metalab.identity.code import CodeFingerprint
     from metalab.params.base import ParamCase, ParamSource
-    from metalab.seeds import SeedBundle, SeedPlan
-from metalab.standing import Standing, standing
 
 __all__ = ["Plan", "RunSpec", "check_experiment", "make_plan"]
 
@@ -115,7 +115,7 @@ class Plan(Sequence[RunSpec]):
         experiment = self.experiment
         point, replicate = divmod(index, experiment.seeds.replicates)
         case = self.cases[self.points[point]]
-        bundle, seed = _seeds(experiment.seeds, replicate)
+        bundle, seed = _seeds(experiment.seeds.base_seed, replicate)
         params = _params_fingerprint(case, experiment.defaults)
         return RunSpec(index, self.ids.at(index), case, bundle, params, seed)
 
@@ -233,9 +233,9 @@ def _novel(fingerprints: Iterable[str], points: array[int]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1024)
-def _seeds(plan: SeedPlan, replicate: int) -> tuple[SeedBundle, str]:
+def _seeds(base_seed: int, replicate: int) -> tuple[SeedBundle, str]:
     # Every point of a sweep has the same replicates.
-    bundle = plan[replicate]
+    bundle = SeedBundle(base_seed, replicate)
     return bundle, seed_fingerprint(bundle.root_seed, bundle.replicate_index)
 
 

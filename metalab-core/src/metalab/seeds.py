@@ -12,6 +12,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
 from random import Random
@@ -126,8 +127,14 @@ class SeedBundle:
         if not isinstance(name, str):
             # The text of an object may hold an address, or an order that hashing made.
             raise TypeError(f"the name of a stream is a str, not {name!r}; write it as text")
-        text = f"{self.root_seed}:{name}:{self.replicate_index or 0}"
-        return sha256(text.encode(errors="surrogatepass")).digest()
+        return _digest(self.root_seed, name, self.replicate_index or 0)
+
+
+@lru_cache(maxsize=1024)
+def _digest(root_seed: int, name: str, replicate: int) -> bytes:
+    # The points of a sweep ask for the same streams, again and again.
+    text = f"{root_seed}:{name}:{replicate}"
+    return sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def _base(value: int) -> int:

@@ -72,7 +72,10 @@ class Ledger:
         # Reentrant: a listener may ask for the status, or cancel the launch.
         self._telling = threading.RLock()
         self._teller: int | None = None
-        self._changed = threading.Condition()
+        # To enter the condition instead of its lock would be two calls into Python.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._watchers = 0
 
     def listen(
         self, listener: EventCallback, kinds: frozenset[EventKind] = frozenset(EventKind)
@@ -121,10 +124,11 @@ class Ledger:
         return partial(self._count, record.status, record.index)
 
     def _count(self, status: Status, index: int) -> None:
-        with self._changed:
+        with self._lock:
             self._counts[status] += 1
             self._ended.append(index)
-            self._changed.notify_all()
+            if self._watchers:
+                self._changed.notify_all()
 
     def _count_and_tell(self, record: RunRecord) -> None:
         self._count(record.status, record.index)
@@ -132,7 +136,7 @@ class Ledger:
 
     def when_finished(self, closer: Callable[[], None]) -> None:
         """Call the closer once the launch is over; at once if it is already."""
-        with self._changed:
+        with self._lock:
             if not self._over:
                 self._closers.append(closer)
                 return
@@ -140,7 +144,7 @@ class Ledger:
 
     def finish(self) -> None:
         """Close the ledger: runs that have not started by now never will."""
-        with self._changed:
+        with self._lock:
             self._abandoned = self._total - len(self._ended)
             self._over = True
             self._changed.notify_all()
@@ -151,7 +155,7 @@ class Ledger:
     @property
     def status(self) -> RunStatus:
         """The state of the launch at this moment."""
-        with self._changed:
+        with self._lock:
             ended = len(self._ended) + self._abandoned
             running = self._running
             return RunStatus(
@@ -169,7 +173,7 @@ class Ledger:
 
         Runs that will never start are not among the ``cancelled``.
         """
-        with self._changed:
+        with self._lock:
             return {
                 "completed": self._counts[Status.SUCCESS],
                 "failed": self._counts[Status.FAILED],
@@ -186,14 +190,21 @@ class Ledger:
         """Yield the plan index of each run as it ends, the skipped ones first."""
         position = 0
         while True:
-            with self._changed:
+            with self._lock:
                 while len(self._ended) == position:
                     if self._over:
                         return
-                    self._changed.wait()
+                    self._wait()
                 index = self._ended[position]
             position += 1
             yield index
+
+    def _wait(self) -> None:
+        self._watchers += 1
+        try:
+            self._changed.wait()
+        finally:
+            self._watchers -= 1
 
     def _pass_on(self, event: Event) -> None:
         for listener, kinds in self._listeners:

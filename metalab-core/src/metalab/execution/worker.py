@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -44,15 +44,19 @@ class Worker:
         self._token = token
         self._name = name
         self._experiment = experiment = batch.plan.experiment
+        # Asked for once, and not for each record.
+        self._experiment_id = experiment.experiment_id
+        self._context_fingerprint = batch.plan.context.fingerprint
+        self._tags = tags_of(experiment.tags)
         self._deriver = Deriver(batch.store, batch.derived_metrics, writer)
         self._provenance = Provenance(code_hash=batch.plan.code.hash, executor_id=name)
         # What cannot have changed is not looked at before each run.
         self._may_change = bool(batch.plan.context.files) or not batch.plan.is_steady
         makers = {
-            "context": lambda _run: batch.plan.context.spec,
-            "params": lambda run: run.spec.case.params,
-            "seeds": lambda run: run.spec.seeds,
-            "capture": lambda run: run.capture,
+            "context": lambda _spec, _capture: batch.plan.context.spec,
+            "params": lambda spec, _capture: spec.case.params,
+            "seeds": lambda spec, _capture: spec.seeds,
+            "capture": lambda _spec, capture: capture,
             "runtime": self._make_runtime,
         }
         self._makers = [(name, makers[name]) for name in sorted(experiment.operation.parameters)]
@@ -64,9 +68,17 @@ class Worker:
         KeyboardInterrupt after the record is put, and StoreError if it cannot be.
         """
         run = self._begin(self._batch.plan[index])
+        capture = Capture(
+            run,
+            self._writer,
+            emit=self._batch.ledger.tell,
+            allow_pickle=self._experiment.allow_pickle,
+            worker=self._name,
+        )
         begun = time.perf_counter()
-        outcome, interrupt = self._call(run)
-        final = self._record(run, outcome, 1000 * (time.perf_counter() - begun))
+        outcome, interrupt = self._call(run, capture)
+        duration_ms = 1000 * (time.perf_counter() - begun)
+        final = self._record(run, outcome, capture, duration_ms)
         self._writer.put(final, self._batch.ledger.acknowledgement(final))
         if interrupt is not None:
             raise interrupt
@@ -86,28 +98,24 @@ class Worker:
         batch = self._batch
         epoch, attempt = batch.tries.get(spec.run_id, (0, 1))
         run = _Begun(spec, spec.run_id, epoch, attempt, datetime.now(UTC))
-        running = partial(self._record, run, _RUNNING, None)
+        running = partial(self._record, run, _RUNNING, _NOTHING, None)
         self._writer.start(spec.run_id, running)
         batch.ledger.started(spec.index, running)
-        run.capture = Capture(
-            run,
-            self._writer,
-            emit=batch.ledger.tell,
-            allow_pickle=self._experiment.allow_pickle,
-            worker=self._name,
-        )
         return run
 
-    def _record(self, run: _Begun, outcome: Outcome, duration_ms: float | None) -> RunRecord:
+    def _record(
+        self, run: _Begun, outcome: Outcome, capture: Capture, duration_ms: float | None
+    ) -> RunRecord:
         """Return the record of a run, with what it captured; without a duration, as it began."""
         batch, spec = self._batch, run.spec
-        capture = run.capture if duration_ms is not None else _NOTHING
-        seeds, tags = spec.seeds, tags_of(self._experiment.tags, spec.case.tags)
+        seeds, tags = spec.seeds, self._tags.copy()
+        if spec.case.tags or outcome.tags:
+            tags = tags_of(tags, spec.case.tags, outcome.tags)
         return RunRecord(
             run_id=run.run_id,
-            experiment_id=batch.plan.experiment_id,
+            experiment_id=self._experiment_id,
             status=outcome.status,
-            context_fingerprint=batch.plan.context.fingerprint,
+            context_fingerprint=self._context_fingerprint,
             params_fingerprint=spec.params_fingerprint,
             seed_fingerprint=spec.seed_fingerprint,
             started_at=run.started_at,
@@ -117,7 +125,7 @@ class Worker:
             provenance=self._provenance,
             error=outcome.error,
             params_resolved=spec.case.params,
-            tags=tags_of(tags, outcome.tags) if outcome.tags else tags,
+            tags=tags,
             warnings=[*capture.warnings, *outcome.warnings],
             notes=outcome.notes,
             artifacts=capture.artifacts,
@@ -131,30 +139,28 @@ class Worker:
             launch=batch.launch,
         )
 
-    def _call(self, run: _Begun) -> tuple[Outcome, KeyboardInterrupt | None]:
-        operation = self._experiment.operation
-        interrupt = None
+    def _call(self, run: _Begun, capture: Capture) -> tuple[Outcome, KeyboardInterrupt | None]:
+        operation, spec = self._experiment.operation, run.spec
+        interrupt, arguments = None, dict[str, Any]()
         try:
-            with run.capture:
+            with capture:
                 if self._may_change:
                     check_files(self._batch.plan.context)
-                    check_params(self._batch.plan, run.spec)
-                value = operation.function(**{name: make(run) for name, make in self._makers})
-                outcome = outcome_of_value(value, operation.name, run.capture)
+                    check_params(self._batch.plan, spec)
+                arguments = {name: make(spec, capture) for name, make in self._makers}
+                value = operation.function(**arguments)
+                outcome = outcome_of_value(value, operation.name, capture)
         except KeyboardInterrupt as error:
             outcome, interrupt = outcome_of_error(error), error
         except BaseException as error:  # noqa: BLE001  an operation may raise anything at all
             outcome = outcome_of_error(error)
         finally:
-            if run.runtime is not None:
-                run.runtime.close()
+            if "runtime" in arguments:
+                arguments["runtime"].close()
         return outcome, interrupt
 
-    def _make_runtime(self, run: _Begun) -> Runtime:
-        run.runtime = Runtime(
-            logger=run.capture.logger, metadata=self._experiment.metadata, token=self._token
-        )
-        return run.runtime
+    def _make_runtime(self, _spec: RunSpec, capture: Capture) -> Runtime:
+        return Runtime(logger=capture.logger, metadata=self._experiment.metadata, token=self._token)
 
 
 _RUNNING = Outcome(Status.RUNNING)
@@ -163,12 +169,14 @@ _NOTHING = Capture()
 
 @attrs.define(eq=False)
 class _Begun:
-    """A run under way: what it is, which attempt, and what it holds."""
+    """An attempt at a run, under way.
+
+    It does not hold its capture, which holds it: a cycle that only the garbage collector can
+    end costs 2 us a run.
+    """
 
     spec: RunSpec
     run_id: str
     epoch: int
     attempt: int
     started_at: datetime
-    capture: Capture = _NOTHING
-    runtime: Runtime | None = None

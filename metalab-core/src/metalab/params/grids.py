@@ -61,7 +61,7 @@ def _half(axes: Sequence[_Axis]) -> _Half:
             index, place = divmod(index, len(values))
             params[name] = values[place]
             items.append(encoded[place])
-        return dict(reversed(params.items())), tuple(items)
+        return dict(reversed(params.items())), tuple(sorted(items))
 
     return at
 

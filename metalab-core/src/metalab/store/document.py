@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -100,7 +101,10 @@ class _Document(_Struct):
     ms: float | None = None
 
 
-_KIND = {status: "start" if status is Status.RUNNING else "run" for status in Status}
+# The kind of a record's line, and its status as text: an enum's value is slow to ask for.
+_WORDS = {
+    status: ("start" if status is Status.RUNNING else "run", status.value) for status in Status
+}
 _STATUS = {status.value: status for status in Status}
 _NO_FINGERPRINTS = _Fingerprints()
 _NO_PROVENANCE = _Provenance()
@@ -161,13 +165,14 @@ def record_of(line: bytes) -> RunRecord:
 
 
 def _document(record: RunRecord, stamp: Stamp) -> _Document:
+    kind, status = _WORDS[record.status]
     provenance, seed = record.provenance, record.seed
     document = _Document(
-        _KIND[record.status],
+        kind,
         record.run_id,
         record.epoch,
         record.attempt,
-        record.status.value,
+        status,
         provenance.code_hash or "",
         stamp.writer,
         stamp.part,
@@ -208,15 +213,21 @@ def _add_rare(document: _Document, record: RunRecord) -> None:
 
 def _provenance(provenance: Provenance) -> _Provenance | None:
     """Return what is known beyond the code, which has a key of its own."""
-    extra = to_jsonable(provenance.extra, "provenance.extra") if provenance.extra else None
-    known = _Provenance(
+    known = (
         provenance.python_version,
         provenance.metalab_version,
         provenance.executor_id,
         provenance.host,
-        extra,
     )
-    return None if known == _NO_PROVENANCE else known
+    if provenance.extra:
+        return _Provenance(*known, to_jsonable(provenance.extra, "provenance.extra"))
+    return _common_provenance(*known)
+
+
+@lru_cache(maxsize=64)
+def _common_provenance(*known: str | None) -> _Provenance | None:
+    # All runs of a worker have the same.
+    return None if set(known) == {None} else _Provenance(*known)
 
 
 def _provenance_of(found: _Document) -> Provenance:

@@ -59,7 +59,7 @@ class Journal:
     @property
     def part(self) -> int:
         """The part that lines go to, counted from 1; 1 also before the first line."""
-        return max(self._backlog.part, 1)
+        return self._backlog.part or 1
 
     def append(
         self, line: bytes, acknowledged: Acknowledge | None = None, announced: str | None = None
