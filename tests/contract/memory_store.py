@@ -8,12 +8,13 @@ import json
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import unquote
 
 import attrs
 
 from metalab.errors import StoreError, StoreNotFoundError
 from metalab.records import Status
-from metalab.store.base import RunLog, RunState, Store, StoreWriter
+from metalab.store.base import LogLine, RunLog, RunState, Store, StoreWriter
 from metalab.store.config import StoreConfig
 from metalab.store.document import record_line
 from metalab.store.fold import (
@@ -33,6 +34,7 @@ from metalab.store.lines import (
     parse_line,
     series_document,
 )
+from metalab.store.names import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -49,7 +51,7 @@ class Shelf:
     manifests: dict[str, str] = attrs.Factory(dict)
     launches: dict[str, str] = attrs.Factory(dict)
     artifacts: dict[str, bytes] = attrs.Factory(dict)
-    logs: list[tuple[str, tuple[int, int], str, str]] = attrs.Factory(list)
+    logs: list[tuple[str, LogLine]] = attrs.Factory(list)
 
 
 @attrs.frozen
@@ -121,8 +123,16 @@ class MemoryWriter(StoreWriter):
         return uri, digest, len(data)
 
     def append_log(self, record, text, name="run") -> None:
-        line = text.removesuffix("\n") + "\n"
-        self._shelf().logs.append((record.run_id, (record.epoch, record.attempt), name, line))
+        self._shelf().logs.extend(
+            (self.name, LogLine(record.run_id, record.epoch, record.attempt, file_name(name), line))
+            for line in text.removesuffix("\n").split("\n")
+        )
+
+    def copy(self, line) -> None:
+        self._add(line)
+
+    def copy_log(self, writer, lines) -> None:
+        self._shelf().logs.extend((writer, line) for line in lines)
 
     def flush(self) -> None:
         pass
@@ -173,6 +183,15 @@ class MemoryRunLog(RunLog):
     def attempts(self, run_id):
         lines = (line for (each, _), line in self._by_key.items() if each == run_id)
         return [line.rstrip(b"\n") for line in attempts_in_order(lines)]
+
+    def subjects(self):
+        return iter(dict.fromkeys(each["id"] for each in self._documents if "id" in each))
+
+    def history(self, run_ids):
+        kept: dict[str, list[bytes]] = {}
+        for line, document in zip(self._lines, self._documents, strict=True):
+            kept.setdefault(document.get("id", ""), []).append(line.rstrip(b"\n"))
+        return (kept.get(run_id, []) for run_id in run_ids)
 
     def series(self, run_id):
         if run_id not in self:
@@ -250,16 +269,23 @@ class MemoryStore(Store):
     def _logs(self, run_id):
         state = self.read().state(run_id)
         found: dict[str, str] = {}
-        for run, attempt, name, text in self._shelf().logs:
-            if run == run_id and (state is None or attempt == (state.epoch, state.attempt)):
-                found[name] = found.get(name, "") + text
+        for _, line in self._shelf().logs:
+            attempt = (line.epoch, line.attempt)
+            if line.run_id == run_id and (state is None or attempt == (state.epoch, state.attempt)):
+                found[line.name] = f"{found.get(line.name, '')}{line.text}\n"
         return found
 
     def get_log(self, run_id, name="run"):
-        return self._logs(run_id).get(name)
+        return self._logs(run_id).get(file_name(name))
 
     def list_logs(self, run_id):
-        return sorted(self._logs(run_id))
+        return sorted(map(unquote, self._logs(run_id)))
+
+    def logs(self):
+        kept: dict[str, list[LogLine]] = {}
+        for writer, line in self._shelf().logs:
+            kept.setdefault(writer, []).append(line)
+        return kept
 
     def close(self):
         pass

@@ -15,17 +15,27 @@ import attrs
 
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
-from metalab.store.reading import Damage, RunLog, RunState
+from metalab.store.reading import ArtifactFile, Damage, LogLine, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from metalab.records import ArtifactDescriptor, RunRecord
     from metalab.store.config import StoreConfig
 
-__all__ = ["Acknowledge", "Damage", "RunLog", "RunState", "RunWriter", "Store", "StoreWriter"]
+__all__ = [
+    "Acknowledge",
+    "ArtifactFile",
+    "Damage",
+    "LogLine",
+    "RunLog",
+    "RunState",
+    "RunWriter",
+    "Store",
+    "StoreWriter",
+]
 
 
 class Store(abc.ABC):
@@ -107,6 +117,18 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def list_logs(self, run_id: str) -> list[str]:
         """List the names of the logs of the run's current attempt, sorted."""
+
+    @abc.abstractmethod
+    def logs(self) -> Mapping[str, Iterable[LogLine]]:
+        """Return all that was logged, of every attempt, by writer, in the order written."""
+
+    def artifact_file(self, artifact: ArtifactDescriptor) -> ArtifactFile:  # noqa: ARG002  for stores that know more
+        """Tell what is known of an artifact's bytes besides its descriptor.
+
+        A store that keeps large artifacts names their files, so that a copy of one need not
+        pass through memory.
+        """
+        return ArtifactFile()
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from metalab.records import AttemptKey, RunRecord
+    from metalab.store.reading import LogLine
 
 __all__ = ["Acknowledge", "RunWriter", "StoreWriter"]
 
@@ -104,3 +105,14 @@ class StoreWriter(RunWriter):
     @abc.abstractmethod
     def forget(self, run_id: str, epoch: int) -> None:
         """Write that a run's lines before an epoch count no more."""
+
+    @abc.abstractmethod
+    def copy(self, line: bytes) -> None:
+        """Write a line about a run as another writer wrote it: it keeps its place in the order.
+
+        Artifacts that it names must be in this store.
+        """
+
+    @abc.abstractmethod
+    def copy_log(self, writer: str, lines: Iterable[LogLine]) -> None:
+        """Add lines to what this store keeps of another writer's logs, after those it has."""

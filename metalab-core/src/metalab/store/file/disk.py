@@ -34,6 +34,7 @@ __all__ = [
     "is_hopeless",
     "is_ours",
     "line_numbers",
+    "lines",
     "make_directory",
     "names",
     "pieces",
@@ -239,6 +240,17 @@ def blocks(path: Path, offset: int, size: int = BLOCK) -> Iterator[bytes]:
         while left > 0 and (block := file.read(min(size, left))):
             left -= len(block)
             yield block
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """Yield the complete lines of a file without their line feeds; none where it is gone."""
+    rest = b""
+    try:
+        for block in blocks(path, 0):
+            *whole, rest = (rest + block).split(b"\n")
+            yield from whole
+    except FileNotFoundError:
+        return
 
 
 def line_numbers(path: Path, offsets: Sequence[int]) -> list[int]:

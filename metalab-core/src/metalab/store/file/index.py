@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from functools import partial
-from itertools import compress
+from itertools import chain, compress
 from operator import not_
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +21,7 @@ from metalab.store.base import RunState
 from metalab.store.fold import FORGOTTEN, RANKS, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Head", "Index"]
 
@@ -68,6 +68,7 @@ class Index:
         self.forgets: dict[bytes, int] = {}  # the epochs in which forgotten runs begin anew
         self.series: dict[bytes, tuple[int, ...]] = {}
         self.derived: dict[bytes, tuple[int, ...]] = {}
+        self.others: dict[bytes, tuple[int, ...]] = {}  # of kinds that a later version knows
         self._by_text: dict[bytes, int] = {}
         self._by_head: dict[Head, int] = {}
 
@@ -76,7 +77,7 @@ class Index:
         other = type(self)()
         for name in ("segment", "offset", "length", "head"):
             setattr(other, name, getattr(self, name)[:])
-        for name in ("heads", "current", "displaced", "forgets", "series", "derived"):
+        for name in ("heads", "current", "displaced", "forgets", "series", "derived", "others"):
             setattr(other, name, getattr(self, name).copy())
         for name in ("_by_text", "_by_head"):
             setattr(other, name, getattr(self, name).copy())
@@ -163,7 +164,10 @@ class Index:
         kind = document.get("t")
         run_id = document.get("id")
         if kind not in {"run", "start", "forget", "series", "derived"}:
-            return isinstance(kind, str)  # a kind of line that a later version knows
+            if isinstance(kind, str) and isinstance(run_id, str):
+                row = self._add_row(segment, offset, length, self._no_head())
+                self.others[run_id.encode()] = (*self.others.get(run_id.encode(), ()), row)
+            return isinstance(kind, str)
         if not isinstance(run_id, str):
             return False
         head = self._head_of_document(document)
@@ -182,7 +186,7 @@ class Index:
 
     def _head_of_document(self, document: dict[str, Any]) -> int:
         if document["t"] == "derived":
-            return self._head(0, 0, Status.RUNNING, "")
+            return self._no_head()
         try:
             epoch, _, attempt, *_ = key_of({"status": Status.RUNNING, **document})
         except (KeyError, ValueError):
@@ -194,6 +198,23 @@ class Index:
         return self._head(
             epoch, attempt, document.get("status", Status.RUNNING), document.get("code", "")
         )
+
+    def _no_head(self) -> int:
+        return self._head(0, 0, Status.RUNNING, "")
+
+    def rows_of(self, run_id: str) -> list[int]:
+        """Return the rows of all lines about a run, of every kind."""
+        key = run_id.encode()
+        current = self.current.get(key)
+        tables = (self.displaced, self.series, self.derived, self.others)
+        more = [row for table in tables for row in table.get(key, ())]
+        return more if current is None else [current, *more]
+
+    def subjects(self) -> Iterator[bytes]:
+        """Yield every run that any line is about, once."""
+        yield from self.current
+        rest = dict.fromkeys(chain(self.series, self.derived, self.others))
+        yield from (key for key in rest if key not in self.current)
 
     def _head(self, epoch: int, attempt: int, status: str, code: str) -> int:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import weakref
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from metalab.store.file import artifacts, disk
 from metalab.store.file.backlog import Parts, Rewrite
 from metalab.store.file.host import host_name, metalab_version, process_identity
 from metalab.store.file.journal import Journal
-from metalab.store.file.logs import LogFile
+from metalab.store.file.logs import LogFile, log_files
 from metalab.store.file.packs import Pack
 from metalab.store.file.segment import Segment
 from metalab.store.lines import (
@@ -29,17 +30,21 @@ from metalab.store.lines import (
     line_of,
     series_document,
 )
-from metalab.store.names import part_name, writer_name
+from metalab.store.names import file_name, part_name, split_part, writer_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from metalab.records import AttemptKey, RunRecord
     from metalab.store.file.layout import Folder
     from metalab.store.file.options import Options
+    from metalab.store.reading import LogLine
 
 __all__ = ["FileWriter"]
+
+_GAP = 1_000_000
+_is_writer = re.compile(r"(?!\.)[a-z0-9%._~-]+").fullmatch
 
 
 class FileWriter(StoreWriter):
@@ -66,6 +71,7 @@ class FileWriter(StoreWriter):
         self._seq = count(1)
         self._pack = Pack(self.name, partial(self._make, "packs"), self._journal.touch)
         self._log = LogFile(self.name, partial(self._make, "logs"))
+        self._log_parts: dict[str, int] | None = None
 
     def start(self, run_id: str, record: Callable[[], RunRecord]) -> None:
         """Note that a run has begun; see RunWriter."""
@@ -112,6 +118,28 @@ class FileWriter(StoreWriter):
             self._log.append(run.run_id, (run.epoch, run.attempt), name, text)
         except OSError as error:
             raise disk.explain(error, "a log cannot be written") from error
+
+    def copy(self, line: bytes) -> None:
+        """Write a line as another writer wrote it; see StoreWriter."""
+        self._journal.append(self._rewritten(line) if self._pack.has_moved else line + b"\n")
+
+    def copy_log(self, writer: str, lines: Iterable[LogLine]) -> None:
+        """Add lines to another writer's logs, in files of their own; see StoreWriter."""
+        name = writer if _is_writer(writer) else file_name(writer)
+        if self._log_parts is None:
+            files = log_files(self._folder.path / "logs")
+            self._log_parts = {each: split_part(paths[-1].name)[1] for each, paths in files.items()}
+        # Whoever joins two copies by hand shall not meet one name twice.
+        after = self._log_parts.get(name, 0) + secrets.randbelow(_GAP)
+        self._log_parts[name] = after + 1
+        log = LogFile(name, partial(self._make, "logs"), after=after)
+        try:
+            log.copy(lines)
+            log.flush()
+        except OSError as error:
+            raise disk.explain(error, "a log cannot be written") from error
+        finally:
+            log.close()
 
     def flush(self) -> None:
         """Return once everything put so far is durable and acknowledged."""
@@ -190,10 +218,12 @@ class FileWriter(StoreWriter):
         """Return a line with the present uris of its artifacts, as a later line of its writer."""
         document = msgspec.json.decode(line)
         if not document.get("artifacts"):
-            return line
+            return line.rstrip(b"\n") + b"\n"
         for artifact in document["artifacts"]:
             artifact["uri"] = self._pack.moved(artifact["uri"])
         del document["crc"]
+        if document["writer"] != self.name:  # a copy keeps its place in the order
+            return line_of(document)
         stamp = self._stamp()
         return line_of({**document, "part": stamp.part, "seq": stamp.seq})
 
