@@ -31,6 +31,7 @@ __all__ = [
     "close",
     "create",
     "explain",
+    "folders",
     "is_hopeless",
     "is_ours",
     "line_numbers",
@@ -189,6 +190,15 @@ def names(directory: Path) -> list[str]:
         with os.scandir(directory) as entries:
             return sorted({entry.name for entry in entries})
     except FileNotFoundError:
+        return []
+
+
+def folders(directory: Path) -> list[str]:
+    """List the folders in a directory, sorted; empty where there is no directory."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted({entry.name for entry in entries if entry.is_dir()})
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
