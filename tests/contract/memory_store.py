@@ -128,8 +128,9 @@ class MemoryWriter(StoreWriter):
             for line in text.removesuffix("\n").split("\n")
         )
 
-    def copy(self, line) -> None:
+    def copy(self, line) -> bytes:
         self._add(line)
+        return line
 
     def copy_log(self, writer, lines) -> None:
         self._shelf().logs.extend((writer, line) for line in lines)

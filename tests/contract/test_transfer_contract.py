@@ -7,10 +7,11 @@ import uuid
 import pytest
 
 from contract.memory_store import MemoryStoreConfig
+from core.store_tools import EXPERIMENT, made, run_id
+from core.transfer_tools import fill, keep_artifact, made_with, said
 from metalab.errors import StoreError, StoreNotFoundError, StoreWarning
 from metalab.records import Status
 from metalab.store import FileStoreConfig, export_store
-from transfer_tools import EXPERIMENT, fill, keep_artifact, made, made_with, run_id, said
 
 
 @pytest.fixture(params=["file to file", "file to memory", "memory to file", "memory to memory"])

@@ -23,7 +23,10 @@ _SHOWN = 20
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "-e", "--experiment", metavar="ID", help="one experiment only, by its whole id; by default all"
+        "-e",
+        "--experiment",
+        metavar="ID",
+        help="one experiment only, by its whole id; by default all",
     )
     parser.add_argument("--no-artifacts", action="store_true", help="leave out artifacts")
     parser.add_argument("--no-logs", action="store_true", help="leave out logs")

@@ -94,6 +94,32 @@ class _Attempt:
     attempt: int
 
 
+@attrs.frozen
+class _Copied:
+    """A line to be written, and the (run, crc) of those that it stands for."""
+
+    line: bytes
+    origins: list[tuple[str, str]]
+
+
+@attrs.frozen
+class _Window:
+    """What is copied at once: records and the like first, then what is derived from them.
+
+    ``crcs`` are those of records here, by their run and by the crc that they had.
+    """
+
+    records: dict[tuple[Any, ...], _Copied] = attrs.Factory(dict)
+    derived: list[tuple[dict[str, Any], bytes]] = attrs.Factory(list)
+    crcs: dict[tuple[str, str], str] = attrs.Factory(dict)
+
+    def with_record(self, document: dict[str, Any], line: bytes) -> bytes:
+        """Return the line of derived values with the crc that their record has here."""
+        of = document.get("of", "")
+        crc = self.crcs.get((document["id"], of), of)
+        return line if crc == of else resealed(document, of=crc)
+
+
 def windows(run_ids: Iterable[str]) -> Iterator[list[str]]:
     """Yield runs some at a time."""
     rest = iter(run_ids)
@@ -133,18 +159,22 @@ class LineCopier:
 
     def copy(self, run_ids: Sequence[str]) -> None:
         """Copy the lines about these runs, durably."""
+        before = self._report.artifacts
+        window = _Window()
         histories = zip(
             run_ids, self._log.history(run_ids), self._kept.history(run_ids), strict=True
         )
-        before = self._report.artifacts
-        ready: list[bytes] = []
         for run_id, lines, there in histories:
-            ready += self._lacking(lines, there)
+            for line, document in _lacking(lines, there, window):
+                self._take(line, document, window)
             self._report.runs += self._is_new(run_id)
         if self._report.artifacts > before:
             self._writer.flush()  # no line may name what is not durable yet
-        for line in ready:
-            self._writer.copy(line)
+        for copied in window.records.values():
+            crc = crc_of(self._writer.copy(copied.line))
+            window.crcs.update(dict.fromkeys(copied.origins, crc))
+        for document, line in window.derived:
+            self._writer.copy(window.with_record(document, line))
         self._writer.flush()
 
     def record(self, document: Mapping[str, Any], **changes: Any) -> bytes:
@@ -163,34 +193,19 @@ class LineCopier:
             return False
         return state.epoch >= self._kept.forgotten(run_id)
 
-    def _lacking(self, lines: Iterable[bytes], there: Sequence[bytes]) -> Iterator[bytes]:
-        """Yield those lines about one run that the other lines lack, as they are to be here."""
-        known = set(there)
-        new = [line for line in dict.fromkeys(lines) if line not in known]
-        if not new:
-            return
-        twins = {_identity(line, _decode(line)): crc_of(line) for line in there}
-        crcs: dict[str, str] = {}  # of records written anew, by those that they had
-        documents = [(line, _decode(line)) for line in new]
-        for line, document in sorted(documents, key=lambda pair: pair[1]["t"] == "derived"):
-            identity = _identity(line, document)
-            if identity not in twins:
-                if document["t"] == "derived" and not self._contents.derived:
-                    continue
-                written = self._written(line, document, crcs)
-                twins[identity] = crc_of(written)
-                yield written
-            crcs[crc_of(line)] = twins[identity]
-
-    def _written(self, line: bytes, document: dict[str, Any], crcs: Mapping[str, str]) -> bytes:
-        if document["t"] in {"run", "start"}:
-            changed = document.get("artifacts") or document.get("manifest")
-            return self.record(document) if changed else line
+    def _take(self, line: bytes, document: dict[str, Any], window: _Window) -> None:
+        """Make ready a line that is to be copied."""
         if document["t"] == "derived":
-            self._report.derived += 1
-            of = document.get("of", "")
-            return line if crcs.get(of, of) == of else resealed(document, of=crcs[of])
-        return line
+            if self._contents.derived:
+                self._report.derived += 1
+                window.derived.append((document, line))
+            return
+        refers = document["t"] in {"run", "start"} and (
+            document.get("artifacts") or document.get("manifest")
+        )
+        written = self.record(document) if refers else line
+        origin = document["id"], crc_of(line)
+        window.records[_identity(line, document)] = _Copied(written, [origin])
 
     def _artifact(self, run: _Attempt, described: dict[str, Any]) -> dict[str, Any]:
         """Keep an artifact here and return what its record says of it."""
@@ -222,11 +237,32 @@ class LineCopier:
         )
 
 
+def _lacking(
+    lines: Iterable[bytes], there: Sequence[bytes], window: _Window
+) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield those lines about one run, and their documents, that the other lines lack."""
+    known = set(there)
+    new = [line for line in dict.fromkeys(lines) if line not in known]
+    if not new:
+        return
+    twins = {_identity(line, _decode(line)): crc_of(line) for line in there}
+    for line in new:
+        document = _decode(line)
+        identity = _identity(line, document)
+        origin = document["id"], crc_of(line)
+        if identity in twins:
+            window.crcs[origin] = twins[identity]
+        elif identity in window.records:
+            window.records[identity].origins.append(origin)
+        else:
+            yield line, document
+
+
 def _identity(line: bytes, document: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what copies of a line share, wherever they lie."""
     if not document.get("writer"):
         return (line,)
-    keys = ("t", "epoch", "attempt", "writer", "part", "seq", "name")
+    keys = ("id", "t", "epoch", "attempt", "writer", "part", "seq", "name")
     return tuple(document.get(key) for key in keys)
 
 

@@ -7,7 +7,6 @@ readable as an earlier attempt.
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -51,20 +50,42 @@ def overwrite(
 ) -> None:
     """Make every record of the source count that does not yet; all lines are copied before."""
     raises = dict(_differing(log, destination, contents))
-    if not raises:
-        return
     if contents.logs:  # first, so that a record that counts has its log whatever happens
-        there = destination.logs()
-        for name, logged in source.logs().items():
-            kept = _of_epochs(there.get(name, ()), raises)
-            writer.copy_log(name, lacking(_raised_lines(logged, raises), kept))
+        _raise_logs(source, destination, writer, raises)
     for window in windows(raises):
-        pairs = zip(window, log.lines(window), log.history(window), strict=True)
-        for run_id, current, lines in pairs:
-            for line in _raised(current, lines, raises[run_id], copier, contents):
-                writer.copy(line)
+        for run_id, current, lines in zip(
+            window, log.lines(window), log.history(window), strict=True
+        ):
+            raised = raises[run_id]
+            before = report.artifacts
+            record = copier.record(_decode(current), epoch=raised.to)
+            if report.artifacts > before:
+                writer.flush()  # no line may name what is not durable yet
+            derived = _derived(lines, crc_of(current)) if contents.derived else ()
+            _write(writer, _series(lines, raised), record, derived)
         writer.flush()
     report.runs += len(raises)
+
+
+def _write(
+    writer: StoreWriter, series: Iterable[bytes], record: bytes, derived: Iterable[bytes]
+) -> None:
+    for line in series:
+        writer.copy(line)
+    crc = crc_of(writer.copy(record))
+    for line in derived:
+        writer.copy(resealed(_decode(line), of=crc))
+
+
+def _raise_logs(
+    source: Source, destination: Store, writer: StoreWriter, raises: Mapping[str, _Raise]
+) -> None:
+    if not raises:
+        return
+    there = destination.logs()
+    for name, logged in source.logs().items():
+        kept = _of_epochs(there.get(name, ()), raises)
+        writer.copy_log(name, lacking(_raised_lines(logged, raises), kept))
 
 
 def _differing(
@@ -104,22 +125,20 @@ def _lacks(destination: Store, document: Mapping[str, Any], contents: Contents) 
     return False
 
 
-def _raised(
-    current: bytes,
-    lines: Iterable[bytes],
-    raised: _Raise,
-    copier: LineCopier,
-    contents: Contents,
-) -> Iterator[bytes]:
-    record = copier.record(_decode(current), epoch=raised.to)
-    own, derived = [], []
+def _series(lines: Iterable[bytes], raised: _Raise) -> Iterator[bytes]:
+    """Yield the series of an attempt, in its new epoch."""
     for line in dict.fromkeys(lines):
         document = _decode(line)
-        if document["t"] == "derived" and contents.derived and document["of"] == crc_of(current):
-            derived.append(resealed(document, of=crc_of(record)))
-        elif document["t"] == "series" and _is_of(document, raised):
-            own.append(resealed(document, epoch=raised.to))
-    yield from chain(own, [record], derived)
+        if document["t"] == "series" and _is_of(document, raised):
+            yield resealed(document, epoch=raised.to)
+
+
+def _derived(lines: Iterable[bytes], crc: str) -> Iterator[bytes]:
+    """Yield the values derived from the record whose line has a crc."""
+    for line in dict.fromkeys(lines):
+        document = _decode(line)
+        if document["t"] == "derived" and document.get("of") == crc:
+            yield line
 
 
 def _is_of(document: Mapping[str, Any], raised: _Raise) -> bool:

@@ -164,11 +164,15 @@ class _ExperimentCopy:
                 )
 
     def _copy_launches(self) -> None:
+        there = self._kept_of(self._destination.launches)
         for launch, document in self._kept_of(self._source.launches).items():
-            try:
+            if launch not in there:
                 self._destination.put_launch(launch, document)
-            except StoreError as error:
-                self._report.problems.append(f"the launch {launch} was not copied: {error}")
+            elif there[launch] != document:
+                self._report.problems.append(
+                    f"the launch {launch} was not copied: {self._destination.locator} has another "
+                    "launch of that name"
+                )
 
     def _kept_of(self, read: Callable[[], dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
         try:

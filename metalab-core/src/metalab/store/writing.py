@@ -107,10 +107,11 @@ class StoreWriter(RunWriter):
         """Write that a run's lines before an epoch count no more."""
 
     @abc.abstractmethod
-    def copy(self, line: bytes) -> None:
+    def copy(self, line: bytes) -> bytes:
         """Write a line about a run as another writer wrote it: it keeps its place in the order.
 
-        Artifacts that it names must be in this store.
+        Artifacts that it names must be in this store, and durable. Returns the line as it was
+        written: a disk that failed may have changed their uris.
         """
 
     @abc.abstractmethod

@@ -119,9 +119,11 @@ class FileWriter(StoreWriter):
         except OSError as error:
             raise disk.explain(error, "a log cannot be written") from error
 
-    def copy(self, line: bytes) -> None:
+    def copy(self, line: bytes) -> bytes:
         """Write a line as another writer wrote it; see StoreWriter."""
-        self._journal.append(self._rewritten(line) if self._pack.has_moved else line + b"\n")
+        written = self._rewritten(line + b"\n") if self._pack.has_moved else line + b"\n"
+        self._journal.append(written)
+        return written
 
     def copy_log(self, writer: str, lines: Iterable[LogLine]) -> None:
         """Add lines to another writer's logs, in files of their own; see StoreWriter."""
@@ -218,7 +220,7 @@ class FileWriter(StoreWriter):
         """Return a line with the present uris of its artifacts, as a later line of its writer."""
         document = msgspec.json.decode(line)
         if not document.get("artifacts"):
-            return line.rstrip(b"\n") + b"\n"
+            return line
         for artifact in document["artifacts"]:
             artifact["uri"] = self._pack.moved(artifact["uri"])
         del document["crc"]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 
 import attrs
 
+from core.store_tools import made, run_id
 from metalab.records import ArtifactDescriptor, RunRecord, Status
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
 
-EXPERIMENT = "my_exp:1.0"
-NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 AWKWARD = {
     "nan": math.nan,
     "inf": -math.inf,
@@ -22,26 +20,6 @@ AWKWARD = {
     "text": "NaN",
     "zero": -0.0,
 }
-
-
-def run_id(number: int = 0) -> str:
-    return f"{number:032x}"
-
-
-def made(number: int = 0, status: Status = Status.SUCCESS, **fields) -> RunRecord:
-    ended = None if status is Status.RUNNING else NOW
-    return RunRecord(
-        run_id=run_id(number),
-        experiment_id=EXPERIMENT,
-        status=status,
-        context_fingerprint="c" * 32,
-        params_fingerprint="d" * 32,
-        seed_fingerprint="e" * 32,
-        started_at=NOW,
-        finished_at=ended,
-        duration_ms=None if ended is None else 1.5,
-        **{"launch": "launch", "metrics": {"score": number + 0.5}, **fields},
-    )
 
 
 def keep_artifact(writer, record, name, content, extension="bin"):
