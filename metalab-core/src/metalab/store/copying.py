@@ -8,7 +8,7 @@ change is a line written anew, and then the values derived from it follow.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
@@ -20,46 +20,15 @@ from metalab.store.lines import crc_of, line_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from typing import BinaryIO
 
-    from metalab.store.reading import ArtifactFile, Damage, LogLine, RunLog, RunState
+    from metalab.store.reading import ArtifactFile, RunLog
+    from metalab.store.source import Source, SourceLog
     from metalab.store.writing import StoreWriter
 
-__all__ = ["Contents", "LineCopier", "Source", "SourceLog", "TransferReport", "resealed", "windows"]
+__all__ = ["Contents", "LineCopier", "TransferReport", "resealed", "windows"]
 
 _WINDOW = 256  # runs whose lines are in memory at once
 _decode = msgspec.json.Decoder().decode
-
-
-class SourceLog(Protocol):
-    """The part of a RunLog that is copied."""
-
-    @property
-    def damage(self) -> tuple[Damage, ...]:
-        """What could not be read."""
-        ...
-
-    def __contains__(self, run_id: object) -> bool: ...
-    def state(self, run_id: str) -> RunState | None: ...
-    def lines(self, run_ids: Iterable[str]) -> Iterator[bytes]: ...
-    def subjects(self) -> Iterator[str]: ...
-    def history(self, run_ids: Iterable[str]) -> Iterator[list[bytes]]: ...
-
-
-class Source(Protocol):
-    """The part of a Store that is copied, for one experiment; a Store is one."""
-
-    @property
-    def locator(self) -> str:
-        """Where it is, for people."""
-        ...
-
-    def read(self) -> SourceLog: ...
-    def manifests(self) -> dict[str, dict[str, Any]]: ...
-    def launches(self) -> dict[str, dict[str, Any]]: ...
-    def logs(self) -> Mapping[str, Iterable[LogLine]]: ...
-    def artifact_file(self, artifact: ArtifactDescriptor) -> ArtifactFile: ...
-    def open_artifact(self, artifact: ArtifactDescriptor) -> BinaryIO: ...
 
 
 @attrs.frozen
@@ -133,29 +102,21 @@ def resealed(document: Mapping[str, Any], **changes: Any) -> bytes:
     return line_of(body)[:-1]
 
 
+@attrs.frozen
 class LineCopier:
     """Copies what a store lacks of another's lines, window by window.
 
-    ``manifests`` are the names of the source's manifests here.
+    ``kept`` is what the store had before; ``manifests`` are the names of the source's
+    manifests here.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        log: SourceLog,
-        kept: RunLog,
-        writer: StoreWriter,
-        contents: Contents,
-        report: TransferReport,
-        manifests: Mapping[str, str],
-    ) -> None:
-        self._source = source
-        self._log = log
-        self._kept = kept
-        self._writer = writer
-        self._contents = contents
-        self._report = report
-        self._manifests = manifests
+    _source: Source
+    _log: SourceLog
+    _kept: RunLog
+    _writer: StoreWriter
+    _contents: Contents
+    _report: TransferReport
+    _manifests: Mapping[str, str]
 
     def copy(self, run_ids: Sequence[str]) -> None:
         """Copy the lines about these runs, durably."""

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from metalab.store.base import Store
-    from metalab.store.copying import Source, TransferReport
+    from metalab.store.copying import TransferReport
     from metalab.store.reading import LogLine
+    from metalab.store.source import Source
     from metalab.store.writing import StoreWriter
 
 __all__ = ["copy_logs", "lacking"]

@@ -13,7 +13,7 @@ import attrs
 import msgspec
 
 from metalab.errors import StoreError
-from metalab.store.copying import LineCopier, Source, SourceLog, TransferReport, resealed, windows
+from metalab.store.copying import LineCopier, TransferReport, resealed, windows
 from metalab.store.lines import crc_of
 from metalab.store.logcopies import lacking
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metalab.store.base import Store
     from metalab.store.copying import Contents
     from metalab.store.reading import LogLine, RunLog
+    from metalab.store.source import Source, SourceLog
     from metalab.store.writing import StoreWriter
 
 __all__ = ["overwrite"]

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 from metalab.errors import StoreError, StoreWarning
 from metalab.store.base import Store
 from metalab.store.config import StoreConfig, parse_to_config
-from metalab.store.copying import Contents, LineCopier, Source, TransferReport, windows
+from metalab.store.copying import Contents, LineCopier, TransferReport, windows
 from metalab.store.logcopies import copy_logs
 from metalab.store.overwriting import overwrite as make_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
+
+    from metalab.store.source import Source
 
 __all__ = ["Contents", "Place", "Progress", "TransferReport", "export_store", "transfer"]
 

@@ -175,8 +175,12 @@ class EarlierLog:
         return None if found is None else RunState(found[1], 0, 1, "")
 
     def lines(self, run_ids: Iterable[str]) -> Iterator[bytes]:
-        """Yield the record's line of each run."""
-        return (lines[0] for lines in self.history(run_ids))
+        """Yield the record's line of each run; StoreError where it can be read no more."""
+        for run_id in run_ids:
+            lines = self.source.lines(run_id)
+            if not lines:
+                raise StoreError(f"{self.source.problems[-1]}; it changed while it was imported")
+            yield lines[0]
 
     def subjects(self) -> Iterator[str]:
         """Yield the id of every run."""
