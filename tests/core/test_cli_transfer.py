@@ -44,7 +44,8 @@ def other(tmp_path):
 def test_a_store_is_exported_and_reads_as_before(full, other, capsys):
     assert main(["export", full, other]) == 0
     out, err = capsys.readouterr()
-    assert out == f"copied 4 runs, 0 derived, 4 logs, 4 artifacts from {full} to {other}\n"
+    told = "copied 4 runs, 0 derived values, 4 logs, 4 artifacts"
+    assert out == f"{told} from {full} to {other}\n"
     assert err == ""
     for name in ("first:1", "second:1"):
         assert metalab.load_results(other, name).table() == metalab.load_results(full, name).table()
@@ -73,7 +74,7 @@ def test_the_earlier_layout_is_imported_and_what_is_damaged_is_told(tmp_path, ot
     (runs / "cd.json").write_text("")
     assert main(["import", str(tmp_path / "old"), other]) == 1
     out, err = capsys.readouterr()
-    assert out.startswith("copied 1 runs")
+    assert out.startswith("copied 1 run, ")
     assert err == f"metalab: warning: {runs / 'cd.json'} is empty; it was skipped\n"
     assert metalab.load_results(other)[0].status == "success"
 

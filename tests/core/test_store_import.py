@@ -213,11 +213,30 @@ class TestDamage:
         secret.write_bytes(b"secret")
         (old / "artifacts" / SUCCESS / "blob.bin").unlink()
         (old / "artifacts" / SUCCESS / "blob.bin").symlink_to(secret)
-        listed = [artifact("blob", str(secret)), artifact("../../secret", "../../../secret.bin")]
+        listed = [
+            artifact("blob", str(secret)),
+            artifact("blob.bin", "x"),
+            artifact("../../../secret.bin", "../../../secret.bin"),
+        ]
         write(old / "runs" / f"{SUCCESS}.json", record(SUCCESS, artifacts=listed))
         report = import_store(old, new)
-        assert len(report.problems) == 2
+        assert len(report.problems) == 3
         assert report.artifacts == 1  # the long structure
+
+    def test_a_folder_of_artifacts_may_be_a_link_to_another_disk(self, old, new, tmp_path):
+        (old / "artifacts").rename(tmp_path / "scratch")
+        (old / "artifacts").symlink_to(tmp_path / "scratch")
+        assert import_store(old, new).problems == []
+        assert metalab.load_results(new.root).successful[0].artifact("blob") == b"abc"
+
+    def test_descriptors_that_lie_beside_the_artifacts_are_found(self, old, new):
+        write(old / "artifacts" / SUCCESS / "more.json", {"k": 1})
+        more = artifact("more", "/gone/more.json", format="json", kind="json", metadata={"m": 1})
+        write(old / "artifacts" / SUCCESS / "_manifest.json", {"artifacts": [more]})
+        assert import_store(old, new).problems == []
+        run = metalab.load_results(new.root).successful[0]
+        assert run.artifact("more") == {"k": 1}
+        assert run.artifacts()[1].metadata == {"m": 1}
 
     def test_damaged_data_and_derived_values_are_told(self, old, new):
         write(old / "results" / SUCCESS / "grid.json", "{")

@@ -18,6 +18,7 @@ __all__ = ["Meter", "add_options", "contents_of", "tell"]
 
 _REDRAW_SECONDS = 0.2
 _SHOWN = 20
+_WORDS = ("run", "derived value", "log", "artifact")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +77,8 @@ def tell(report: TransferReport, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({**counts, "problems": report.problems})
     else:
-        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        words = zip(counts.values(), _WORDS, strict=True)
+        told = ", ".join(f"{count:,} {word}{'s' * (count != 1)}" for count, word in words)
         print(f"copied {told} from {arguments.source} to {arguments.destination}")
         for problem in report.problems[:_SHOWN]:
             print(f"metalab: warning: {problem}", file=sys.stderr)

@@ -86,7 +86,8 @@ class EarlierFolder:
     def artifact(self, run: str, uri: str, name: str) -> Path | None:
         """Find an artifact by the file that its uri names, or by its own name.
 
-        Uris are often paths of another machine, so only the last part of one counts.
+        Uris are often paths of another machine, so only the last part of one counts. A link
+        that leads elsewhere is no artifact.
         """
         folder = self.path / "artifacts" / run
         there = _names(folder)
@@ -95,7 +96,7 @@ class EarlierFolder:
         named += [each for each in there if each == name or each.startswith(f"{name}.")]
         for each in named:
             path = folder / each
-            if path.is_file() and path.resolve().is_relative_to(self.path.resolve()):
+            if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
                 return path
         return None
 

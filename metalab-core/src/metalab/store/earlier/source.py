@@ -86,11 +86,12 @@ class EarlierSource:
 
     def artifact_file(self, artifact: ArtifactDescriptor) -> ArtifactFile:
         """Tell where an artifact's bytes lie."""
-        path = self.folder.path / artifact.uri
         if artifact.uri.startswith("results/"):
             return ArtifactFile("json")
-        if not path.is_file():
-            raise StoreError(f"there is no file for it in {path.parent}")
+        _, run, name = artifact.uri.split("/", 2)
+        path = self.folder.artifact(run, name, name)
+        if path is None:
+            raise StoreError(f"there is no file for it in {self.folder.path / 'artifacts' / run}")
         return ArtifactFile(path.suffix.removeprefix("."), path)
 
     def open_artifact(self, artifact: ArtifactDescriptor) -> BinaryIO:
