@@ -95,7 +95,7 @@ class MemoryWriter(StoreWriter):
             raise StoreError("this writer is closed")
         self._shelf().lines.append(line)
 
-    def start(self, run_id, record) -> None:
+    def start(self, run_id, record, *, careful=False) -> None:
         self._add(record_line(record(), self._stamp()))
 
     def put(self, record, acknowledged=None) -> None:

@@ -15,7 +15,7 @@ import attrs
 
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
-from metalab.store.reading import Damage, RunLog, RunState
+from metalab.store.reading import Damage, Loss, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
 if TYPE_CHECKING:
@@ -23,9 +23,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from metalab.records import ArtifactDescriptor, RunRecord
+    from metalab.store.claiming import Claims, Ending
     from metalab.store.config import StoreConfig
 
-__all__ = ["Acknowledge", "Damage", "RunLog", "RunState", "RunWriter", "Store", "StoreWriter"]
+__all__ = [
+    "Acknowledge",
+    "Damage",
+    "Loss",
+    "RunLog",
+    "RunState",
+    "RunWriter",
+    "Store",
+    "StoreWriter",
+]
 
 
 class Store(abc.ABC):
@@ -72,6 +82,17 @@ class Store(abc.ABC):
         ``executor`` and ``owner`` say who can tell whether the worker still lives: the
         executor's name, and what that executor calls the worker.
         """
+
+    def claims(self, plan: str, runs: int) -> Claims | None:  # noqa: ARG002  for stores that are shared
+        """Return the claims on the units of a plan of so many runs, by the plan's digest.
+
+        None where a store is written by one launch at a time, as one in memory is.
+        """
+        return None
+
+    def ending(self, writer: str) -> Ending | None:  # noqa: ARG002  as above
+        """Return how a writer ended, or None if it may still be at work."""
+        return None
 
     @abc.abstractmethod
     def read(self, since: RunLog | None = None) -> RunLog:

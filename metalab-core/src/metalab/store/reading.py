@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from metalab.records import Status
 
-__all__ = ["BLOCK_LINES", "Damage", "RunLog", "RunState"]
+__all__ = ["BLOCK_LINES", "Damage", "Loss", "RunLog", "RunState"]
 
 BLOCK_LINES = 256
 """How many lines a block has at most."""
@@ -35,6 +35,16 @@ class Damage:
 
     place: str
     reason: str
+
+
+@attrs.frozen
+class Loss:
+    """An attempt at a run that has no end, since its writer died; for causes see Ending."""
+
+    epoch: int
+    attempt: int
+    writer: str
+    cause: str
 
 
 class RunLog(abc.ABC):
@@ -82,6 +92,14 @@ class RunLog(abc.ABC):
     @abc.abstractmethod
     def attempts(self, run_id: str) -> list[bytes]:
         """Return every line kept of a run's attempts, oldest attempt first."""
+
+    def losses(self, run_id: str) -> Sequence[Loss]:  # noqa: ARG002  for stores whose writers die
+        """Return the attempts at a run that were lost, each once, in order."""
+        return ()
+
+    def released(self, plan: str) -> Mapping[int, Collection[str]]:  # noqa: ARG002  as above
+        """Return, by unit of a plan, the writers that have given up their claim on it."""
+        return {}
 
     @abc.abstractmethod
     def series(self, run_id: str) -> dict[str, list[tuple[int | float, Any]]]:

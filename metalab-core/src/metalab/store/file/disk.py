@@ -34,6 +34,7 @@ __all__ = [
     "is_hopeless",
     "is_ours",
     "line_numbers",
+    "link",
     "make_directory",
     "names",
     "pieces",
@@ -47,6 +48,8 @@ __all__ = [
     "sync",
     "sync_directory",
     "temporary",
+    "token_of",
+    "touch",
     "write",
 ]
 
@@ -113,6 +116,19 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+def touch(fd: int) -> None:
+    """Set a file's time to now. Where that fails others may take its owner for dead, no more."""
+    with contextlib.suppress(OSError):
+        os.utime(fd)
+
+
+def token_of(path: Path) -> tuple[int, int]:
+    """Return what changes whenever a file is written or touched: its size and its time."""
+    with path.open("rb", buffering=0) as file:
+        found = os.fstat(file.fileno())
+        return found.st_size, found.st_mtime_ns
+
+
 def is_ours(fd: int, path: Path, size: int) -> bool:
     """Tell whether the path still names the open file, with all we wrote to it."""
     try:
@@ -165,6 +181,30 @@ def publish(path: Path, data: bytes) -> bool:
             file.close()
             written.replace(path)
     sync_directory(path.parent)
+    return True
+
+
+def link(source: Path, name: Path) -> bool:
+    """Give a file one more name, without syncing it; False if that is another file's."""
+    try:
+        os.link(source, name)
+    except FileExistsError:
+        # A network file system may replay a link that has been made.
+        return source.samefile(name)
+    except (OSError, AttributeError):  # no hard links here, or no further ones to this file
+        return _copy_new(source, name)
+    return True
+
+
+def _copy_new(source: Path, name: Path) -> bool:
+    try:
+        fd = create(name)
+    except FileExistsError:
+        return False
+    try:
+        write(fd, read_all(source))
+    finally:
+        os.close(fd)
     return True
 
 

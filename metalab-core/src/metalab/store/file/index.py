@@ -19,6 +19,7 @@ import msgspec
 from metalab.records import Status
 from metalab.store.base import RunState
 from metalab.store.fold import FORGOTTEN, RANKS, key_of
+from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +69,8 @@ class Index:
         self.forgets: dict[bytes, int] = {}  # the epochs in which forgotten runs begin anew
         self.series: dict[bytes, tuple[int, ...]] = {}
         self.derived: dict[bytes, tuple[int, ...]] = {}
+        self.losses: dict[bytes, frozenset[Loss]] = {}
+        self.releases: dict[tuple[str, int], frozenset[str]] = {}
         self._by_text: dict[bytes, int] = {}
         self._by_head: dict[Head, int] = {}
 
@@ -76,9 +79,9 @@ class Index:
         other = type(self)()
         for name in ("segment", "offset", "length", "head"):
             setattr(other, name, getattr(self, name)[:])
-        for name in ("heads", "current", "displaced", "forgets", "series", "derived"):
+        for name in ("heads", "current", "displaced", "forgets", "series", "derived", "losses"):
             setattr(other, name, getattr(self, name).copy())
-        for name in ("_by_text", "_by_head"):
+        for name in ("releases", "_by_text", "_by_head"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -162,6 +165,9 @@ class Index:
         """Add the row of a line that was parsed; False if it says nothing understandable."""
         kind = document.get("t")
         run_id = document.get("id")
+        if kind in {"lost", "release"}:
+            add = self._add_loss if kind == "lost" else self._add_release
+            return add(document)
         if kind not in {"run", "start", "forget", "series", "derived"}:
             return isinstance(kind, str)  # a kind of line that a later version knows
         if not isinstance(run_id, str):
@@ -178,6 +184,25 @@ class Index:
         self._add(key, row, lambda: tie_of(document))
         if kind == "forget":
             self.forgets[key] = max(self.forgets.get(key, 0), document["epoch"])
+        return True
+
+    def _add_loss(self, document: dict[str, Any]) -> bool:
+        try:
+            key = document["id"].encode()
+            fields = (document[name] for name in ("epoch", "attempt", "died", "cause"))
+            self.losses[key] = self.losses.get(key, frozenset()) | {Loss(*fields)}
+        except (KeyError, AttributeError):
+            return False
+        return True
+
+    def _add_release(self, document: dict[str, Any]) -> bool:
+        try:
+            plan, units, writer = document["plan"], document["units"], document["writer"]
+            for unit in units:
+                known = self.releases.get((plan, unit), frozenset())
+                self.releases[plan, unit] = known | {writer}
+        except (KeyError, TypeError):
+            return False
         return True
 
     def _head_of_document(self, document: dict[str, Any]) -> int:

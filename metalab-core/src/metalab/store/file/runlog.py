@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from metalab.store.base import Damage
     from metalab.store.file.index import Head, Index
     from metalab.store.file.scan import Position
+    from metalab.store.reading import Loss
 
 __all__ = ["FileRunLog"]
 
@@ -100,6 +101,16 @@ class FileRunLog(RunLog):
             return []
         rows = [self.index.current[key], *self.index.displaced.get(key, ())]
         return attempts_in_order(self._rows.lines(rows))
+
+    def losses(self, run_id: str) -> list[Loss]:
+        """Return the attempts at a run that were lost, in order."""
+        losses = self.index.losses.get(run_id.encode(), ())
+        return sorted(losses, key=lambda loss: (loss.epoch, loss.attempt, loss.writer))
+
+    def released(self, plan: str) -> dict[int, frozenset[str]]:
+        """Return the writers that gave up a unit of a plan; see RunLog.released."""
+        releases = self.index.releases.items()
+        return {unit: writers for (of, unit), writers in releases if of == plan}
 
     def series(self, run_id: str) -> dict[str, list[tuple[int | float, Any]]]:
         """Return the metric series of a run's current attempt."""

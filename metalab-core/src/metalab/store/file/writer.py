@@ -27,6 +27,9 @@ from metalab.store.lines import (
     derived_document,
     forget_document,
     line_of,
+    loss_document,
+    plan_document,
+    release_document,
     series_document,
 )
 from metalab.store.names import part_name, writer_name
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from metalab.records import AttemptKey, RunRecord
     from metalab.store.file.layout import Folder
     from metalab.store.file.options import Options
+    from metalab.store.reading import Loss
 
 __all__ = ["FileWriter"]
 
@@ -67,9 +71,13 @@ class FileWriter(StoreWriter):
         self._pack = Pack(self.name, partial(self._make, "packs"), self._journal.touch)
         self._log = LogFile(self.name, partial(self._make, "logs"))
 
-    def start(self, run_id: str, record: Callable[[], RunRecord]) -> None:
+    def start(self, run_id: str, record: Callable[[], RunRecord], *, careful: bool = False) -> None:
         """Note that a run has begun; see RunWriter."""
-        self._journal.announce(run_id, lambda: self._encode(record()))
+        if careful:
+            self._journal.append(self._encode(record()))
+            self._journal.flush()
+        else:
+            self._journal.announce(run_id, lambda: self._encode(record()))
 
     def put(self, record: RunRecord, acknowledged: Acknowledge | None = None) -> None:
         """Write the record of a run that has ended; see RunWriter."""
@@ -92,6 +100,20 @@ class FileWriter(StoreWriter):
     def forget(self, run_id: str, epoch: int) -> None:
         """Write that a run's lines before an epoch count no more."""
         self._append(lambda stamp: forget_document(run_id, epoch, stamp))
+
+    def join(self, plan: str) -> None:
+        """Write that this works on a plan; from now on it shows that it lives. See StoreWriter."""
+        self._append(lambda stamp: plan_document(plan, stamp))
+        self._journal.beat()
+        self._journal.flush()
+
+    def release(self, plan: str, units: Sequence[int]) -> None:
+        """Write that this gives up its claims on units of a plan."""
+        self._append(lambda stamp: release_document(plan, units, stamp))
+
+    def put_loss(self, run_id: str, loss: Loss) -> None:
+        """Write that an attempt at a run has no end."""
+        self._append(lambda stamp: loss_document(run_id, loss, stamp))
 
     def put_artifact(
         self, run: AttemptKey, name: str, source: bytes | Path, *, extension: str
