@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -193,6 +194,15 @@ def twice(run):
     return {"twice": 2 * run.metrics["y"]}
 
 
+def status(store):
+    said = subprocess.run(
+        [sys.executable, "-m", "metalab", "status", store, "--json"],
+        capture_output=True,
+        check=True,
+    )
+    return json.loads(said.stdout)
+
+
 class TestDeath:
     def test_what_a_killed_launcher_left_is_executed_by_the_other(self, tmp_path):
         with launchers(tmp_path, 2, runs=40, seconds=0.1) as started:
@@ -225,6 +235,8 @@ class TestDeath:
             wait_until(lambda: len(store.read()) == 2)  # both are shown as running
             process.kill()
             process.wait()
+        (found,) = status(tmp_path / "store")
+        assert (found["running"], [each["cause"] for each in found["lost"]]) == ([], ["killed"] * 2)
         handle = launch(experiment(shared, 2), tmp_path / "store", on_code_change="keep")
         assert [run.status for run in handle.result(timeout=60)] == ["success"] * 2
         log = store.read()
