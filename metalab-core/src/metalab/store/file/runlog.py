@@ -63,14 +63,10 @@ class FileRunLog(RunLog):
 
     def states(self, run_ids: Iterable[str]) -> Iterator[RunState | None]:
         """Yield the state of each of many runs."""
-        head_of, row_of = self.index.head.__getitem__, self.index.current.get
+        head, row_of = self.index.head, self.index.current.get
         by_head = [None if _is_forgotten(each) else each.state for each in self.index.heads]
-        wanted = map(str.encode, run_ids)
-        while rows := list(map(row_of, islice(wanted, _WINDOW))):
-            if None in rows:
-                yield from (None if row is None else by_head[head_of(row)] for row in rows)
-            else:
-                yield from map(by_head.__getitem__, map(head_of, rows))
+        rows = map(row_of, map(str.encode, run_ids))
+        return (None if row is None else by_head[head[row]] for row in rows)
 
     def forgotten(self, run_id: str) -> int:
         """Return the epoch in which a forgotten run begins anew, else 0."""
