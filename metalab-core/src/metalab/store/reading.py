@@ -72,6 +72,11 @@ class RunLog(abc.ABC):
         """Yield the state of each of many runs."""
         return map(self.state, run_ids)
 
+    def changed(self, since: RunLog) -> Iterator[str]:
+        """Yield the runs whose state is not what an earlier log of the same store says."""
+        then_and_now = zip(self, since.states(self), self.states(self), strict=True)
+        return (run_id for run_id, before, now in then_and_now if before != now)
+
     @abc.abstractmethod
     def forgotten(self, run_id: str) -> int:
         """Return the epoch in which a forgotten run begins anew; 0 if it was never forgotten."""

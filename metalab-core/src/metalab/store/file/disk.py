@@ -31,6 +31,7 @@ __all__ = [
     "close",
     "create",
     "explain",
+    "is_gone",
     "is_hopeless",
     "is_ours",
     "line_numbers",
@@ -310,6 +311,11 @@ def after_fork(callback: Callable[[], None]) -> None:
 def is_hopeless(error: OSError) -> bool:
     """Tell whether trying again later cannot help."""
     return error.errno in _HOPELESS
+
+
+def is_gone(error: OSError) -> bool:
+    """Tell whether a file that was listed is not there any more, as its server may put it, too."""
+    return isinstance(error, FileNotFoundError) or error.errno == errno.ESTALE
 
 
 def explain(error: OSError, what: str) -> StoreError:

@@ -103,20 +103,13 @@ class Index:
         self.head.extend(heads)
         ids = [line[ID:ID_END] for line in lines]
         rows = range(first, first + len(lines))
-        if not self._add_new(ids, rows):
-            for run_id, row, line in zip(ids, rows, lines, strict=True):
-                self._add(run_id, row, partial(_tie_in, line))
+        # Nearly all are new, and then one look at the dict does for finding that and for adding.
+        counted = list(map(self.current.setdefault, ids, rows))
+        if counted != list(rows):
+            for run_id, row, line, held in zip(ids, rows, lines, counted, strict=True):
+                if row != held:
+                    self._add(run_id, row, partial(_tie_in, line))
         return odd
-
-    def _add_new(self, ids: list[bytes], rows: range) -> bool:
-        """Let all lines count if they are of as many runs, none of them met before."""
-        if not self.current.keys().isdisjoint(ids):
-            return False
-        added = dict(zip(ids, rows, strict=True))
-        if len(added) < len(ids):
-            return False
-        self.current.update(added)
-        return True
 
     def _heads_of(self, lines: Sequence[bytes]) -> Sequence[int]:
         """Return the head of each line, _NO_HEAD for what has none."""

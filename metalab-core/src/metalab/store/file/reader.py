@@ -13,7 +13,7 @@ from metalab.store.file.scan import Position, Scanner
 from metalab.store.names import part_name, split_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["read_runs"]
@@ -25,46 +25,58 @@ def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = Tr
     With ``since`` only what was added is read; the result is ``since`` itself where nothing
     was. Without ``final``, bad lines of a file that may still grow are no damage yet.
     """
-    names = [name for name in disk.names(folder) if _is_segment(name)]
-    if since is not None and not _continues(since, folder, names):
-        since = None
-    if since is None:
-        return _Reading(folder, names, None).read(names, final=final)
-    news = [name for name in names if _has_news(since, name, final=final)]
-    return _Reading(folder, names, since).read(news, final=final) if news else since
+    names = _segments(folder)
+    while True:
+        news = None
+        if since is not None and since.folder == folder:
+            news = _news(since, names, final=final)
+        if news is None:
+            since, news = None, names
+        if since is not None and not news:
+            return since
+        reading = _Reading(folder, names, since)
+        log = reading.read(news, final=final)
+        # What vanished may have been compacted: what it held then stands in a newer segment.
+        listed, names = names, _segments(folder) if reading.has_vanished else names
+        if names == listed:
+            return log
 
 
-def _is_segment(name: str) -> bool:
-    return name.endswith(".jsonl") and not name.startswith(".")
+def _segments(folder: Path) -> list[str]:
+    names = disk.names(folder)
+    return [name for name in names if name.endswith(".jsonl") and not name.startswith(".")]
 
 
-def _continues(since: FileRunLog, folder: Path, names: Iterable[str]) -> bool:
-    """Tell whether all that was read before is still there."""
-    if since.folder != folder:
-        return False
-    missing = since.positions.keys() - set(names)
-    try:
-        # A network file system may leave a name out of a listing once.
-        return all(
-            disk.size_of(folder / name) >= max(position.offset, position.size)
-            for name, position in since.positions.items()
-            if not position.over or name in missing
-        )
-    except FileNotFoundError:
-        return False
+def _news(since: FileRunLog, names: Sequence[str], *, final: bool) -> list[str] | None:
+    """List the segments that have something new; None if not all that was read is there.
 
-
-def _has_news(since: FileRunLog, name: str, *, final: bool) -> bool:
-    position = since.positions.get(name)
-    if position is None:
-        return True
-    return not position.over and position.has_news(since.folder / name, final=final)
+    Only those that may still grow are looked at, and those that were not listed: a network
+    file system may leave a name out of a listing once.
+    """
+    known = since.positions
+    news = [name for name in names if name not in known]
+    missing = known.keys() - set(names) if len(names) - len(news) < len(known) else set()
+    for name in dict.fromkeys([*since.live, *sorted(missing)]):
+        position, path = known[name], since.folder / name
+        try:
+            size = disk.size_of(path)
+            if size < position.reach:
+                return None
+            if not position.over and position.has_news(path, size, final=final):
+                news.append(name)
+        except OSError as error:
+            if not disk.is_gone(error):
+                raise
+            if position.reach:
+                return None
+    return news
 
 
 class _Reading:
     """One pass over the segments that have something new."""
 
     def __init__(self, folder: Path, names: list[str], since: FileRunLog | None) -> None:
+        self.has_vanished = False
         self._folder = folder
         self._positions = {} if since is None else dict(since.positions)
         self._positions |= {name: Position() for name in names if name not in self._positions}
@@ -89,7 +101,10 @@ class _Reading:
         )
         try:
             self._positions[name] = scanner.read(sealed=sealed, final=final)
-        except FileNotFoundError:  # removed since the listing; the next read will see that
+        except OSError as error:
+            if not disk.is_gone(error):
+                raise
+            self.has_vanished = True
             return
         self._prev_good |= _prev_good_of(scanner.openings)
 
@@ -100,9 +115,18 @@ class _Reading:
             bad = [(at, reason) for at, reason in position.bad if good is None or at < good]
             if bad:
                 path = self._folder / name
-                numbers = disk.line_numbers(path, [at for at, _ in bad])
+                numbers = self._line_numbers(path, [at for at, _ in bad])
                 for number, (_, reason) in zip(numbers, bad, strict=True):
                     yield Damage(f"{path}:{number}", reason)
+
+    def _line_numbers(self, path: Path, offsets: Sequence[int]) -> Sequence[int | str]:
+        try:
+            return disk.line_numbers(path, offsets)
+        except OSError as error:
+            if not disk.is_gone(error):
+                raise
+            self.has_vanished = True
+            return [f"byte {offset}" for offset in offsets]
 
 
 def _prev_good_of(openings: Iterable[Mapping[str, object]]) -> dict[tuple[str, int], int]:

@@ -81,7 +81,9 @@ class Rows:
             pieces = disk.pieces(path, [(span.offset, span.size) for span in spans])
             try:
                 yield from zip(spans, pieces, strict=True)
-            except FileNotFoundError as error:
+            except OSError as error:
+                if not disk.is_gone(error):
+                    raise disk.explain(error, f"{path} cannot be read") from error
                 raise StoreError(
                     f"{path} was removed while it was in use; read the store again"
                 ) from error

@@ -40,6 +40,7 @@ class FileRunLog(RunLog):
     ) -> None:
         self.folder = folder
         self.positions = positions
+        self.live = [name for name, position in positions.items() if not position.over]
         self.prev_good = prev_good
         self.index = index
         self.damage = damage

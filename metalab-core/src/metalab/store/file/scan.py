@@ -47,9 +47,13 @@ class Position:
     known: frozenset[int] = frozenset()
     size: int = 0
 
-    def has_news(self, path: Path, *, final: bool) -> bool:
-        """Tell whether there is something to read or to report; raises FileNotFoundError."""
-        size = disk.size_of(path)
+    @property
+    def reach(self) -> int:
+        """The size that the file had at least."""
+        return max(self.offset, self.size)
+
+    def has_news(self, path: Path, size: int, *, final: bool) -> bool:
+        """Tell whether a file, now of that size, has something to read or to report."""
         if self.waits is None or size != self.size:
             return size > self.offset
         if final and not any(place == self.offset for place, _ in self.bad):
