@@ -112,6 +112,23 @@ class TestTogether:
         assert len(finished) == len(set(finished)) == 4
         assert second.status.completed == 4
 
+    def test_another_s_runs_are_told_while_a_long_one_of_its_own_goes_on(self, tmp_path):
+        gate, first_began = threading.Event(), threading.Event()
+
+        @metalab.operation
+        def first_is_long(params, capture):
+            if params["x"] == 0:
+                first_began.set()
+                gate.wait(30)
+
+        first = launch(experiment(first_is_long, 4), tmp_path)
+        first_began.wait(20)
+        second = launch(experiment(first_is_long, 4), tmp_path)
+        wait_until(lambda: first.status.completed == 3)
+        assert first.status.running == 1
+        gate.set()
+        assert len(first.result(timeout=60)) == len(second.result(timeout=60)) == 4
+
     def test_a_run_that_failed_in_another_launch_meanwhile_is_not_tried_again(self, tmp_path):
         calls, gate = [], threading.Event()
 

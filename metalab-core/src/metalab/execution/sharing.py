@@ -11,9 +11,11 @@ import logging
 import threading
 from bisect import bisect_left
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from metalab.errors import StoreError
 from metalab.execution.inheritance import Inheritance, Try
 from metalab.store.claiming import Claim, Claims, Ending
 
@@ -27,7 +29,8 @@ __all__ = ["Share"]
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
-_LOOK_EVERY = 1.0  # seconds between two looks at what others have done, while there is own work
+_LOOK_EVERY = 1.0  # seconds that what is known of others is good for
+_FOLLOW_EVERY = 2.0
 _LOG = logging.getLogger(__name__)
 _RELEASED = Ending("closed")
 
@@ -51,6 +54,7 @@ class Share:
         self._released: Mapping[int, Collection[str]] = {}
         self._looked: float | None = None
         self._joined = False
+        self._over = threading.Event()
         self._told: set[str] = set()
         self._inheritance = Inheritance(batch, writer)
 
@@ -89,6 +93,7 @@ class Share:
 
     def release(self) -> None:
         """Leave to others what was claimed and not begun; the writer is to be closed next."""
+        self._over.set()
         left = sorted({index // self._size for index in self._ready})
         if left and self._claims is not None:
             self._writer.release(self._plan, left)
@@ -183,7 +188,20 @@ class Share:
         if not self._joined:
             self._joined = True
             self._writer.join(self._plan)
+            follow = partial(self._follow, claims)
+            threading.Thread(target=follow, name="metalab-follow", daemon=True).start()
         return claims.take(Claim(unit, generation, self._writer.name, self._batch.launch))
+
+    def _follow(self, claims: Claims) -> None:
+        """Tell of others' runs as they end, also while those of this launch take hours."""
+        while not self._over.wait(_FOLLOW_EVERY):
+            with self._changed:
+                if not self._open:
+                    return
+                try:
+                    self._look(claims)
+                except StoreError as error:  # whoever claims next meets it, too, and raises it
+                    _LOG.debug("others' runs cannot be followed: %s", error)
 
     def _deal(self, unit: int, indices: Sequence[int], before: Ending | None) -> None:
         """Make a unit's runs ready; ``before`` says how its owner before this one ended."""
