@@ -26,8 +26,10 @@ except ImportError:  # Windows
 
 __all__ = [
     "BLOCK",
+    "TEMPORARY",
     "after_fork",
     "blocks",
+    "clock_of",
     "close",
     "create",
     "explain",
@@ -37,12 +39,15 @@ __all__ = [
     "line_numbers",
     "link",
     "make_directory",
+    "modified",
+    "move",
     "names",
     "pieces",
     "publish",
     "read_all",
     "read_from",
     "read_last",
+    "reading",
     "remove",
     "replace",
     "size_of",
@@ -56,6 +61,9 @@ __all__ = [
 
 # What fits into a processor's own cache: blocks of 2 MB cost twice as much to split and check.
 BLOCK = 1 << 18
+TEMPORARY = ".tmp."
+"""How the names of files begin that are not finished."""
+
 _EXTRA = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _HOPELESS = {
     errno.EACCES,
@@ -158,7 +166,7 @@ def make_directory(path: Path) -> bool:
 @contextlib.contextmanager
 def temporary(directory: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Open a hidden file beside its later name; it is removed unless it was moved away."""
-    path = directory / f".tmp.{secrets.token_hex(8)}"
+    path = directory / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         with path.open("xb") as file:
             yield file, path
@@ -214,6 +222,11 @@ def replace(file: BinaryIO, written: Path, path: Path, size: int) -> None:
     file.flush()
     sync(file.fileno())
     file.close()
+    move(written, path, size)
+
+
+def move(written: Path, path: Path, size: int) -> None:
+    """Move a file whose data is durable to its name, durably; ``size`` is the file's."""
     try:
         written.replace(path)
     except FileNotFoundError:
@@ -230,6 +243,11 @@ def names(directory: Path) -> list[str]:
             return sorted({entry.name for entry in entries})
     except FileNotFoundError:
         return []
+
+
+def reading(path: Path) -> BinaryIO:
+    """Open a file to read it."""
+    return path.open("rb")
 
 
 def read_all(path: Path) -> bytes:
@@ -299,6 +317,19 @@ def size_of(path: Path) -> int:
     """Return a file's size, asking its server anew as opening a file does."""
     with path.open("rb", buffering=0) as file:
         return os.fstat(file.fileno()).st_size
+
+
+def modified(path: Path) -> float:
+    """Return when a file was written to last, by the clock of its file system."""
+    return path.stat().st_mtime
+
+
+def clock_of(directory: Path) -> float:
+    """Ask a file system what time it is, by writing a file that is removed again."""
+    with temporary(directory) as (file, path):
+        file.write(b"\n")
+        file.flush()
+        return modified(path)
 
 
 def after_fork(callback: Callable[[], None]) -> None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["host_name", "is_running", "metalab_version", "process_identity"]
+__all__ = [
+    "host_name",
+    "is_running",
+    "metalab_version",
+    "process_identity",
+    "this_moment",
+]
 
 _PROC = Path("/proc")
 
@@ -39,6 +46,11 @@ def metalab_version() -> str:
         return version("metalab-core")
     except PackageNotFoundError:
         return "0+source"
+
+
+def this_moment() -> str:
+    """Return the time now, in UTC, as lines tell it."""
+    return f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def _read(name: str) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metalab.store.base import Damage
 from metalab.store.file import disk
+from metalab.store.file.content import is_compressed, is_segment, line_numbers
 from metalab.store.file.index import Index
 from metalab.store.file.rows import Rows
 from metalab.store.file.runlog import FileRunLog
@@ -13,10 +14,15 @@ from metalab.store.file.scan import Position, Scanner
 from metalab.store.names import part_name, split_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["read_runs"]
+    from metalab.store.file.runlog import Replaced
+
+__all__ = ["COMPACTED", "is_replaced", "read_runs", "replaces_in"]
+
+COMPACTED = "compact."
+"""How the names of the segments begin that a compaction writes."""
 
 
 def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = True) -> FileRunLog:
@@ -43,8 +49,18 @@ def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = Tr
 
 
 def _segments(folder: Path) -> list[str]:
-    names = disk.names(folder)
-    return [name for name in names if name.endswith(".jsonl") and not name.startswith(".")]
+    return [name for name in disk.names(folder) if is_segment(name)]
+
+
+def is_replaced(path: Path, replaced: Replaced) -> bool:
+    """Tell whether all that a segment holds was copied by a compaction, to a segment beside it."""
+    sizes = replaced.get(path.name)
+    try:
+        return sizes is not None and disk.size_of(path) in sizes
+    except OSError as error:
+        if not disk.is_gone(error):
+            raise
+        return False
 
 
 def _news(since: FileRunLog, names: Sequence[str], *, final: bool) -> list[str] | None:
@@ -54,20 +70,23 @@ def _news(since: FileRunLog, names: Sequence[str], *, final: bool) -> list[str] 
     file system may leave a name out of a listing once.
     """
     known = since.positions
-    news = [name for name in names if name not in known]
-    missing = known.keys() - set(names) if len(names) - len(news) < len(known) else set()
+    copied = {name for name in names if is_replaced(since.folder / name, since.replaced)}
+    news = [name for name in names if name not in known and name not in copied]
+    missing = known.keys() - set(names)
     for name in dict.fromkeys([*since.live, *sorted(missing)]):
+        if name in copied:
+            continue
         position, path = known[name], since.folder / name
         try:
             size = disk.size_of(path)
-            if size < position.reach:
+            if size < position.reach(name):
                 return None
             if not position.over and position.has_news(path, size, final=final):
                 news.append(name)
         except OSError as error:
             if not disk.is_gone(error):
                 raise
-            if position.reach:
+            if position.reach(name):
                 return None
     return news
 
@@ -81,23 +100,33 @@ class _Reading:
         self._positions = {} if since is None else dict(since.positions)
         self._positions |= {name: Position() for name in names if name not in self._positions}
         self._order = list(self._positions)
+        self._numbers = {name: number for number, name in enumerate(self._order)}
         self._prev_good = {} if since is None else dict(since.prev_good)
+        known = {} if since is None else since.replaced
+        self._replaced = {name: dict(sizes) for name, sizes in known.items()}
         index = Index() if since is None else since.index.copy()
         index.tie = Rows(folder, self._order, index).tie
         self._index = index
 
     def read(self, names: Iterable[str], *, final: bool) -> FileRunLog:
-        for name in names:
-            self._read_one(name, final=final)
+        for name in sorted(names, key=_compacted_first):
+            if not is_replaced(self._folder / name, self._replaced):
+                self._read_one(name, final=final)
         return FileRunLog(
-            self._folder, self._positions, self._prev_good, self._index, tuple(self._damage())
+            self._folder,
+            self._positions,
+            self._prev_good,
+            self._index,
+            tuple(self._damage()),
+            self._replaced,
         )
 
     def _read_one(self, name: str, *, final: bool) -> None:
         writer, part = split_part(name)
-        sealed = f"{part_name(writer, part + 1)}.jsonl" in self._positions
+        later = f"{part_name(writer, part + 1)}.jsonl"
+        sealed = is_compressed(name) or later in self._positions
         scanner = Scanner(
-            self._index, self._folder / name, self._order.index(name), self._positions[name]
+            self._index, self._folder / name, self._numbers[name], self._positions[name]
         )
         try:
             self._positions[name] = scanner.read(sealed=sealed, final=final)
@@ -107,6 +136,9 @@ class _Reading:
             self.has_vanished = True
             return
         self._prev_good |= _prev_good_of(scanner.openings)
+        if scanner.is_whole and scanner.openings:
+            for replaced, size in replaces_in(scanner.openings[0]):
+                self._replaced.setdefault(replaced, {})[size] = name
 
     def _damage(self) -> Iterable[Damage]:
         for name, position in self._positions.items():
@@ -121,12 +153,25 @@ class _Reading:
 
     def _line_numbers(self, path: Path, offsets: Sequence[int]) -> Sequence[int | str]:
         try:
-            return disk.line_numbers(path, offsets)
+            return line_numbers(path, offsets)
         except OSError as error:
             if not disk.is_gone(error):
                 raise
             self.has_vanished = True
             return [f"byte {offset}" for offset in offsets]
+
+
+def _compacted_first(name: str) -> bool:
+    return not name.startswith(COMPACTED)
+
+
+def replaces_in(opening: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the names and sizes of the segments that the one with this ``open`` line replaces."""
+    listed = opening.get("replaces")
+    for each in listed if isinstance(listed, list) else ():
+        match each:
+            case [str(name), int(size)]:
+                yield name, size
 
 
 def _prev_good_of(openings: Iterable[Mapping[str, object]]) -> dict[tuple[str, int], int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +15,7 @@ from metalab.store.fold import FORGOTTEN, attempts_in_order, fold_derived, fold_
 from metalab.store.lines import crc_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from metalab.store.base import Damage
@@ -21,10 +23,15 @@ if TYPE_CHECKING:
     from metalab.store.file.scan import Position
     from metalab.store.reading import Loss
 
-__all__ = ["FileRunLog"]
+__all__ = ["FileRunLog", "Replaced"]
 
 _WINDOW = 8192  # lines that are read together when an order is asked for
 _decode = msgspec.json.Decoder().decode
+
+Replaced = Mapping[str, Mapping[int, str]]
+"""By name and size the segments that a compaction has copied, and the segment with the copy."""
+
+_NOTHING: Replaced = MappingProxyType({})
 
 
 class FileRunLog(RunLog):
@@ -37,6 +44,7 @@ class FileRunLog(RunLog):
         prev_good: Mapping[tuple[str, int], int],
         index: Index,
         damage: tuple[Damage, ...],
+        replaced: Replaced = _NOTHING,
     ) -> None:
         self.folder = folder
         self.positions = positions
@@ -44,6 +52,7 @@ class FileRunLog(RunLog):
         self.prev_good = prev_good
         self.index = index
         self.damage = damage
+        self.replaced = replaced
         self._rows = Rows(folder, list(positions), index)
         self._absent = {key for key in index.forgets if self._is_absent(key)}
 

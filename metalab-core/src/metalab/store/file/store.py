@@ -18,13 +18,16 @@ from metalab.store.base import RunLog, Store, StoreWriter
 from metalab.store.file import disk, layout
 from metalab.store.file.artifacts import open_uri
 from metalab.store.file.claims import FileClaims
+from metalab.store.file.compaction import Compactor
 from metalab.store.file.config import FileStoreConfig
+from metalab.store.file.inspection import inspect_folder
 from metalab.store.file.liveness import Liveness
 from metalab.store.file.logs import read_logs
 from metalab.store.file.reader import read_runs
 from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.writer import FileWriter
 from metalab.store.lines import parse_line
+from metalab.store.maintenance import Compaction, Inspection, IsOver, never_over
 from metalab.store.names import file_name, split_part
 
 if TYPE_CHECKING:
@@ -190,6 +193,22 @@ class FileStore(Store):
     def list_logs(self, run_id: str) -> list[str]:
         """List the names of the logs of the run's current attempt, sorted."""
         return sorted(map(layout.unquoted, self._logs(run_id)))
+
+    def compact(
+        self,
+        *,
+        gzip: bool = False,
+        drop_attempts: bool = False,
+        dry_run: bool = False,
+        is_over: IsOver = never_over,
+    ) -> Compaction:
+        """Merge the segments of writers that have ended; see Store.compact."""
+        compactor = Compactor(self._folder, gzip, drop_attempts, is_over)
+        return compactor.plan() if dry_run else compactor.run()
+
+    def inspect(self, *, remove_strays: bool = False) -> Inspection:
+        """Check every line and every artifact; see Store.inspect."""
+        return inspect_folder(self._folder, remove_strays=remove_strays)
 
     def close(self) -> None:
         """End the store's own writer and forget what was read; it may be used again."""

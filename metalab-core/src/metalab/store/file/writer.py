@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import weakref
-from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,12 @@ from metalab.store.base import Acknowledge, StoreWriter
 from metalab.store.document import record_line
 from metalab.store.file import artifacts, disk
 from metalab.store.file.backlog import Parts, Rewrite
-from metalab.store.file.host import host_name, metalab_version, process_identity
+from metalab.store.file.host import (
+    host_name,
+    metalab_version,
+    process_identity,
+    this_moment,
+)
 from metalab.store.file.journal import Journal
 from metalab.store.file.logs import LogFile
 from metalab.store.file.packs import Pack
@@ -193,7 +197,7 @@ class FileWriter(StoreWriter):
             **process_identity(),
             **self._roles,
             "metalab": metalab_version(),
-            "opened": f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z",
+            "opened": this_moment(),
         }
         try:
             segment.append(line_of(opening))
