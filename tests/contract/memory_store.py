@@ -8,12 +8,13 @@ import json
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import unquote
 
 import attrs
 
 from metalab.errors import StoreError, StoreNotFoundError
 from metalab.records import Status
-from metalab.store.base import RunLog, RunState, Store, StoreWriter
+from metalab.store.base import LogLine, RunLog, RunState, Store, StoreWriter
 from metalab.store.claiming import Claim, Claims, Ending, units_of
 from metalab.store.config import StoreConfig
 from metalab.store.document import record_line
@@ -37,6 +38,7 @@ from metalab.store.lines import (
     release_document,
     series_document,
 )
+from metalab.store.names import file_name
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class Shelf:
     manifests: dict[str, str] = attrs.Factory(dict)
     launches: dict[str, str] = attrs.Factory(dict)
     artifacts: dict[str, bytes] = attrs.Factory(dict)
-    logs: list[tuple[str, tuple[int, int], str, str]] = attrs.Factory(list)
+    logs: list[tuple[str, LogLine]] = attrs.Factory(list)
     claims: dict[tuple[str, int, int], Claim] = attrs.Factory(dict)
 
 
@@ -154,8 +156,17 @@ class MemoryWriter(StoreWriter):
         return uri, digest, len(data)
 
     def append_log(self, record, text, name="run") -> None:
-        line = text.removesuffix("\n") + "\n"
-        self._shelf().logs.append((record.run_id, (record.epoch, record.attempt), name, line))
+        self._shelf().logs.extend(
+            (self.name, LogLine(record.run_id, record.epoch, record.attempt, file_name(name), line))
+            for line in text.removesuffix("\n").split("\n")
+        )
+
+    def copy(self, line) -> bytes:
+        self._add(line)
+        return line
+
+    def copy_log(self, writer, lines) -> None:
+        self._shelf().logs.extend((writer, line) for line in lines)
 
     def flush(self) -> None:
         pass
@@ -207,6 +218,15 @@ class MemoryRunLog(RunLog):
     def attempts(self, run_id):
         lines = (line for (each, _), line in self._by_key.items() if each == run_id)
         return [line.rstrip(b"\n") for line in attempts_in_order(lines)]
+
+    def subjects(self):
+        return iter(dict.fromkeys(each["id"] for each in self._documents if "id" in each))
+
+    def history(self, run_ids):
+        kept: dict[str, list[bytes]] = {}
+        for line, document in zip(self._lines, self._documents, strict=True):
+            kept.setdefault(document.get("id", ""), []).append(line.rstrip(b"\n"))
+        return (kept.get(run_id, []) for run_id in run_ids)
 
     def series(self, run_id):
         if run_id not in self:
@@ -304,16 +324,23 @@ class MemoryStore(Store):
     def _logs(self, run_id):
         state = self.read().state(run_id)
         found: dict[str, str] = {}
-        for run, attempt, name, text in self._shelf().logs:
-            if run == run_id and (state is None or attempt == (state.epoch, state.attempt)):
-                found[name] = found.get(name, "") + text
+        for _, line in self._shelf().logs:
+            attempt = (line.epoch, line.attempt)
+            if line.run_id == run_id and (state is None or attempt == (state.epoch, state.attempt)):
+                found[line.name] = f"{found.get(line.name, '')}{line.text}\n"
         return found
 
     def get_log(self, run_id, name="run"):
-        return self._logs(run_id).get(name)
+        return self._logs(run_id).get(file_name(name))
 
     def list_logs(self, run_id):
-        return sorted(self._logs(run_id))
+        return sorted(map(unquote, self._logs(run_id)))
+
+    def logs(self):
+        kept: dict[str, list[LogLine]] = {}
+        for writer, line in self._shelf().logs:
+            kept.setdefault(writer, []).append(line)
+        return kept
 
     def close(self):
         pass

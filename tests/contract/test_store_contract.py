@@ -15,8 +15,10 @@ from contract.memory_store import MemoryStoreConfig
 from metalab.errors import StoreError, StoreNotFoundError
 from metalab.records import ArtifactDescriptor, Provenance, RunRecord, Status
 from metalab.store import FileStoreConfig, StoreConfig
+from metalab.store.base import LogLine
 from metalab.store.claiming import Claim
 from metalab.store.document import document_of, record_of
+from metalab.store.names import file_name
 from metalab.store.reading import Loss
 
 EXPERIMENT = "my_exp:1.0"
@@ -374,6 +376,85 @@ class TestForgetting:
         put(store, made())
         store.delete_run(run_id())
         assert len(store.read().attempts(run_id())) == 1
+
+
+class TestCopying:
+    def test_the_history_of_a_run_is_every_line_about_it(self, store):
+        with store.writer("launch") as writer:
+            writer.put(made(Status.FAILED))
+            writer.put_series(made(attempt=2), "loss", [(0, 1.0)])
+            writer.put(made(attempt=2))
+            writer.put(made(number=1))
+        store.put_derived(run_id(), "f", {"x": 1})
+        store.delete_run(run_id(1))
+        log = store.read()
+        histories = list(log.history([run_id(1), run_id(9), run_id(), run_id(1)]))
+        assert [len(lines) for lines in histories] == [2, 0, 4, 2]
+        assert not any(line.endswith(b"\n") for lines in histories for line in lines)
+
+    def test_every_run_that_a_line_is_about_is_a_subject_once(self, store):
+        with store.writer("launch") as writer:
+            writer.put(made())
+            writer.put(made(attempt=2))
+            writer.put_series(made(number=1), "loss", [(0, 1.0)])
+            writer.forget(run_id(2), 1)
+        assert sorted(store.read().subjects()) == [run_id(0), run_id(1), run_id(2)]
+
+    def test_a_copied_line_stays_as_it_is_and_counts_as_it_did(self, config, store):
+        put(store, made(attempt=2, metrics={"x": 2}))
+        (line,) = store.read().lines()
+        with config.scoped("other:1").connect() as other, other.writer("copy") as writer:
+            writer.put(made(attempt=1))
+            writer.put(made(Status.FAILED, attempt=9))
+            assert writer.copy(line).rstrip(b"\n") == line
+            assert list(other.read().lines([run_id()])) == [line]
+
+    def test_a_line_copied_twice_is_one_attempt(self, store):
+        put(store, made())
+        (line,) = store.read().lines()
+        with store.writer("copy") as writer:
+            writer.copy(line)
+        assert store.read().attempts(run_id()) == [line]
+
+    def test_logs_are_those_of_every_attempt_by_writer_in_order(self, store):
+        with store.writer("launch") as writer:
+            writer.append_log(made(), "one\ntwo")
+            writer.append_log(made(attempt=2), "three", "Name")
+            writer.put(made(attempt=2))
+            name = writer.name
+        with store.writer("launch") as writer:
+            writer.append_log(made(number=1), "")
+        logs = store.logs()
+        assert (
+            list(logs[name])
+            == list(logs[name])
+            == [
+                LogLine(run_id(), 0, 1, "run", "one"),
+                LogLine(run_id(), 0, 1, "run", "two"),
+                LogLine(run_id(), 0, 2, file_name("Name"), "three"),
+            ]
+        )
+        assert len(logs) == 2
+
+    def test_copied_log_lines_follow_those_that_are_there(self, store):
+        with store.writer("launch") as writer:
+            writer.append_log(made(), "one")
+            writer.put(made())
+            name = writer.name
+        for text in ("two", "three"):
+            with store.writer("copy") as writer:
+                writer.copy_log(name, [LogLine(run_id(), 0, 1, "run", text)])
+                writer.copy_log("other.0.h.t", [])
+        assert store.get_log(run_id()) == "one\ntwo\nthree\n"
+        assert list(store.logs()) == [name]
+
+    def test_a_configuration_holds_itself_and_its_experiments(self, config):
+        scoped = config.scoped(EXPERIMENT)
+        assert config.holds(config)
+        assert config.holds(scoped)
+        assert scoped.holds(scoped)
+        assert not scoped.holds(config)
+        assert not scoped.holds(config.scoped("other:1"))
 
 
 class TestPutRunRecord:

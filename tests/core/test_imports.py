@@ -44,7 +44,7 @@ HOMES = {
     "metalab.seeds": "SeedBundle SeedPlan",
     "metalab.store": (
         "DEFAULT_STORE_ROOT FileStore FileStoreConfig LocatorInfo PostgresIndex PostgresStore "
-        "Store StoreConfig create_store parse_locator parse_to_config"
+        "Store StoreConfig create_store export_store import_store parse_locator parse_to_config"
     ),
     "metalab.store.config": "StoreConfig",
     "metalab.store.locator": "LocatorInfo parse_locator",

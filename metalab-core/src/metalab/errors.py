@@ -15,6 +15,7 @@ __all__ = [
     "RunFailedError",
     "StoreError",
     "StoreNotFoundError",
+    "StoreWarning",
 ]
 
 
@@ -51,6 +52,10 @@ class StoreNotFoundError(StoreError, FileNotFoundError):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class StoreWarning(UserWarning):
+    """Tells what of a store could not be read or copied, while all else was."""
 
 
 class CaptureError(MetalabError):

@@ -12,6 +12,7 @@ import os
 import sys
 from functools import partial
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from metalab.cli.version import installed_version
@@ -29,6 +30,8 @@ COMMANDS = {
     "ls": "list experiments, or the runs of one",
     "show": "show all that is known of a run",
     "logs": "print what a run logged",
+    "export": "copy experiments, with all that they have, into another store",
+    "import": "bring the runs of another store, or of the earlier layout, into one",
     "plugins": "list the installed plugins",
     "doctor": "check the environment, the plugins and a store",
     "completion": "print a completion script for a shell",
@@ -60,7 +63,7 @@ def make_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
             name, help=summary, formatter_class=layout, add_help=name in asked_for
         )
         if name in asked_for:
-            module: Any = import_module(f"metalab.cli.{name}")
+            module: Any = import_module(f"metalab.cli.{name}{'_' * iskeyword(name)}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
             _add_debug(command, default=argparse.SUPPRESS)

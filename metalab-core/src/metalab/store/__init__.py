@@ -15,9 +15,11 @@ if TYPE_CHECKING:
         create_store as create_store,
         parse_to_config as parse_to_config,
     )
+    from metalab.store.earlier.importing import import_store as import_store
     from metalab.store.file.config import FileStoreConfig as FileStoreConfig
     from metalab.store.file.store import FileStore as FileStore
     from metalab.store.locator import LocatorInfo as LocatorInfo, parse_locator as parse_locator
+    from metalab.store.transfer import export_store as export_store
     from metalab_postgres import (
         PostgresIndex as PostgresIndex,
         PostgresStore as PostgresStore,
@@ -32,6 +34,8 @@ _HOMES = {
     "Store": "metalab.store.base",
     "StoreConfig": "metalab.store.config",
     "create_store": "metalab.store.config",
+    "export_store": "metalab.store.transfer",
+    "import_store": "metalab.store.earlier.importing",
     "parse_locator": "metalab.store.locator",
     "parse_to_config": "metalab.store.config",
 }
@@ -45,6 +49,8 @@ __all__ = [
     "Store",
     "StoreConfig",
     "create_store",
+    "export_store",
+    "import_store",
     "parse_locator",
     "parse_to_config",
 ]

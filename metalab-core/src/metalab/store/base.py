@@ -17,11 +17,11 @@ from metalab.errors import StoreError
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
 from metalab.store.maintenance import Compaction, Inspection, IsOver, never_over
-from metalab.store.reading import Damage, Loss, RunLog, RunState
+from metalab.store.reading import ArtifactFile, Damage, LogLine, Loss, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from metalab.records import ArtifactDescriptor, RunRecord
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Acknowledge",
+    "ArtifactFile",
     "Damage",
+    "LogLine",
     "Loss",
     "RunLog",
     "RunState",
@@ -157,6 +159,18 @@ class Store(abc.ABC):
         """
         del remove_strays  # as above
         raise self._cannot("be inspected")
+
+    @abc.abstractmethod
+    def logs(self) -> Mapping[str, Iterable[LogLine]]:
+        """Return all that was logged, of every attempt, by writer, in the order written."""
+
+    def artifact_file(self, artifact: ArtifactDescriptor) -> ArtifactFile:  # noqa: ARG002  for stores that know more
+        """Tell what is known of an artifact's bytes besides its descriptor.
+
+        A store that keeps large artifacts names their files, so that a copy of one need not
+        pass through memory.
+        """
+        return ArtifactFile()
 
     @abc.abstractmethod
     def close(self) -> None:

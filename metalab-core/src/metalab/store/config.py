@@ -65,6 +65,11 @@ class StoreConfig(abc.ABC):
             raise ValueError(f"this store is already scoped to {self.experiment_id!r}")
         return attrs.evolve(self, experiment_id=experiment_id)
 
+    def holds(self, other: StoreConfig) -> bool:
+        """Tell whether the other names this store, or lies within it."""
+        same = (self.scheme, self.locator) == (other.scheme, other.locator)
+        return same and self.experiment_id in {None, other.experiment_id}
+
     def for_experiment(self, experiment_id: str) -> Store:
         """Open one experiment's store; short for ``scoped(id).connect()``."""
         return self.scoped(experiment_id).connect()

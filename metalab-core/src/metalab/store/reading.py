@@ -10,10 +10,11 @@ import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from metalab.records import Status
 
-__all__ = ["BLOCK_LINES", "Damage", "Loss", "RunLog", "RunState"]
+__all__ = ["BLOCK_LINES", "ArtifactFile", "Damage", "LogLine", "Loss", "RunLog", "RunState"]
 
 BLOCK_LINES = 256
 """How many lines a block has at most."""
@@ -45,6 +46,32 @@ class Loss:
     attempt: int
     writer: str
     cause: str
+
+
+@attrs.frozen
+class LogLine:
+    """A line that a run logged, without its line feed.
+
+    ``name`` is the log's, as ``metalab.store.names.file_name`` writes it.
+    """
+
+    run_id: str
+    epoch: int
+    attempt: int
+    name: str
+    text: str
+
+
+@attrs.frozen
+class ArtifactFile:
+    """What is known of an artifact's bytes besides its descriptor.
+
+    ``extension`` is the file name's ending without a dot, ``path`` the file that holds these
+    bytes and no others, None where there is none.
+    """
+
+    extension: str = ""
+    path: Path | None = None
 
 
 class RunLog(abc.ABC):
@@ -105,6 +132,17 @@ class RunLog(abc.ABC):
     def released(self, plan: str) -> Mapping[int, Collection[str]]:  # noqa: ARG002  as above
         """Return, by unit of a plan, the writers that have given up their claim on it."""
         return {}
+
+    @abc.abstractmethod
+    def subjects(self) -> Iterator[str]:
+        """Yield the id of every run that any line is about, forgotten ones included, once."""
+
+    @abc.abstractmethod
+    def history(self, run_ids: Iterable[str]) -> Iterator[list[bytes]]:
+        """Yield for each run all lines about it, of every kind, in no promised order.
+
+        They are as they were written, without line feeds; copies may occur.
+        """
 
     @abc.abstractmethod
     def series(self, run_id: str) -> dict[str, list[tuple[int | float, Any]]]:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from metalab.records import AttemptKey, RunRecord
-    from metalab.store.reading import Loss
+    from metalab.store.reading import LogLine, Loss
 
 __all__ = ["Acknowledge", "RunWriter", "StoreWriter"]
 
@@ -108,6 +108,18 @@ class StoreWriter(RunWriter):
     @abc.abstractmethod
     def forget(self, run_id: str, epoch: int) -> None:
         """Write that a run's lines before an epoch count no more."""
+
+    @abc.abstractmethod
+    def copy(self, line: bytes) -> bytes:
+        """Write a line about a run as another writer wrote it: it keeps its place in the order.
+
+        Artifacts that it names must be in this store, and durable. Returns the line as it was
+        written: a disk that failed may have changed their uris.
+        """
+
+    @abc.abstractmethod
+    def copy_log(self, writer: str, lines: Iterable[LogLine]) -> None:
+        """Add lines to what this store keeps of another writer's logs, after those it has."""
 
     # A store that has no claims, and cannot tell how a writer ended, needs none of these.
 

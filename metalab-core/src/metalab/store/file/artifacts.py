@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from metalab.errors import StoreError
 from metalab.store.file import disk
-from metalab.store.file.packs import LARGEST, parse_pack_uri
+from metalab.store.file.packs import LARGEST, member_at, parse_pack_uri
 from metalab.store.names import file_name
+from metalab.store.reading import ArtifactFile
 
 if TYPE_CHECKING:
     from metalab.records import ArtifactDescriptor, AttemptKey
     from metalab.store.file.layout import Folder
 
-__all__ = ["keep_large", "member_name", "open_uri", "sha256", "small_bytes"]
+__all__ = ["file_of", "keep_large", "member_name", "open_uri", "sha256", "small_bytes"]
 
 _BLOCK = 1 << 20
 _uri = re.compile(r"artifacts/(?!\.)[a-z0-9%._~-]+/(?!\.)[a-z0-9%._~-]+")
@@ -74,6 +75,25 @@ def open_uri(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
     if len(data) < size or not _is_content(data, artifact):
         raise StoreError(f"the bytes of {uri} are damaged in {folder / 'packs' / name}")
     return io.BytesIO(data)
+
+
+def file_of(folder: Path, artifact: ArtifactDescriptor) -> ArtifactFile:
+    """Tell what is known of an artifact's bytes; see ``Store.artifact_file``."""
+    packed = parse_pack_uri(artifact.uri)
+    stem = file_name(artifact.name)
+    if packed is not None:
+        name, offset, _ = packed
+        member = member_at(folder / "packs" / name, offset)
+        return ArtifactFile(_ending(member.rpartition("/")[2], f"{stem}."))
+    path = folder / artifact.uri
+    if _uri.fullmatch(artifact.uri) is None or not path.is_file():
+        return ArtifactFile()
+    content = (artifact.content_hash or "")[:12]
+    return ArtifactFile(_ending(path.name.partition(".")[2], f"{stem}.{content}."), path)
+
+
+def _ending(name: str, beginning: str) -> str:
+    return name.removeprefix(beginning) if name.startswith(beginning) else ""
 
 
 def _is_content(data: bytes, artifact: ArtifactDescriptor | str) -> bool:

@@ -91,6 +91,18 @@ class FileStoreConfig(StoreConfig):
         root, experiment_id = layout.locate(self.root, self.experiment_id)
         return attrs.evolve(self, root=root, experiment_id=experiment_id)
 
+    def holds(self, other: StoreConfig) -> bool:
+        """Tell whether the other is this store, or lies in its folder, under whatever name."""
+        return isinstance(other, FileStoreConfig) and other.folder().is_relative_to(self.folder())
+
+    def folder(self) -> Path:
+        """Return the collection's folder, or the experiment's, with links resolved."""
+        config = self.located()
+        root = Path(config.root)
+        if config.experiment_id is None:
+            return root.resolve()
+        return layout.Folder.of(root, config.experiment_id).path.resolve()
+
     @property
     def options(self) -> Options:
         """How the store's writers commit."""

@@ -33,10 +33,12 @@ __all__ = [
     "close",
     "create",
     "explain",
+    "folders",
     "is_gone",
     "is_hopeless",
     "is_ours",
     "line_numbers",
+    "lines",
     "link",
     "make_directory",
     "modified",
@@ -250,6 +252,15 @@ def reading(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def folders(directory: Path) -> list[str]:
+    """List the folders in a directory, sorted; empty where there is no directory."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted({entry.name for entry in entries if entry.is_dir()})
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def read_all(path: Path) -> bytes:
     """Return a whole small file."""
     with path.open("rb") as file:
@@ -298,6 +309,17 @@ def blocks(path: Path, offset: int, size: int = BLOCK) -> Iterator[bytes]:
         while left > 0 and (block := file.read(min(size, left))):
             left -= len(block)
             yield block
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """Yield the complete lines of a file without their line feeds; none where it is gone."""
+    rest = b""
+    try:
+        for block in blocks(path, 0):
+            *whole, rest = (rest + block).split(b"\n")
+            yield from whole
+    except FileNotFoundError:
+        return
 
 
 def line_numbers(path: Path, offsets: Sequence[int]) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from functools import partial
-from itertools import compress
+from itertools import chain, compress
 from operator import not_
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +22,7 @@ from metalab.store.fold import FORGOTTEN, RANKS, key_of
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Head", "Index"]
 
@@ -71,6 +71,7 @@ class Index:
         self.derived: dict[bytes, tuple[int, ...]] = {}
         self.losses: dict[bytes, frozenset[Loss]] = {}
         self.releases: dict[tuple[str, int], frozenset[str]] = {}
+        self.others: dict[bytes, tuple[int, ...]] = {}  # losses, and what a later version knows
         self._by_text: dict[bytes, int] = {}
         self._by_head: dict[Head, int] = {}
 
@@ -81,7 +82,7 @@ class Index:
             setattr(other, name, getattr(self, name)[:])
         for name in ("heads", "current", "displaced", "forgets", "series", "derived", "losses"):
             setattr(other, name, getattr(self, name).copy())
-        for name in ("releases", "_by_text", "_by_head"):
+        for name in ("others", "releases", "_by_text", "_by_head"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -158,11 +159,11 @@ class Index:
         """Add the row of a line that was parsed; False if it says nothing understandable."""
         kind = document.get("t")
         run_id = document.get("id")
-        if kind in {"lost", "release"}:
-            add = self._add_loss if kind == "lost" else self._add_release
-            return add(document)
         if kind not in {"run", "start", "forget", "series", "derived"}:
-            return isinstance(kind, str)  # a kind of line that a later version knows
+            if isinstance(kind, str) and isinstance(run_id, str):
+                row = self._add_row(segment, offset, length, self._no_head())
+                self.others[run_id.encode()] = (*self.others.get(run_id.encode(), ()), row)
+            return self._understands(document)
         if not isinstance(run_id, str):
             return False
         head = self._head_of_document(document)
@@ -178,6 +179,14 @@ class Index:
         if kind == "forget":
             self.forgets[key] = max(self.forgets.get(key, 0), document["epoch"])
         return True
+
+    def _understands(self, document: dict[str, Any]) -> bool:
+        """Note what a line says that is about no record; False if it says it wrongly."""
+        kind = document.get("t")
+        if kind in {"lost", "release"}:
+            add = self._add_loss if kind == "lost" else self._add_release
+            return add(document)
+        return isinstance(kind, str)
 
     def _add_loss(self, document: dict[str, Any]) -> bool:
         try:
@@ -200,7 +209,7 @@ class Index:
 
     def _head_of_document(self, document: dict[str, Any]) -> int:
         if document["t"] == "derived":
-            return self._head(0, 0, Status.RUNNING, "")
+            return self._no_head()
         try:
             epoch, _, attempt, *_ = key_of({"status": Status.RUNNING, **document})
         except (KeyError, ValueError):
@@ -212,6 +221,23 @@ class Index:
         return self._head(
             epoch, attempt, document.get("status", Status.RUNNING), document.get("code", "")
         )
+
+    def _no_head(self) -> int:
+        return self._head(0, 0, Status.RUNNING, "")
+
+    def rows_of(self, run_id: str) -> list[int]:
+        """Return the rows of all lines about a run, of every kind."""
+        key = run_id.encode()
+        current = self.current.get(key)
+        tables = (self.displaced, self.series, self.derived, self.others)
+        more = [row for table in tables for row in table.get(key, ())]
+        return more if current is None else [current, *more]
+
+    def subjects(self) -> Iterator[bytes]:
+        """Yield every run that any line is about, once."""
+        yield from self.current
+        rest = dict.fromkeys(chain(self.series, self.derived, self.others))
+        yield from (key for key in rest if key not in self.current)
 
     def _head(self, epoch: int, attempt: int, status: str, code: str) -> int:
         try:

@@ -6,31 +6,41 @@ process, and a machine's death costs their last seconds.
 
 from __future__ import annotations
 
+import re
 import threading
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
+
+import attrs
 
 from metalab.store.file import disk
 from metalab.store.file.segment import Segment
-from metalab.store.names import file_name, part_name
+from metalab.store.names import file_name, part_name, split_part
+from metalab.store.reading import LogLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["LogFile", "read_logs"]
+__all__ = ["LogFile", "LogLines", "log_files", "read_logs"]
 
 _BACKLOG = 1 << 20
+_BATCH = 1024
+_line = re.compile(rb"([0-9a-f]{32}) ([0-9]{1,9})\.([0-9]{1,9}) ([a-z0-9%._~-]+) (.*)", re.DOTALL)
 
 
 class LogFile:
-    """Appends to the log of one writer; safe to use from several threads."""
+    """Appends to the log of one writer; safe to use from several threads.
 
-    def __init__(self, writer: str, folder: Callable[[], Path]) -> None:
+    Its files are numbered on from the part ``after``.
+    """
+
+    def __init__(self, writer: str, folder: Callable[[], Path], after: int = 0) -> None:
         self._writer = writer
         self._folder = folder
         self._lock = threading.Lock()
         self._segment: Segment | None = None
-        self._part = 0
+        self._part = after
         self._backlog: list[bytes] = []
 
     def append(self, run_id: str, attempt: tuple[int, int], name: str, text: str) -> None:
@@ -40,8 +50,17 @@ class LogFile:
         """
         head = f"{run_id} {attempt[0]}.{attempt[1]} {file_name(name)} ".encode()
         lines = text.encode("utf-8", "backslashreplace").removesuffix(b"\n").split(b"\n")
+        self._extend([b"%b%b\n" % (head, line) for line in lines])
+
+    def copy(self, lines: Iterable[LogLine]) -> None:
+        """Add lines that were read from another log; raises OSError as append."""
+        waiting = iter(lines)
+        while batch := [_line_of(each) for each in islice(waiting, _BATCH)]:
+            self._extend(batch)
+
+    def _extend(self, lines: list[bytes]) -> None:
         with self._lock:
-            self._backlog += [b"%b%b\n" % (head, line) for line in lines]
+            self._backlog += lines
             try:
                 self._write()
             except OSError:
@@ -77,6 +96,40 @@ class LogFile:
             self._segment.close()
             self._segment = None  # the rest goes to a new part: this one may end in half a line
             raise error
+
+
+def log_files(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of each writer's logs in a folder, in the order written."""
+    names = sorted((n for n in disk.names(folder) if n.endswith(".log")), key=split_part)
+    grouped = groupby(names, key=lambda name: split_part(name)[0])
+    return {writer: [folder / name for name in parts] for writer, parts in grouped}
+
+
+@attrs.frozen
+class LogLines:
+    """The complete lines in a writer's files; what is no line of a log is left out."""
+
+    paths: Sequence[Path]
+
+    def __iter__(self) -> Iterator[LogLine]:
+        """Read the files anew."""
+        for path in self.paths:
+            for line in disk.lines(path):
+                found = _line.fullmatch(line)
+                if found is not None:
+                    run_id, epoch, attempt, name, text = found.groups()
+                    yield LogLine(
+                        run_id.decode(),
+                        int(epoch),
+                        int(attempt),
+                        name.decode(),
+                        text.decode("utf-8", "surrogateescape"),
+                    )
+
+
+def _line_of(line: LogLine) -> bytes:
+    head = f"{line.run_id} {line.epoch}.{line.attempt} {line.name} "
+    return head.encode() + line.text.encode("utf-8", "surrogateescape") + b"\n"
 
 
 def read_logs(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from metalab.store.file import disk
 from metalab.store.file.segment import Segment
 from metalab.store.names import part_name
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["LARGEST", "Pack", "parse_pack_uri"]
+__all__ = ["LARGEST", "Pack", "member_at", "parse_pack_uri"]
 
 LARGEST = 256 << 10
 """Artifacts of more bytes than this become files of their own."""
@@ -32,6 +33,15 @@ def parse_pack_uri(uri: str) -> tuple[str, int, int] | None:
     if found is None:
         return None
     return found["name"], int(found["offset"]), int(found["size"])
+
+
+def member_at(path: Path, offset: int) -> str:
+    """Return the name of the member whose bytes begin at an offset; empty if there is none."""
+    try:
+        header = disk.read_from(path, max(offset - tarfile.BLOCKSIZE, 0), tarfile.BLOCKSIZE)
+        return tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape").name
+    except (FileNotFoundError, tarfile.HeaderError):
+        return ""
 
 
 @attrs.frozen

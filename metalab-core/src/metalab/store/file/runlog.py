@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["FileRunLog", "Replaced"]
 
 _WINDOW = 8192  # lines that are read together when an order is asked for
+_RUNS = 256  # whose lines are read together when all of them are
 _decode = msgspec.json.Decoder().decode
 
 Replaced = Mapping[str, Mapping[int, str]]
@@ -121,6 +122,17 @@ class FileRunLog(RunLog):
         """Return the writers that gave up a unit of a plan; see RunLog.released."""
         releases = self.index.releases.items()
         return {unit: writers for (of, unit), writers in releases if of == plan}
+
+    def subjects(self) -> Iterator[str]:
+        """Yield the id of every run that any line is about; see RunLog.subjects."""
+        return (key.decode() for key in self.index.subjects())
+
+    def history(self, run_ids: Iterable[str]) -> Iterator[list[bytes]]:
+        """Yield for each run all lines about it; see RunLog.history."""
+        wanted = iter(run_ids)
+        while window := [self.index.rows_of(run_id) for run_id in islice(wanted, _RUNS)]:
+            lines = iter(self._rows.lines([row for rows in window for row in rows]))
+            yield from (list(islice(lines, len(rows))) for rows in window)
 
     def series(self, run_id: str) -> dict[str, list[tuple[int | float, Any]]]:
         """Return the metric series of a run's current attempt."""

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from metalab.errors import PluginError, StoreError
 from metalab.plugins import EXECUTORS
-from metalab.store.base import RunLog, Store, StoreWriter
+from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
 from metalab.store.file import disk, layout
-from metalab.store.file.artifacts import open_uri
+from metalab.store.file.artifacts import file_of, open_uri
 from metalab.store.file.claims import FileClaims
 from metalab.store.file.compaction import Compactor
 from metalab.store.file.config import FileStoreConfig
 from metalab.store.file.inspection import inspect_folder
 from metalab.store.file.liveness import Liveness
-from metalab.store.file.logs import read_logs
+from metalab.store.file.logs import LogLines, log_files, read_logs
 from metalab.store.file.reader import read_runs
 from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.writer import FileWriter
 from metalab.store.lines import parse_line
 from metalab.store.maintenance import Compaction, Inspection, IsOver, never_over
-from metalab.store.names import file_name, split_part
+from metalab.store.names import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -210,6 +210,15 @@ class FileStore(Store):
         """Check every line and every artifact; see Store.inspect."""
         return inspect_folder(self._folder, remove_strays=remove_strays)
 
+    def logs(self) -> dict[str, LogLines]:
+        """Return all that was logged by writer; see Store.logs."""
+        written = log_files(self._folder.path / "logs")
+        return {writer: LogLines(paths) for writer, paths in written.items()}
+
+    def artifact_file(self, artifact: ArtifactDescriptor) -> ArtifactFile:
+        """Tell what is known of an artifact's bytes; see Store.artifact_file."""
+        return file_of(self._folder.path, artifact)
+
     def close(self) -> None:
         """End the store's own writer and forget what was read; it may be used again."""
         own, self._own, self._log = self._own, None, None
@@ -235,16 +244,15 @@ class FileStore(Store):
         return path
 
     def _logs(self, run_id: str) -> dict[str, str]:
-        folder = self._folder.path / "logs"
-        names = (name for name in disk.names(folder) if name.endswith(".log"))
-        files = [folder / name for name in sorted(names, key=split_part)]
+        written = log_files(self._folder.path / "logs")
+        files = [path for paths in written.values() for path in paths]
         log = self.read()
         state = log.state(run_id)
         if state is None:
             return read_logs(files, run_id, None)
         attempt = (state.epoch, state.attempt)
         document = parse_line(next(log.lines([run_id]))) or {}
-        own = [path for path in files if split_part(path.name)[0] == document.get("writer")]
+        own = written.get(document.get("writer", ""), [])
         # A worker that died has its end written by another.
         return read_logs(own, run_id, attempt) or read_logs(files, run_id, attempt)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import weakref
 from functools import partial
@@ -22,7 +23,7 @@ from metalab.store.file.host import (
     this_moment,
 )
 from metalab.store.file.journal import Journal
-from metalab.store.file.logs import LogFile
+from metalab.store.file.logs import LogFile, log_files
 from metalab.store.file.packs import Pack
 from metalab.store.file.segment import Segment
 from metalab.store.lines import (
@@ -36,18 +37,21 @@ from metalab.store.lines import (
     release_document,
     series_document,
 )
-from metalab.store.names import part_name, writer_name
+from metalab.store.names import file_name, part_name, split_part, writer_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from metalab.records import AttemptKey, RunRecord
     from metalab.store.file.layout import Folder
     from metalab.store.file.options import Options
-    from metalab.store.reading import Loss
+    from metalab.store.reading import LogLine, Loss
 
 __all__ = ["FileWriter"]
+
+_GAP = 1_000_000
+_is_writer = re.compile(r"(?!\.)[a-z0-9%._~-]+").fullmatch
 
 
 class FileWriter(StoreWriter):
@@ -74,6 +78,7 @@ class FileWriter(StoreWriter):
         self._seq = count(1)
         self._pack = Pack(self.name, partial(self._make, "packs"), self._journal.touch)
         self._log = LogFile(self.name, partial(self._make, "logs"))
+        self._log_parts: dict[str, int] | None = None
 
     def start(self, run_id: str, record: Callable[[], RunRecord], *, careful: bool = False) -> None:
         """Note that a run has begun; see RunWriter."""
@@ -138,6 +143,30 @@ class FileWriter(StoreWriter):
             self._log.append(run.run_id, (run.epoch, run.attempt), name, text)
         except OSError as error:
             raise disk.explain(error, "a log cannot be written") from error
+
+    def copy(self, line: bytes) -> bytes:
+        """Write a line as another writer wrote it; see StoreWriter."""
+        written = self._rewritten(line + b"\n") if self._pack.has_moved else line + b"\n"
+        self._journal.append(written)
+        return written
+
+    def copy_log(self, writer: str, lines: Iterable[LogLine]) -> None:
+        """Add lines to another writer's logs, in files of their own; see StoreWriter."""
+        name = writer if _is_writer(writer) else file_name(writer)
+        if self._log_parts is None:
+            files = log_files(self._folder.path / "logs")
+            self._log_parts = {each: split_part(paths[-1].name)[1] for each, paths in files.items()}
+        # Whoever joins two copies by hand shall not meet one name twice.
+        after = self._log_parts.get(name, 0) + secrets.randbelow(_GAP)
+        self._log_parts[name] = after + 1
+        log = LogFile(name, partial(self._make, "logs"), after=after)
+        try:
+            log.copy(lines)
+            log.flush()
+        except OSError as error:
+            raise disk.explain(error, "a log cannot be written") from error
+        finally:
+            log.close()
 
     def flush(self) -> None:
         """Return once everything put so far is durable and acknowledged."""
@@ -220,6 +249,8 @@ class FileWriter(StoreWriter):
         for artifact in document["artifacts"]:
             artifact["uri"] = self._pack.moved(artifact["uri"])
         del document["crc"]
+        if document["writer"] != self.name:  # a copy keeps its place in the order
+            return line_of(document)
         stamp = self._stamp()
         return line_of({**document, "part": stamp.part, "seq": stamp.seq})
 

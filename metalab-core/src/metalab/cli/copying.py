@@ -1,0 +1,86 @@
+"""What ``metalab export`` and ``metalab import`` share: their options, and what they say."""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from metalab.cli.output import print_json
+from metalab.store.copying import Contents
+
+if TYPE_CHECKING:
+    import argparse
+
+    from metalab.store.copying import TransferReport
+
+__all__ = ["Meter", "add_options", "contents_of", "tell"]
+
+_REDRAW_SECONDS = 0.2
+_SHOWN = 20
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "-e",
+        "--experiment",
+        metavar="ID",
+        help="one experiment only, by its whole id; by default all",
+    )
+    parser.add_argument("--no-artifacts", action="store_true", help="leave out artifacts")
+    parser.add_argument("--no-logs", action="store_true", help="leave out logs")
+    parser.add_argument("--no-derived", action="store_true", help="leave out derived values")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="where a run is in both, let the source's record count",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def contents_of(arguments: argparse.Namespace) -> Contents:
+    """Return what the options ask for."""
+    return Contents(
+        artifacts=not arguments.no_artifacts,
+        derived=not arguments.no_derived,
+        logs=not arguments.no_logs,
+        overwrite=arguments.overwrite,
+    )
+
+
+class Meter:
+    """Shows on a terminal how far a copy has come; elsewhere it says nothing."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr is not None and sys.stderr.isatty()
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Redraw the line, if it is time to."""
+        if self._live and (done == total or monotonic() >= self._next):
+            self._next = monotonic() + _REDRAW_SECONDS
+            sys.stderr.write(f"\r{done:,} of {total:,} runs\x1b[K")
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        """Remove the line."""
+        if self._live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def tell(report: TransferReport, arguments: argparse.Namespace) -> int:
+    """Say what was copied and what was not; 1 if anything could not be."""
+    counts = report.counts()
+    if arguments.json:
+        print_json({**counts, "problems": report.problems})
+    else:
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        print(f"copied {told} from {arguments.source} to {arguments.destination}")
+        for problem in report.problems[:_SHOWN]:
+            print(f"metalab: warning: {problem}", file=sys.stderr)
+        if len(report.problems) > _SHOWN:
+            rest = f"{len(report.problems) - _SHOWN:,} more; --json lists all"
+            print(f"metalab: warning: and {rest}", file=sys.stderr)
+    return 1 if report.problems else 0
