@@ -24,15 +24,31 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_WORKLOADS = ("W1", "W2", "W3", "W4", "W6")
+_WORKLOADS = ("S1", "S2", "S3", "S4", "S5", "W1", "W2", "W3", "W4", "W6")
 _SIZES = {
+    "S1": (100_000,),
+    "S2": (100_000,),
+    "S3": (100_000,),
+    "S4": (10_000,),
+    "S5": (100_000,),
     "W1": (1_000, 10_000, 100_000),
     "W2": (10_000, 100_000),
     "W3": (10_000, 100_000),
     "W6": (1_000_000,),
 }
-_SMALL = {"W1": (10_000,), "W2": (10_000,), "W3": (10_000,), "W6": (100_000,)}
+_SMALL = {
+    "S1": (10_000,),
+    "S2": (100_000,),
+    "S3": (100_000,),
+    "S4": (10_000,),
+    "S5": (10_000,),
+    "W1": (10_000,),
+    "W2": (10_000,),
+    "W3": (10_000,),
+    "W6": (100_000,),
+}
 _LARGE = 1_000_000
+_NEVER_LARGE = {"S4"}  # its runs are files
 _IMPORTS = 12
 
 
@@ -101,7 +117,9 @@ def _sizes(key: str, options: argparse.Namespace) -> Sequence[int]:
         return options.runs
     if options.small:
         return _SMALL[key]
-    return tuple(dict.fromkeys((*_SIZES[key], _LARGE))) if options.large else _SIZES[key]
+    if not options.large or key in _NEVER_LARGE:
+        return _SIZES[key]
+    return tuple(dict.fromkeys((*_SIZES[key], _LARGE)))
 
 
 def _repetitions(runs: int, options: argparse.Namespace) -> int:

@@ -41,6 +41,7 @@ class Contest:
 
 _FLOOR_APPEND = Phase("floors:append")
 _APPEND = Phase("ours:append")
+_FINISHED = Phase("store_ours:finish")
 
 CONTESTS = (
     Contest(
@@ -67,6 +68,52 @@ CONTESTS = (
                 judged=False,
             ),
         ),
+    ),
+    Contest(
+        "S1",
+        Phase("store_floors:write"),
+        (Contender("write lines, a sync per 1,000", Phase("store_ours:write")),),
+    ),
+    Contest(
+        "S2",
+        Phase("store_floors:resume", after=_APPEND),
+        (Contender("read, state of every run", Phase("store_ours:resume", after=_APPEND)),),
+    ),
+    Contest(
+        "S2",
+        Phase("store_floors:resume_by_line", after=_APPEND),
+        (
+            Contender(
+                "the same; floor reads line by line",
+                Phase("store_ours:resume", after=_APPEND),
+                judged=False,
+            ),
+        ),
+    ),
+    Contest(
+        "S3",
+        Phase("store_floors:columns", after=_APPEND),
+        (
+            Contender(
+                "frame of 4 columns, results loaded",
+                Phase("store_ours:columns_of_loaded", after=_APPEND),
+            ),
+            Contender(
+                "load, frame of 4 columns",
+                Phase("store_ours:columns", after=_APPEND),
+                judged=False,
+            ),
+        ),
+    ),
+    Contest(
+        "S4",
+        Phase("store_floors:poll", after=_FINISHED),
+        (Contender("20 idle polls, per segment", Phase("store_ours:poll", after=_FINISHED)),),
+    ),
+    Contest(
+        "S5",
+        Phase("store_ours:one_writer"),
+        (Contender("8 writers instead of 1", Phase("store_ours:many_writers")),),
     ),
     Contest("W6", Phase("floors:identify"), (Contender("plan, all ids", Phase("ours:identify")),)),
 )

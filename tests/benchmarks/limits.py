@@ -25,6 +25,13 @@ class Limit:
 
 
 LIMITS = {
+    "S1": Limit(1.5, from_runs=10_000),
+    "S2": Limit(2.0, from_runs=100_000),
+    "S3": Limit(1.5, from_runs=100_000),
+    # Besides listing the names they are put in order and compared with those that are known.
+    "S4": Limit(2.5, from_runs=10_000),
+    # Eight commit threads and eight syncs take their turns on whatever cores there are.
+    "S5": Limit(2.0, from_runs=100_000),
     "W1": Limit(3.0, from_runs=10_000),
     "W2": Limit(1.5, from_runs=10_000),
     "W3": Limit(1.5, from_runs=10_000),

@@ -131,7 +131,7 @@ class TestCommand:
         assert done.returncode in {0, 1}, done.stderr
         lines = done.stdout.splitlines()
         rows = Counter(line.split()[0] for line in lines if " us " in line or " ms " in line)
-        assert rows == Counter(W1=2, W2=1, W3=2, W4=2, W6=1)
+        assert rows == Counter(S1=1, S2=2, S3=2, S4=1, S5=1, W1=2, W2=1, W3=2, W4=2, W6=1)
         assert " failed: " not in done.stdout
         assert not list(tmp_path.iterdir())
 

@@ -15,6 +15,7 @@ import attrs
 from metalab.errors import StoreError, StoreNotFoundError
 from metalab.records import Status
 from metalab.store.base import LogLine, RunLog, RunState, Store, StoreWriter
+from metalab.store.claiming import Claim, Claims, Ending, units_of
 from metalab.store.config import StoreConfig
 from metalab.store.document import record_line
 from metalab.store.fold import (
@@ -31,16 +32,21 @@ from metalab.store.lines import (
     derived_document,
     forget_document,
     line_of,
+    loss_document,
     parse_line,
+    plan_document,
+    release_document,
     series_document,
 )
 from metalab.store.names import file_name
+from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _places: dict[str, dict[str, Shelf]] = {}
 _writers = count(1)
+_closed: set[str] = set()
 
 
 @attrs.define
@@ -52,6 +58,24 @@ class Shelf:
     launches: dict[str, str] = attrs.Factory(dict)
     artifacts: dict[str, bytes] = attrs.Factory(dict)
     logs: list[tuple[str, LogLine]] = attrs.Factory(list)
+    claims: dict[tuple[str, int, int], Claim] = attrs.Factory(dict)
+
+
+class MemoryClaims(Claims):
+    """Claims in a dictionary, which all launches of this process share."""
+
+    def __init__(self, shelf: Shelf, plan: str, runs: int) -> None:
+        self.size = units_of(runs)
+        self._shelf = shelf
+        self._plan = plan
+
+    def owners(self):
+        mine = (claim for (plan, _, _), claim in self._shelf.claims.items() if plan == self._plan)
+        return {claim.unit: claim for claim in sorted(mine, key=lambda claim: claim.generation)}
+
+    def take(self, claim):
+        place = self._plan, claim.unit, claim.generation
+        return self._shelf.claims.setdefault(place, claim) == claim
 
 
 @attrs.frozen
@@ -97,7 +121,7 @@ class MemoryWriter(StoreWriter):
             raise StoreError("this writer is closed")
         self._shelf().lines.append(line)
 
-    def start(self, run_id, record) -> None:
+    def start(self, run_id, record, *, careful=False) -> None:
         self._add(record_line(record(), self._stamp()))
 
     def put(self, record, acknowledged=None) -> None:
@@ -114,6 +138,15 @@ class MemoryWriter(StoreWriter):
 
     def forget(self, run_id, epoch) -> None:
         self._add(line_of(forget_document(run_id, epoch, self._stamp())))
+
+    def join(self, plan) -> None:
+        self._add(line_of(plan_document(plan, self._stamp())))
+
+    def release(self, plan, units) -> None:
+        self._add(line_of(release_document(plan, units, self._stamp())))
+
+    def put_loss(self, run_id, loss) -> None:
+        self._add(line_of(loss_document(run_id, loss, self._stamp())))
 
     def put_artifact(self, record, name, source, *, extension):
         data = source.read_bytes() if isinstance(source, Path) else source
@@ -140,6 +173,7 @@ class MemoryWriter(StoreWriter):
 
     def close(self) -> None:
         self._closed = True
+        _closed.add(self.name)
 
 
 class MemoryRunLog(RunLog):
@@ -204,6 +238,20 @@ class MemoryRunLog(RunLog):
             return {}
         return fold_derived(self._of(run_id, "derived"), crc_of(next(self.lines([run_id]))))
 
+    def losses(self, run_id):
+        found = {
+            Loss(e["epoch"], e["attempt"], e["died"], e["cause"]) for e in self._of(run_id, "lost")
+        }
+        return sorted(found, key=attrs.astuple)
+
+    def released(self, plan):
+        units: dict[int, set[str]] = {}
+        for each in self._documents:
+            if each["t"] == "release" and each["plan"] == plan:
+                for unit in each["units"]:
+                    units.setdefault(unit, set()).add(each["writer"])
+        return units
+
     def _of(self, run_id: str, kind: str) -> list[Mapping[str, Any]]:
         return [each for each in self._documents if (each["t"], each.get("id")) == (kind, run_id)]
 
@@ -238,6 +286,12 @@ class MemoryStore(Store):
     def writer(self, launch, task="0", *, executor="", owner=""):
         self._shelf()
         return MemoryWriter(self._made, launch, task)
+
+    def claims(self, plan, runs):
+        return MemoryClaims(self._made(), plan, runs)
+
+    def ending(self, writer):
+        return Ending("closed") if writer in _closed else None
 
     def read(self, since=None):
         return MemoryRunLog(list(self._shelf().lines))

@@ -16,8 +16,10 @@ from metalab.errors import StoreError, StoreNotFoundError
 from metalab.records import ArtifactDescriptor, Provenance, RunRecord, Status
 from metalab.store import FileStoreConfig, StoreConfig
 from metalab.store.base import LogLine
+from metalab.store.claiming import Claim
 from metalab.store.document import document_of, record_of
 from metalab.store.names import file_name
+from metalab.store.reading import Loss
 
 EXPERIMENT = "my_exp:1.0"
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -699,3 +701,45 @@ class TestCollections:
         store.close()
         store.put_run_record(made(number=1))
         assert len(store.read()) == 2
+
+
+class TestSharing:
+    """What launches that share a plan need."""
+
+    PLAN = "f" * 32
+
+    def test_of_two_that_claim_a_unit_one_gets_it(self, store):
+        mine, other = store.claims(self.PLAN, 100), store.claims(self.PLAN, 100)
+        assert mine.size == other.size >= 1
+        assert mine.take(Claim(0, 1, "a", "x"))
+        assert not other.take(Claim(0, 1, "b", "y"))
+        assert other.take(Claim(0, 2, "b", "y"))
+        assert mine.owners() == {0: Claim(0, 2, "b", "y")}
+
+    def test_a_writer_is_over_once_it_has_closed(self, store):
+        writer = store.writer("launch")
+        writer.join(self.PLAN)
+        assert store.ending(writer.name) is None
+        writer.close()
+        assert store.ending(writer.name).closed
+
+    def test_what_is_lost_and_what_is_released_can_be_read(self, store):
+        losses = [Loss(0, 2, "dead", "killed"), Loss(0, 1, "dead", "silent")]
+        with store.writer("launch") as writer:
+            for loss in losses:
+                writer.put_loss(run_id(), loss)
+                writer.put_loss(run_id(), loss)
+            writer.release(self.PLAN, [3, 5])
+        log = store.read()
+        assert list(log.losses(run_id())) == [losses[1], losses[0]]
+        assert list(log.losses(run_id(1))) == []
+        assert log.released(self.PLAN) == {3: {writer.name}, 5: {writer.name}}
+        assert log.released("another") == {}
+        assert len(log) == 0
+
+    def test_a_run_that_must_not_begin_unseen_is_on_record_when_start_returns(self, store):
+        with store.writer("launch") as writer:
+            writer.start(run_id(), lambda: made(Status.RUNNING), careful=True)
+            assert store.read().state(run_id()).status is Status.RUNNING
+            writer.put(made())
+        assert store.read().state(run_id()).status is Status.SUCCESS

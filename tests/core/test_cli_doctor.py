@@ -114,12 +114,13 @@ class TestStore:
 
     def test_damaged_lines_are_counted_and_located(self, kept, doctor):
         (segment,) = Path(kept).glob("*/runs/*.jsonl")
-        lines = segment.read_bytes().splitlines(keepends=True)
-        lines[1] = lines[1].replace(b'"y":2', b'"y":9')
-        segment.write_bytes(b"".join(lines))
+        content = segment.read_bytes()
+        number = 1 + content[: content.index(b'"y":2')].count(b"\n")
+        segment.write_bytes(content.replace(b'"y":2', b'"y":9'))
         code, found = doctor(kept)
         assert (code, found["damage"]["details"]["lines"]) == (1, 1)
-        assert found["damage"]["text"].startswith(f"1 line cannot be read: {segment}:2: the line")
+        place = f"{segment}:{number}"
+        assert found["damage"]["text"].startswith(f"1 line cannot be read: {place}: the line")
         assert found["contents"]["details"]["runs"] == 2
 
     def test_of_much_damage_the_first_places_are_told(self, kept, doctor):

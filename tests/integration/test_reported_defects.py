@@ -328,7 +328,8 @@ class TestSize:
             capture.artifact("a", [params["x"]])
 
         run(experiment(small, params=metalab.grid(x=list(range(200)))), tmp_path)
-        assert sum(path.is_file() for path in tmp_path.rglob("*")) <= 10
+        # By inode: a claim is a further name of the file that its writer has for that.
+        assert len({path.stat().st_ino for path in tmp_path.rglob("*") if path.is_file()}) <= 10
 
     def test_a_manifest_does_not_grow_with_the_runs(self, tmp_path):
         for replicates in (1, 1000):

@@ -70,5 +70,9 @@ class RunFailedError(MetalabError):
     """A run returned something that is no result."""
 
 
+class WorkerDiedError(MetalabError):
+    """Whatever executed a run died of it, so it is not executed again."""
+
+
 class ExperimentFailedError(MetalabError):
     """A launch stopped for a reason that is no single run's failure."""

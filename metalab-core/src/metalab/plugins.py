@@ -174,10 +174,16 @@ def _scan() -> Any:
 
 
 def _info(entry: EntryPoint) -> PluginInfo:
-    dist = entry.dist
+    return PluginInfo(
+        entry.group, entry.name, entry.value, _told(entry, "Name"), _told(entry, "Version")
+    )
+
+
+def _told(entry: EntryPoint, field: str) -> str:
     # What an interrupted uninstall leaves of a distribution has no name and no version.
-    found = (dist.name or "unknown", dist.version or "unknown") if dist else ("unknown", "unknown")
-    return PluginInfo(entry.group, entry.name, entry.value, *found)
+    if entry.dist is None or field not in entry.dist.metadata:
+        return "unknown"
+    return entry.dist.metadata[field]
 
 
 def _disabled() -> frozenset[str]:

@@ -14,7 +14,7 @@ from metalab.records import Status
 from metalab.store.document import record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from metalab.planning import Plan
     from metalab.store.base import RunLog, Store
@@ -34,8 +34,8 @@ _NAMES_SHOWN = 5
 class Remainder:
     """What is left of a plan: indices into it, and the tries to begin with.
 
-    ``failed`` and ``unfinished`` runs are among the ``pending``; ``other_code`` are among
-    the ``done``.
+    ``failed`` and ``unfinished`` runs are among the ``pending``, ``started`` are the ids of
+    those of them that were under way; ``other_code`` are among the ``done``.
     """
 
     pending: Sequence[int]
@@ -44,6 +44,7 @@ class Remainder:
     unfinished: int = 0
     other_code: Sequence[int] = ()
     tries: Mapping[str, tuple[int, int]] = attrs.Factory(dict)
+    started: Collection[str] = ()
 
 
 def remainder(plan: Plan, log: RunLog | None, *, resume: bool = True) -> Remainder:
@@ -55,6 +56,7 @@ def remainder(plan: Plan, log: RunLog | None, *, resume: bool = True) -> Remaind
         return Remainder(range(len(plan)), ())
     pending, done, other_code = array("Q"), array("Q"), array("Q")
     tries: dict[str, tuple[int, int]] = {}
+    started: set[str] = set()
     failed = unfinished = 0
     code = plan.code.hash
     for index, (run_id, state) in enumerate(zip(plan.ids, log.states(plan.ids), strict=True)):
@@ -68,9 +70,11 @@ def remainder(plan: Plan, log: RunLog | None, *, resume: bool = True) -> Remaind
             tries[run_id] = (state.epoch, state.attempt + 1) if resume else (state.epoch + 1, 1)
             failed += state.status is Status.FAILED
             unfinished += state.status in {Status.RUNNING, Status.CANCELLED}
+            if resume and state.status is Status.RUNNING:
+                started.add(run_id)
         elif epoch := log.forgotten(run_id):
             tries[run_id] = (epoch, 1)
-    return Remainder(pending, done, failed, unfinished, other_code, tries)
+    return Remainder(pending, done, failed, unfinished, other_code, tries, started)
 
 
 def settle_code_change(

@@ -104,6 +104,8 @@ def run(
         failures=failures,
         derived_metrics=metrics,
         underived=underived,
+        log=log,
+        started=left.started,
     )
     target.put_launch(launch, _launch_document(batch, left, pool))
     return RunHandle(plan, target, launch, ledger, _submit(pool, batch), on_event)

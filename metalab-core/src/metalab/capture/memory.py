@@ -34,7 +34,13 @@ class MemoryWriter(RunWriter):
         self.artifacts: dict[str, bytes] = {}
         self.is_closed = False
 
-    def start(self, run_id: str, record: Callable[[], RunRecord]) -> None:  # noqa: ARG002  the record has it
+    def start(
+        self,
+        run_id: str,  # noqa: ARG002  the record has it
+        record: Callable[[], RunRecord],
+        *,
+        careful: bool = False,  # noqa: ARG002  nothing outlives this process
+    ) -> None:
         self.started.append(record())
 
     def put(self, record: RunRecord, acknowledged: Callable[[], None] | None = None) -> None:

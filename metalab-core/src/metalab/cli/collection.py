@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from metalab.store.base import RunLog, Store
 
 __all__ = [
+    "LOST",
     "Experiment",
     "add_experiment",
     "add_store",
@@ -61,6 +63,10 @@ def open_store(locator: str) -> Store:
     return parse_to_config(locator).open()
 
 
+LOST = "lost"
+"""What is said of a run that began and will not end."""
+
+
 @attrs.frozen
 class Experiment:
     """One experiment of a store, read at one moment."""
@@ -79,12 +85,23 @@ class Experiment:
         return str(self.store.experiment_id)
 
     def counts(self) -> dict[str, int]:
-        """Count the runs by status; every status is there."""
-        found = dict.fromkeys((status.value for status in Status), 0)
-        for run_id in self.log:
-            if state := self.log.state(run_id):
+        """Count the runs by status; every status is there, and ``lost``."""
+        found = dict.fromkeys((*(status.value for status in Status), LOST), 0)
+        for state in self.log.states(self.log):
+            if state is not None:
                 found[state.status.value] += 1
+        found[LOST] = len(self.lost)
+        found[Status.RUNNING.value] -= found[LOST]
         return found
+
+    @cached_property
+    def lost(self) -> dict[str, str]:
+        """The runs that began and whose worker is over, so that they will not end; and its end."""
+        states = zip(self.log, self.log.states(self.log), strict=True)
+        begun = [run_id for run_id, state in states if state and state.status is Status.RUNNING]
+        writers = (_decode(line).writer for line in self.log.lines(begun))
+        endings = zip(begun, map(self.store.ending, writers), strict=True)
+        return {run_id: ending.cause for run_id, ending in endings if ending is not None}
 
     def results(self) -> Results:
         """Return all runs."""
@@ -153,6 +170,7 @@ class _Time(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Moment(msgspec.Struct, gc=False):
+    writer: str = ""
     time: _Time = _Time()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from metalab.cli.collection import LOST
 from metalab.cli.output import iso, local
 from metalab.cli.text import show_table
 from metalab.records import Status
@@ -52,7 +53,7 @@ def show_overviews(found: Sequence[Overview], place: str) -> None:
     if not found:
         print(f"{place} holds no experiment yet")
         return
-    statuses = [status.value for status in Status]
+    statuses = [*(status.value for status in Status), LOST]
     rows = [
         [
             each.experiment_id,

@@ -26,6 +26,7 @@ COMMANDS = {
     "run": "run the experiment of a file",
     "plan": "say what run would do, and do nothing",
     "status": "count the runs of each experiment, and say what failed and why",
+    "watch": "follow an experiment until all its runs have ended",
     "ls": "list experiments, or the runs of one",
     "show": "show all that is known of a run",
     "logs": "print what a run logged",

@@ -36,8 +36,8 @@ _SHORT = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.description = (
-        "Count the runs of each experiment by status, list those that are running, and group "
-        "those that failed by their cause. Looking changes nothing."
+        "Count the runs of each experiment by status, list those that are running and those "
+        "whose worker is gone, and group those that failed by their cause. Looking changes nothing."
     )
     add_store(parser)
     add_experiment(parser)
@@ -64,15 +64,18 @@ class _Standing:
     overview: Overview
     launch: Mapping[str, Any]
     running: Sequence[Run]
+    lost: Sequence[tuple[Run, str]]
     failures: Sequence[Cause]
 
     @classmethod
     def of(cls, store: Store) -> _Standing:
         experiment = Experiment.read(store)
+        begun = experiment.runs_with(Status.RUNNING)
         return cls(
             Overview.of(experiment),
             experiment.last_launch(),
-            experiment.runs_with(Status.RUNNING),
+            [run for run in begun if run.run_id not in experiment.lost],
+            [(run, cause) for run in begun if (cause := experiment.lost.get(run.run_id))],
             causes_of(experiment.runs_with(Status.FAILED)),
         )
 
@@ -91,6 +94,10 @@ class _Standing:
                 }
                 for run in self.running
             ],
+            "lost": [
+                {"run_id": run.run_id, "cause": cause, "params": run.params}
+                for run, cause in self.lost
+            ],
             "failures": [attrs.asdict(cause) for cause in self.failures],
         }
 
@@ -101,6 +108,11 @@ class _Standing:
         if self.running:
             print(f"\n{name}: running")
             _show_running(self.running)
+        if self.lost:
+            print(f"\n{name}: lost; the next launch tries them again")
+            ids = short_ids([run.run_id for run, _ in self.lost])
+            rows = [[i, why, given(run)] for i, (run, why) in zip(ids, self.lost, strict=True)]
+            show_table(["run", "worker", "given"], rows, set())
         if self.failures:
             print(f"\n{name}: failed")
             rows = [[f"{c.runs:,}", c.cause, c.example[:_SHORT]] for c in self.failures]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from types import TracebackType
 
     from metalab.execution.ledger import Ledger
     from metalab.execution.policy import FailurePolicy
     from metalab.planning import Plan
     from metalab.results.derived import DerivedMetric
-    from metalab.store.base import Store
+    from metalab.store.base import RunLog, Store
 
 __all__ = ["Batch", "Executor", "Submission"]
 
@@ -28,7 +28,8 @@ class Batch:
     attempt) of those runs that have a record already; the others begin with (0, 1).
     ``manifest`` names the experiment's manifest in the store. What happens to each run is
     told to ``ledger``. ``underived`` holds the indices of runs that are not pending but
-    lack a derived metric.
+    lack a derived metric. ``log`` is what was stored when the batch was made, and
+    ``started`` the ids of the runs that were under way then.
     """
 
     plan: Plan
@@ -41,6 +42,8 @@ class Batch:
     failures: FailurePolicy
     derived_metrics: Sequence[DerivedMetric] = ()
     underived: Sequence[int] = ()
+    log: RunLog | None = None
+    started: Collection[str] = ()
 
 
 class Submission(abc.ABC):
@@ -82,6 +85,10 @@ class Executor(abc.ABC):
 
         Raises RuntimeError after ``shutdown``.
         """
+
+    def alive(self, owner: str) -> bool | None:  # noqa: ARG002  for executors that can tell
+        """Tell whether the worker that a segment's ``owner`` names still runs; None: unknown."""
+        return None
 
     @abc.abstractmethod
     def shutdown(self, *, wait: bool = True) -> None:

@@ -134,6 +134,13 @@ class Ledger:
         self._count(record.status, record.index)
         self.tell(_ending(record))
 
+    def elsewhere(self, index: int, status: Status, record: Callable[[], RunRecord]) -> None:
+        """Count a run that another launch brought to an end; its record is read for listeners."""
+        self._started.append(index)
+        self._count(status, index)
+        if _ENDINGS[status] in self._heard:
+            self.tell(_ending(record()))
+
     def when_finished(self, closer: Callable[[], None]) -> None:
         """Call the closer once the launch is over; at once if it is already."""
         with self._lock:

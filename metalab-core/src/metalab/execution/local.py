@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from metalab.execution.base import Submission
+from metalab.execution.sharing import Share
 from metalab.execution.worker import Worker
 from metalab.runtime import CancellationToken
 
@@ -28,6 +29,7 @@ class LocalSubmission(Submission):
         self._executor = executor
         self._writer = batch.store.writer(batch.launch, executor=executor)
         self._workers: dict[str, Worker] = {}
+        self._share = Share(batch, self._writer)
         self._token = CancellationToken()
         self._lock = threading.Lock()
         self._positions = count()
@@ -65,14 +67,17 @@ class LocalSubmission(Submission):
         return not (self._stopped or self._is_dealt_out)
 
     def _do_next(self, hand: Worker) -> bool:
-        # A count is a lock of its own: no two threads are dealt the same position.
-        position = next(self._positions)
-        pending = self._batch.pending
-        if position < len(pending):
-            if not hand.execute(pending[position]):
+        index = self._share.next()
+        if index is not None:
+            if not hand.execute(index):
                 self.stop()
             return True
-        position -= len(pending)
+        elsewhere = self._share.next_elsewhere()
+        if elsewhere is not None:
+            hand.backfill(elsewhere)
+            return True
+        # A count is a lock of its own: no two threads are dealt the same position.
+        position = next(self._positions)
         if position < len(self._batch.underived):
             hand.backfill(self._batch.underived[position])
             return True
@@ -88,6 +93,7 @@ class LocalSubmission(Submission):
         try:
             for worker in self._workers.values():
                 worker.finish()
+            self._share.release()
             self._writer.close()
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
             self._fail(error)
@@ -99,6 +105,7 @@ class LocalSubmission(Submission):
         """Deal out no further task; runs under way are finished."""
         with self._lock:
             self._stopped = True
+        self._share.stop()
 
     def cancel(self) -> None:
         """Deal out no further task and ask the operations under way to stop."""
@@ -126,10 +133,11 @@ class LocalSubmission(Submission):
     def _worker(self, name: str) -> Worker:
         # Only the thread of that name asks, so there is no race for its key.
         if name not in self._workers:
-            self._workers[name] = Worker(self._batch, self._writer, self._token, name)
+            self._workers[name] = Worker(self._batch, self._share, self._writer, self._token, name)
         return self._workers[name]
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:
             self._error = self._error or error
             self._stopped = True
+        self._share.stop()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab.errors import CancelledError, RunFailedError
+from metalab.errors import CancelledError, RunFailedError, WorkerDiedError
 from metalab.params.words import shown
 from metalab.records import ErrorInfo, RunRecord, Status, tags_of
 
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from metalab.context import FrozenContext
     from metalab.planning import Plan, RunSpec
 
-__all__ = ["Outcome", "check_files", "check_params", "outcome_of_error", "outcome_of_value"]
+__all__ = [
+    "Outcome",
+    "check_doom",
+    "check_files",
+    "check_params",
+    "outcome_of_error",
+    "outcome_of_value",
+]
 
 
 @attrs.frozen
@@ -32,6 +39,12 @@ class Outcome:
 
 
 _SUCCESS = Outcome(Status.SUCCESS)
+
+
+def check_doom(doom: str | None) -> None:
+    """Refuse to run what has killed its workers; raises WorkerDiedError."""
+    if doom is not None:
+        raise WorkerDiedError(doom)
 
 
 def check_files(context: FrozenContext) -> None:

@@ -12,6 +12,7 @@ import attrs
 from metalab.capture import Capture
 from metalab.execution.outcome import (
     Outcome,
+    check_doom,
     check_files,
     check_params,
     outcome_of_error,
@@ -23,6 +24,8 @@ from metalab.runtime import CancellationToken, Runtime
 
 if TYPE_CHECKING:
     from metalab.execution.base import Batch
+    from metalab.execution.inheritance import Try
+    from metalab.execution.sharing import Share
     from metalab.planning import RunSpec
     from metalab.store.base import StoreWriter
 
@@ -37,9 +40,15 @@ class Worker:
     """
 
     def __init__(
-        self, batch: Batch, writer: StoreWriter, token: CancellationToken, name: str
+        self,
+        batch: Batch,
+        share: Share,
+        writer: StoreWriter,
+        token: CancellationToken,
+        name: str,
     ) -> None:
         self._batch = batch
+        self._share = share
         self._writer = writer
         self._token = token
         self._name = name
@@ -62,12 +71,14 @@ class Worker:
         self._makers = [(name, makers[name]) for name in sorted(experiment.operation.parameters)]
 
     def execute(self, index: int) -> bool:
-        """Execute one run and put its record; False if the launch takes no further ones.
+        """Execute one run of the share and put its record; False if that is to be the last.
 
         A failure of the operation, SystemExit included, is the run's own. Raises
         KeyboardInterrupt after the record is put, and StoreError if it cannot be.
         """
-        run = self._begin(self._batch.plan[index])
+        spec = self._batch.plan[index]
+        attempt = self._share.attempt(spec.run_id)
+        run = self._begin(spec, attempt)
         capture = Capture(
             run,
             self._writer,
@@ -76,7 +87,7 @@ class Worker:
             worker=self._name,
         )
         begun = time.perf_counter()
-        outcome, interrupt = self._call(run, capture)
+        outcome, interrupt = self._call(run, capture, attempt.doom)
         duration_ms = 1000 * (time.perf_counter() - begun)
         final = self._record(run, outcome, capture, duration_ms)
         self._writer.put(final, self._batch.ledger.acknowledgement(final))
@@ -87,20 +98,18 @@ class Worker:
         return final.status is not Status.FAILED or not self._batch.failures.failed()
 
     def backfill(self, index: int) -> None:
-        """Compute the derived metrics that a run of an earlier launch lacks."""
+        """Compute the derived metrics that a run of another launch lacks."""
         self._deriver.add(self._batch.plan.ids[index])
 
     def finish(self) -> None:
         """Compute what derived metrics are still waiting; called after the last run."""
         self._deriver.flush()
 
-    def _begin(self, spec: RunSpec) -> _Begun:
-        batch = self._batch
-        epoch, attempt = batch.tries.get(spec.run_id, (0, 1))
-        run = _Begun(spec, spec.run_id, epoch, attempt, datetime.now(UTC))
+    def _begin(self, spec: RunSpec, attempt: Try) -> _Begun:
+        run = _Begun(spec, spec.run_id, attempt.epoch, attempt.attempt, datetime.now(UTC))
         running = partial(self._record, run, _RUNNING, _NOTHING, None)
-        self._writer.start(spec.run_id, running)
-        batch.ledger.started(spec.index, running)
+        self._writer.start(spec.run_id, running, careful=attempt.careful)
+        self._batch.ledger.started(spec.index, running)
         return run
 
     def _record(
@@ -139,11 +148,14 @@ class Worker:
             launch=batch.launch,
         )
 
-    def _call(self, run: _Begun, capture: Capture) -> tuple[Outcome, KeyboardInterrupt | None]:
+    def _call(
+        self, run: _Begun, capture: Capture, doom: str | None
+    ) -> tuple[Outcome, KeyboardInterrupt | None]:
         operation, spec = self._experiment.operation, run.spec
         interrupt, arguments = None, dict[str, Any]()
         try:
             with capture:
+                check_doom(doom)
                 if self._may_change:
                     check_files(self._batch.plan.context)
                     check_params(self._batch.plan, spec)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 import rich.box
 from rich.console import Console
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metalab.progress.settings import Progress as Settings
     from metalab.progress.tally import Snapshot
 
-__all__ = ["RichProgressTracker", "print_table"]
+__all__ = ["RichProgressTracker", "StatusBar", "print_table"]
 
 _MAX_CAUSES = 5
 
@@ -75,6 +75,40 @@ class RichProgressTracker(LiveTracker):
         self._bar.stop()
         line = status_line or text.status_line(self.title, snapshot, final=True)
         self._console.print(Text(line, style="yellow" if snapshot.failed else ""))
+
+
+class StatusBar:
+    """A bar on standard output with words around it; the last ones stay when it is closed."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+        self._bar = Progress(
+            TextColumn("{task.fields[title]}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[status]}", markup=False),
+            console=self._console,
+            auto_refresh=False,
+        )
+        self._task = self._bar.add_task("", title="", status="")
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave what was drawn last."""
+        self._bar.stop()
+
+    def draw(self, title: str, status: str, done: int, total: int | None) -> None:
+        """Draw the bar anew; it only moves to and fro without a total."""
+        self._bar.update(
+            self._task, completed=done, total=total, title=title, status=status, refresh=True
+        )
+
+    def print(self, line: str, style: str = "") -> None:
+        """Print a line above the bar."""
+        self._console.print(Text(line, style=style))
 
 
 def print_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from metalab.results.rows import FullRow, Row, Values
 
-__all__ = ["MOMENTS", "RECORD_COLUMNS", "Columns", "fingerprints", "metric_column", "spread"]
+__all__ = [
+    "MOMENTS",
+    "RECORD_COLUMNS",
+    "RECORD_FIELDS",
+    "Columns",
+    "fingerprints",
+    "metric_column",
+    "record_column",
+    "spread",
+    "value_of_column",
+]
 
 T = TypeVar("T")
 
@@ -46,6 +56,22 @@ _RECORD: dict[str, Callable[[Sequence[Row]], list[Any]]] = {
 RECORD_COLUMNS = tuple(_RECORD)
 """The columns that every run has."""
 
+RECORD_FIELDS = {
+    "run_id": "id",
+    "experiment_id": "experiment",
+    "status": "status",
+    "started_at": "time",
+    "finished_at": "time",
+    "duration_ms": "ms",
+    "seed": "seed",
+    "replicate": "replicate",
+    "attempt": "attempt",
+    "code_hash": "code",
+    "tags": "tags",
+    "error": "error",
+}
+"""The field of a row that each of them is made of."""
+
 _FINGERPRINTS = ("context", "params", "seed")
 _RESERVED = frozenset({*RECORD_COLUMNS, *(f"{name}_fingerprint" for name in _FINGERPRINTS)})
 _PREFIXES = ("param_", "derived_", "metric_")
@@ -55,6 +81,19 @@ def metric_column(name: str) -> str:
     """Return the name of a metric's column."""
     taken = name in _RESERVED or name.startswith(_PREFIXES)
     return f"metric_{name}" if taken else name
+
+
+def value_of_column(name: str) -> tuple[str, str] | None:
+    """Return the section and the name of the value in a column; None if it holds no such."""
+    if name.startswith("param_"):
+        return "params", name.removeprefix("param_")
+    metric = name.removeprefix("metric_")
+    return ("metrics", metric) if metric_column(metric) == name else None
+
+
+def record_column(name: str, rows: Sequence[Row]) -> list[Any]:
+    """Make a column of the record."""
+    return _RECORD[name](rows)
 
 
 def _error(row: Row) -> str | None:

@@ -14,7 +14,7 @@ from metalab.results.derived import as_derived_metrics
 from metalab.results.reducers import Reducers, reduced_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from metalab.results.derived import DerivedMetrics
@@ -27,6 +27,7 @@ __all__ = ["TableOptions", "columns_of", "write_csv"]
 class TableOptions(TypedDict, total=False):
     """The options of ``Results.to_dataframe`` and ``Results.to_csv``."""
 
+    columns: str | Iterable[str] | None
     include_params: bool
     include_metrics: bool
     include_record: bool
@@ -38,12 +39,7 @@ class TableOptions(TypedDict, total=False):
 
 def columns_of(reader: Reader, rows: Rows, options: TableOptions) -> dict[str, list[Any]]:
     """Make the columns that the options ask for."""
-    wanted = Columns(
-        params=options.get("include_params", True),
-        metrics=options.get("include_metrics", True),
-        record=options.get("include_record", True),
-    )
-    columns = rows.columns(wanted)
+    columns = _recorded(rows, options)
     progress = options.get("progress", False)
     metrics = as_derived_metrics(options.get("derived_metrics"))
     kept = options.get("include_derived", False)
@@ -54,6 +50,17 @@ def columns_of(reader: Reader, rows: Rows, options: TableOptions) -> dict[str, l
         reduced = spread(reduced_values(reader, rows, reducers, progress=progress))
         columns |= {_free(name, columns): column for name, column in reduced.items()}
     return columns
+
+
+def _recorded(rows: Rows, options: TableOptions) -> dict[str, list[Any]]:
+    if (names := options.get("columns")) is not None:
+        return rows.picked(names)
+    wanted = Columns(
+        params=options.get("include_params", True),
+        metrics=options.get("include_metrics", True),
+        record=options.get("include_record", True),
+    )
+    return rows.columns(wanted)
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

@@ -34,6 +34,11 @@ class Reader:
         """Read what has been added since."""
         self._log = self.store.read(self._log)
 
+    def refreshed(self) -> Reader:
+        """Return a reader of what the store holds now, or this one where nothing was added."""
+        log = self.store.read(self.log)
+        return self if log is self.log else Reader(self.store, log)
+
     def derived(self, run_id: str) -> Entries:
         """Return what is kept of the derived metrics that hold for a run's current record."""
         return fresh_entries(self.log, run_id)

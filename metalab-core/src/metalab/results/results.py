@@ -16,8 +16,9 @@ from metalab.results.derived import as_derived_metrics
 from metalab.results.export import TableOptions, columns_of, write_csv
 from metalab.results.frames import frame_of
 from metalab.results.lookup import resolve_id
+from metalab.results.order import recorded
 from metalab.results.reader import Reader
-from metalab.results.rows import FullRow, HeldRows, LoggedRows, Rows, in_plan_order
+from metalab.results.rows import FullRow, HeldRows, LoggedRows, Rows
 from metalab.results.run import Run
 from metalab.results.selection import select, wanted_status, with_status
 
@@ -57,7 +58,7 @@ class Results(Sequence[Run]):
         Without an order all of them, by their index in the plan, then by id.
         """
         reader = Reader(store)
-        rows = LoggedRows(reader.log, None if order is None else in_plan_order(reader.log, order))
+        rows = LoggedRows(reader.log, None if order is None else recorded(reader.log, order))
         return cls(store, rows, reader=reader)
 
     @property
@@ -129,27 +130,48 @@ class Results(Sequence[Run]):
             places = select(self._rows, wanted, tags, fields)
         return self._selected(places)
 
+    def refresh(self) -> Self:
+        """Return the results as the store holds them now; only what is new is read.
+
+        Those of a whole experiment have the runs that were added since; a selection keeps
+        its runs, whatever has become of them. Runs that were forgotten are left out. Where
+        nothing is new these very results are returned, and they never change themselves.
+        """
+        reader = self._reader.refreshed()
+        rows = self._rows.refreshed(reader.log)
+        if reader is self._reader and rows is self._rows:
+            return self
+        return type(self)(self.store, rows, reader=reader)
+
     def load(self, run_id: str, name: str, *, allow_pickle: bool = False) -> Any:
         """Load an artifact of the run whose id begins with ``run_id``."""
         return self[run_id].artifact(name, allow_pickle=allow_pickle)
 
-    def table(self, as_dataframe: bool = False) -> Any:
+    def table(
+        self, as_dataframe: bool = False, *, columns: str | Iterable[str] | None = None
+    ) -> Any:
         """Return a dict for each run, or the frame of ``to_dataframe``.
 
         The keys are the columns of the frame, and the fingerprints of what the run was
-        given; what a run lacks is None. Moments are datetimes.
+        given; what a run lacks is None. Moments are datetimes. With ``columns`` only these
+        are read, as in ``to_dataframe``.
         """
         if as_dataframe:
-            return self.to_dataframe()
-        columns = self._rows.columns(Columns()) | fingerprints(self._rows.chunks(FullRow))
-        for name in MOMENTS:
-            columns[name] = [text and datetime.fromisoformat(text) for text in columns[name]]
-        columns["tags"] = list(map(list, columns["tags"]))
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            return self.to_dataframe(columns=columns)
+        if columns is None:
+            made = self._rows.columns(Columns()) | fingerprints(self._rows.chunks(FullRow))
+        else:
+            made = self._rows.picked(columns)
+        for name in made.keys() & set(MOMENTS):
+            made[name] = [text and datetime.fromisoformat(text) for text in made[name]]
+        if "tags" in made:
+            made["tags"] = list(map(list, made["tags"]))
+        return [dict(zip(made, row, strict=True)) for row in zip(*made.values(), strict=True)]
 
     def to_dataframe(
         self,
         *,
+        columns: str | Iterable[str] | None = None,
         include_params: bool = True,
         include_metrics: bool = True,
         include_record: bool = True,
@@ -161,12 +183,16 @@ class Results(Sequence[Run]):
         """Make a pandas DataFrame with a row for each run.
 
         Columns: those of the record, ``param_<name>``, metrics under their own names, and
-        ``derived_<name>``. ``derived_metrics`` are computed where they are not kept (and
-        not kept then; ``compute_derived`` does). ``artifact_reducers`` maps an artifact's
-        name to a function of the object, or of the object and the run, that returns a dict
-        of columns. Raises MissingExtraError without pandas; the other tables work without.
+        ``derived_<name>``. ``columns`` names those of the record, params and metrics that
+        are wanted, in place of the three ``include_`` options: nothing else is decoded.
+        KeyError lists what there is if no run has one. ``derived_metrics`` are computed
+        where they are not kept (and not kept then; ``compute_derived`` does).
+        ``artifact_reducers`` maps an artifact's name to a function of the object, or of the
+        object and the run, that returns a dict of columns. Raises MissingExtraError without
+        pandas; the other tables work without.
         """
         options: TableOptions = {
+            "columns": columns,
             "include_params": include_params,
             "include_metrics": include_metrics,
             "include_record": include_record,

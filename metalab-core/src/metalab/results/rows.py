@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import abc
-import operator
 from datetime import UTC
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
 from metalab.identity.values import from_jsonable
+from metalab.results.columns import Columns
+from metalab.results.lookup import missing
+from metalab.results.order import PassingOrder, PlanOrder, recorded
+from metalab.results.picked import Picked
 from metalab.results.shapes import Shape
 from metalab.store.document import record_of
 
@@ -19,10 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metalab.records import RunRecord
-    from metalab.results.columns import Columns
     from metalab.store.base import RunLog
 
-__all__ = ["FullRow", "HeldRows", "LoggedRows", "Row", "Rows", "Values", "in_plan_order"]
+__all__ = ["FullRow", "HeldRows", "LoggedRows", "Row", "Rows", "Values"]
 
 
 class Fingerprints(msgspec.Struct, frozen=True, gc=False):
@@ -84,24 +86,8 @@ class FullRow(Row, gc=False):
 R = TypeVar("R", bound=Values)
 
 
-class _Place(msgspec.Struct, gc=False):
-    id: str
-    index: int = 0
-
-
 _decoders = {kind: msgspec.json.Decoder(kind).decode_lines for kind in (Values, Row, FullRow)}
-_places = msgspec.json.Decoder(_Place).decode_lines
 _DOLLAR = ord("$")
-
-
-def in_plan_order(log: RunLog, order: Iterable[str] | None) -> list[str]:
-    """List the runs that have a record: in the order given, else by index and then by id."""
-    if order is not None:
-        known = set(log)
-        return [run_id for run_id in order if run_id in known]
-    found = chain.from_iterable(map(_places, log.blocks()))
-    places = sorted((place.index, place.id) for place in found)
-    return [run_id for _, run_id in places]
 
 
 def decoded(blocks: Iterable[bytes], kind: type[R]) -> Iterator[list[R]]:
@@ -159,6 +145,10 @@ class Rows(abc.ABC):
     def select(self, places: Iterable[int]) -> Rows:
         """Return some of the rows."""
 
+    @abc.abstractmethod
+    def refreshed(self, log: RunLog) -> Rows:
+        """Return the rows as they are in a later log of the same store."""
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -170,23 +160,40 @@ class Rows(abc.ABC):
         """Make columns of the rows."""
         return wanted.of(self.chunks(Row if wanted.record else Values)).columns
 
+    def picked(self, names: str | Iterable[str]) -> dict[str, list[Any]]:
+        """Make the columns of these names; raises KeyError if there are rows and none has one."""
+        wanted = _listed(names)
+        there = self.columns(Columns())
+        if len(self):
+            _check_names(wanted, there)
+        return {name: there.get(name, []) for name in wanted}
+
 
 class LoggedRows(Rows):
-    """Rows of which only the ids are held; the rest stays in the store's lines."""
+    """Rows of which only the ids are held; the rest stays in the store's lines.
 
-    def __init__(self, log: RunLog, ids: Sequence[str] | None) -> None:
+    Those of the runs that were ``chosen``, in that order; else of all in the order of the
+    plan, which is found when it is first needed.
+    """
+
+    def __init__(
+        self, log: RunLog, chosen: Sequence[str] | None = None, *, order: PlanOrder | None = None
+    ) -> None:
         self._log = log
-        self._ids = ids
+        self._chosen = chosen
+        self._order = order
 
     @property
     def ids(self) -> Sequence[str]:
-        """The ids; if none were given, those of all runs in the order of the plan."""
-        if self._ids is None:
-            self._ids = in_plan_order(self._log, None)
-        return self._ids
+        """The ids of the runs."""
+        if self._chosen is not None:
+            return self._chosen
+        if self._order is None:
+            self._order = PlanOrder.of(self._log)
+        return self._order.ids
 
     def __len__(self) -> int:
-        return len(self._log if self._ids is None else self._ids)
+        return len(self._log if self._chosen is None else self._chosen)
 
     def chunks(self, kind: type[R]) -> Iterator[list[R]]:
         """Decode the line of each run."""
@@ -205,50 +212,51 @@ class LoggedRows(Rows):
         """Keep the ids at the places."""
         return LoggedRows(self._log, [self.ids[place] for place in places])
 
+    def refreshed(self, log: RunLog) -> LoggedRows:
+        """Read what changed: chosen runs stay the same ones, those forgotten apart."""
+        if log is self._log:
+            return self
+        if self._chosen is not None:
+            return LoggedRows(log, recorded(log, self._chosen))
+        order = None if self._order is None else self._order.refreshed(log, self._log)
+        return LoggedRows(log, order=order)
+
     def columns(self, wanted: Columns) -> dict[str, list[Any]]:
         """Make columns; as long as the order is unknown, it is found on the way."""
         kind = Row if wanted.record else Values
-        if self._ids is not None:
-            return wanted.of(decoded_by_shape(self._log.blocks(self._ids), kind)).columns
-        places = _Places()
-        made = wanted.of(places.noting(decoded_by_shape(self._log.blocks(), kind)))
-        order = places.order()
+        if self._is_ordered:
+            return wanted.of(decoded_by_shape(self._log.blocks(self.ids), kind)).columns
+        passing = PassingOrder()
+        made = wanted.of(passing.noting(decoded_by_shape(self._log.blocks(), kind)))
+        self._order, order = passing.found()
         if order is None:
-            self._ids = places.ids
             return made.columns
-        self._ids = [places.ids[place] for place in order]
         # Columns stand in the order in which runs first have them: where runs differ, that
         # has to be the order of the plan.
         if not made.alike or list(made.columns) != list(self.select([0]).columns(wanted)):
             return self.columns(wanted)
         return {name: [column[i] for i in order] for name, column in made.columns.items()}
 
+    def picked(self, names: str | Iterable[str]) -> dict[str, list[Any]]:
+        """Make the columns of these names, decoding no others; see Rows.picked."""
+        made = Picked(_listed(names), Row)
+        passing = PassingOrder()
+        blocks = self._log.blocks(self.ids if self._is_ordered else None)
+        for _ in passing.noting(made.rows(blocks)):
+            pass
+        empty = [name for name, column in made.columns.items() if column.count(None) == len(self)]
+        if empty and len(self):
+            _check_names(empty, self.columns(Columns()))
+        if self._is_ordered:
+            return made.columns
+        self._order, order = passing.found()
+        if order is None:
+            return made.columns
+        return {name: [column[i] for i in order] for name, column in made.columns.items()}
 
-class _Places:
-    """Notes the places of rows in the plan while they pass by."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self._indices: list[int] = []
-
-    def noting(self, chunks: Iterable[list[R]]) -> Iterator[list[R]]:
-        for chunk in chunks:
-            self.ids.extend([row.id for row in chunk])
-            self._indices.extend([row.index for row in chunk])
-            yield chunk
-
-    def order(self) -> list[int] | None:
-        """Return the rows in the order of the plan; None if that is how they came."""
-        indices, ids = self._indices, self.ids
-        if all(map(operator.lt, indices, islice(indices, 1, None))):
-            return None
-        order = (
-            sorted(range(len(ids)), key=ids.__getitem__) if self._has_ties() else range(len(ids))
-        )
-        return sorted(order, key=indices.__getitem__)
-
-    def _has_ties(self) -> bool:
-        return len(set(self._indices)) < len(self._indices)
+    @property
+    def _is_ordered(self) -> bool:
+        return self._chosen is not None or self._order is not None
 
 
 class HeldRows(Rows):
@@ -279,6 +287,21 @@ class HeldRows(Rows):
     def select(self, places: Iterable[int]) -> HeldRows:
         """Keep the records at the places."""
         return HeldRows([self._records[place] for place in places])
+
+    def refreshed(self, log: RunLog) -> HeldRows:  # noqa: ARG002  they were not read from a log
+        """Keep the records that somebody made."""
+        return self
+
+
+def _listed(names: str | Iterable[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _check_names(names: Iterable[str], there: Iterable[str]) -> None:
+    known = set(there)
+    for name in names:
+        if name not in known:
+            raise missing("these runs have", "column", name, known)
 
 
 def _row_of(record: RunRecord) -> FullRow:

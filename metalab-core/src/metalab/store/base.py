@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import attrs
 
+from metalab.errors import StoreError
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
-from metalab.store.reading import ArtifactFile, Damage, LogLine, RunLog, RunState
+from metalab.store.maintenance import Compaction, Inspection, IsOver, never_over
+from metalab.store.reading import ArtifactFile, Damage, LogLine, Loss, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from metalab.records import ArtifactDescriptor, RunRecord
+    from metalab.store.claiming import Claims, Ending
     from metalab.store.config import StoreConfig
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "ArtifactFile",
     "Damage",
     "LogLine",
+    "Loss",
     "RunLog",
     "RunState",
     "RunWriter",
@@ -83,6 +87,17 @@ class Store(abc.ABC):
         executor's name, and what that executor calls the worker.
         """
 
+    def claims(self, plan: str, runs: int) -> Claims | None:  # noqa: ARG002  for stores that are shared
+        """Return the claims on the units of a plan of so many runs, by the plan's digest.
+
+        None where a store is written by one launch at a time, as one in memory is.
+        """
+        return None
+
+    def ending(self, writer: str) -> Ending | None:  # noqa: ARG002  as above
+        """Return how a writer ended, or None if it may still be at work."""
+        return None
+
     @abc.abstractmethod
     def read(self, since: RunLog | None = None) -> RunLog:
         """Return what is stored now; ``since`` lets the store read only what is new."""
@@ -117,6 +132,33 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def list_logs(self, run_id: str) -> list[str]:
         """List the names of the logs of the run's current attempt, sorted."""
+
+    def compact(
+        self,
+        *,
+        gzip: bool = False,
+        drop_attempts: bool = False,
+        dry_run: bool = False,
+        is_over: IsOver = never_over,
+    ) -> Compaction:
+        """Merge the files of writers that have ended into few, losing nothing.
+
+        ``gzip`` compresses them; ``drop_attempts`` leaves out attempts that another one has
+        displaced, and what remains of forgotten runs; a ``dry_run`` writes nothing. Whoever
+        knows how to prove a writer dead tells by ``is_over``. Raises StoreError where this
+        kind of store cannot be compacted, or cannot be written to.
+        """
+        del gzip, drop_attempts, dry_run, is_over  # what no default can heed
+        raise self._cannot("be compacted")
+
+    def inspect(self, *, remove_strays: bool = False) -> Inspection:
+        """Check all that is kept, and say what is not as it was written; writes nothing.
+
+        ``remove_strays`` removes temporary files that no process can be using any more.
+        Raises StoreError where this kind of store cannot be inspected.
+        """
+        del remove_strays  # as above
+        raise self._cannot("be inspected")
 
     @abc.abstractmethod
     def logs(self) -> Mapping[str, Iterable[LogLine]]:
@@ -215,6 +257,11 @@ class Store(abc.ABC):
         store = self if experiment_id is None else self.scoped(experiment_id)
         kept = store.manifests()
         return kept[next(reversed(kept))] if kept else None
+
+    def _cannot(self, what: str) -> StoreError:
+        return StoreError(
+            f"{self.locator}: stores of the kind {self.config.scheme!r} cannot {what}"
+        )
 
     def __enter__(self) -> Self:
         """Return the store itself."""

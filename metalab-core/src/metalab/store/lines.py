@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from metalab.records import AttemptKey
+    from metalab.store.reading import Loss
 
 __all__ = [
     "FORMAT",
@@ -28,8 +29,11 @@ __all__ = [
     "derived_document",
     "forget_document",
     "line_of",
+    "loss_document",
     "parse_line",
+    "plan_document",
     "readable",
+    "release_document",
     "seal",
     "series_document",
 ]
@@ -106,6 +110,29 @@ def derived_document(
 def forget_document(run_id: str, epoch: int, stamp: Stamp) -> dict[str, Any]:
     """Return the document that makes all of a run's lines before an epoch count no more."""
     return {"t": "forget", "id": run_id, "epoch": epoch, **stamp.items()}
+
+
+def plan_document(plan: str, stamp: Stamp) -> dict[str, Any]:
+    """Return the document by which a writer says that it works on a plan."""
+    return {"t": "plan", "plan": plan, **stamp.items()}
+
+
+def release_document(plan: str, units: Sequence[int], stamp: Stamp) -> dict[str, Any]:
+    """Return the document by which a writer gives up its claims on units of a plan."""
+    return {"t": "release", "plan": plan, "units": list(units), **stamp.items()}
+
+
+def loss_document(run_id: str, loss: Loss, stamp: Stamp) -> dict[str, Any]:
+    """Return the document that says that an attempt has no end; ``died`` names its writer."""
+    return {
+        "t": "lost",
+        "id": run_id,
+        "epoch": loss.epoch,
+        "attempt": loss.attempt,
+        "died": loss.writer,
+        "cause": loss.cause,
+        **stamp.items(),
+    }
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

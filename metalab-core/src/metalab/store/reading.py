@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from metalab.records import Status
 
-__all__ = ["BLOCK_LINES", "ArtifactFile", "Damage", "LogLine", "RunLog", "RunState"]
+__all__ = ["BLOCK_LINES", "ArtifactFile", "Damage", "LogLine", "Loss", "RunLog", "RunState"]
 
 BLOCK_LINES = 256
 """How many lines a block has at most."""
@@ -36,6 +36,16 @@ class Damage:
 
     place: str
     reason: str
+
+
+@attrs.frozen
+class Loss:
+    """An attempt at a run that has no end, since its writer died; for causes see Ending."""
+
+    epoch: int
+    attempt: int
+    writer: str
+    cause: str
 
 
 @attrs.frozen
@@ -89,6 +99,11 @@ class RunLog(abc.ABC):
         """Yield the state of each of many runs."""
         return map(self.state, run_ids)
 
+    def changed(self, since: RunLog) -> Iterator[str]:
+        """Yield the runs whose state is not what an earlier log of the same store says."""
+        then_and_now = zip(self, since.states(self), self.states(self), strict=True)
+        return (run_id for run_id, before, now in then_and_now if before != now)
+
     @abc.abstractmethod
     def forgotten(self, run_id: str) -> int:
         """Return the epoch in which a forgotten run begins anew; 0 if it was never forgotten."""
@@ -109,6 +124,14 @@ class RunLog(abc.ABC):
     @abc.abstractmethod
     def attempts(self, run_id: str) -> list[bytes]:
         """Return every line kept of a run's attempts, oldest attempt first."""
+
+    def losses(self, run_id: str) -> Sequence[Loss]:  # noqa: ARG002  for stores whose writers die
+        """Return the attempts at a run that were lost, each once, in order."""
+        return ()
+
+    def released(self, plan: str) -> Mapping[int, Collection[str]]:  # noqa: ARG002  as above
+        """Return, by unit of a plan, the writers that have given up their claim on it."""
+        return {}
 
     @abc.abstractmethod
     def subjects(self) -> Iterator[str]:

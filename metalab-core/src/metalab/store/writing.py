@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from metalab.records import AttemptKey, RunRecord
-    from metalab.store.reading import LogLine
+    from metalab.store.reading import LogLine, Loss
 
 __all__ = ["Acknowledge", "RunWriter", "StoreWriter"]
 
@@ -29,8 +29,11 @@ class RunWriter(abc.ABC):
     name: str
 
     @abc.abstractmethod
-    def start(self, run_id: str, record: Callable[[], RunRecord]) -> None:
-        """Note that a run has begun; its record is asked for, and written, only if it lasts."""
+    def start(self, run_id: str, record: Callable[[], RunRecord], *, careful: bool = False) -> None:
+        """Note that a run has begun; its record is asked for, and written, only if it lasts.
+
+        ``careful``, it is durable when this returns.
+        """
 
     @abc.abstractmethod
     def put(self, record: RunRecord, acknowledged: Acknowledge | None = None) -> None:
@@ -117,3 +120,14 @@ class StoreWriter(RunWriter):
     @abc.abstractmethod
     def copy_log(self, writer: str, lines: Iterable[LogLine]) -> None:
         """Add lines to what this store keeps of another writer's logs, after those it has."""
+
+    # A store that has no claims, and cannot tell how a writer ended, needs none of these.
+
+    def join(self, plan: str) -> None:
+        """Write that this works on a plan, durably: claims may name this writer from now on."""
+
+    def release(self, plan: str, units: Sequence[int]) -> None:
+        """Write that this gives up its claims on units of a plan."""
+
+    def put_loss(self, run_id: str, loss: Loss) -> None:
+        """Write that an attempt at a run has no end."""

@@ -26,34 +26,46 @@ except ImportError:  # Windows
 
 __all__ = [
     "BLOCK",
+    "TEMPORARY",
     "after_fork",
     "blocks",
+    "clock_of",
     "close",
     "create",
     "explain",
     "folders",
+    "is_gone",
     "is_hopeless",
     "is_ours",
     "line_numbers",
     "lines",
+    "link",
     "make_directory",
+    "modified",
+    "move",
     "names",
     "pieces",
     "publish",
     "read_all",
     "read_from",
     "read_last",
+    "reading",
     "remove",
     "replace",
     "size_of",
     "sync",
     "sync_directory",
     "temporary",
+    "token_of",
+    "touch",
     "write",
 ]
 
 # What fits into a processor's own cache: blocks of 2 MB cost twice as much to split and check.
 BLOCK = 1 << 18
+TEMPORARY = ".tmp."
+"""How the names of files begin that are not finished."""
+
 _EXTRA = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _HOPELESS = {
     errno.EACCES,
@@ -115,6 +127,19 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+def touch(fd: int) -> None:
+    """Set a file's time to now. Where that fails others may take its owner for dead, no more."""
+    with contextlib.suppress(OSError):
+        os.utime(fd)
+
+
+def token_of(path: Path) -> tuple[int, int]:
+    """Return what changes whenever a file is written or touched: its size and its time."""
+    with path.open("rb", buffering=0) as file:
+        found = os.fstat(file.fileno())
+        return found.st_size, found.st_mtime_ns
+
+
 def is_ours(fd: int, path: Path, size: int) -> bool:
     """Tell whether the path still names the open file, with all we wrote to it."""
     try:
@@ -143,7 +168,7 @@ def make_directory(path: Path) -> bool:
 @contextlib.contextmanager
 def temporary(directory: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Open a hidden file beside its later name; it is removed unless it was moved away."""
-    path = directory / f".tmp.{secrets.token_hex(8)}"
+    path = directory / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         with path.open("xb") as file:
             yield file, path
@@ -170,11 +195,40 @@ def publish(path: Path, data: bytes) -> bool:
     return True
 
 
+def link(source: Path, name: Path) -> bool:
+    """Give a file one more name, without syncing it; False if that is another file's."""
+    try:
+        os.link(source, name)
+    except FileExistsError:
+        # A network file system may replay a link that has been made.
+        return source.samefile(name)
+    except (OSError, AttributeError):  # no hard links here, or no further ones to this file
+        return _copy_new(source, name)
+    return True
+
+
+def _copy_new(source: Path, name: Path) -> bool:
+    try:
+        fd = create(name)
+    except FileExistsError:
+        return False
+    try:
+        write(fd, read_all(source))
+    finally:
+        os.close(fd)
+    return True
+
+
 def replace(file: BinaryIO, written: Path, path: Path, size: int) -> None:
     """Move a finished temporary file to its name, durably."""
     file.flush()
     sync(file.fileno())
     file.close()
+    move(written, path, size)
+
+
+def move(written: Path, path: Path, size: int) -> None:
+    """Move a file whose data is durable to its name, durably; ``size`` is the file's."""
     try:
         written.replace(path)
     except FileNotFoundError:
@@ -191,6 +245,11 @@ def names(directory: Path) -> list[str]:
             return sorted({entry.name for entry in entries})
     except FileNotFoundError:
         return []
+
+
+def reading(path: Path) -> BinaryIO:
+    """Open a file to read it."""
+    return path.open("rb")
 
 
 def folders(directory: Path) -> list[str]:
@@ -282,6 +341,19 @@ def size_of(path: Path) -> int:
         return os.fstat(file.fileno()).st_size
 
 
+def modified(path: Path) -> float:
+    """Return when a file was written to last, by the clock of its file system."""
+    return path.stat().st_mtime
+
+
+def clock_of(directory: Path) -> float:
+    """Ask a file system what time it is, by writing a file that is removed again."""
+    with temporary(directory) as (file, path):
+        file.write(b"\n")
+        file.flush()
+        return modified(path)
+
+
 def after_fork(callback: Callable[[], None]) -> None:
     """Call back in every child that this process forks; nothing where none can be forked."""
     register = getattr(os, "register_at_fork", None)
@@ -292,6 +364,11 @@ def after_fork(callback: Callable[[], None]) -> None:
 def is_hopeless(error: OSError) -> bool:
     """Tell whether trying again later cannot help."""
     return error.errno in _HOPELESS
+
+
+def is_gone(error: OSError) -> bool:
+    """Tell whether a file that was listed is not there any more, as its server may put it, too."""
+    return isinstance(error, FileNotFoundError) or error.errno == errno.ESTALE
 
 
 def explain(error: OSError, what: str) -> StoreError:

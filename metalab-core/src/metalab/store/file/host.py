@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["host_name", "metalab_version", "process_identity"]
+__all__ = [
+    "host_name",
+    "is_running",
+    "metalab_version",
+    "process_identity",
+    "this_moment",
+]
 
 _PROC = Path("/proc")
 
@@ -41,6 +48,11 @@ def metalab_version() -> str:
         return "0+source"
 
 
+def this_moment() -> str:
+    """Return the time now, in UTC, as lines tell it."""
+    return f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z"
+
+
 def _read(name: str) -> str | None:
     try:
         return (_PROC / name).read_text(encoding="ascii").strip()
@@ -48,13 +60,24 @@ def _read(name: str) -> str | None:
         return None
 
 
+def is_running(pid: object, start: object) -> bool:
+    """Tell whether the process of this machine that began at a tick still runs."""
+    status = _status_of(pid) if isinstance(pid, int) else None
+    # A zombie has been killed, and waits for nothing but its parent's attention.
+    return status is not None and status[0] not in "ZX" and int(status[19]) == start
+
+
 def _pid_start() -> int | None:
     """Return the clock tick since boot at which this process began."""
-    status = _read("self/stat")
-    if status is None:
-        return None
+    status = _status_of("self")
+    return None if status is None else int(status[19])
+
+
+def _status_of(process: int | str) -> list[str] | None:
+    """Return the fields of /proc/<pid>/stat from the state on."""
+    text = _read(f"{process}/stat")
     # The second field is the command in parentheses and may itself hold blanks and ")".
-    return int(status.rpartition(")")[2].split()[19])
+    return None if text is None else text.rpartition(")")[2].split()
 
 
 def _pid_namespace() -> str | None:

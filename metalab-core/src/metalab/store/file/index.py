@@ -19,6 +19,7 @@ import msgspec
 from metalab.records import Status
 from metalab.store.base import RunState
 from metalab.store.fold import FORGOTTEN, RANKS, key_of
+from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +69,9 @@ class Index:
         self.forgets: dict[bytes, int] = {}  # the epochs in which forgotten runs begin anew
         self.series: dict[bytes, tuple[int, ...]] = {}
         self.derived: dict[bytes, tuple[int, ...]] = {}
-        self.others: dict[bytes, tuple[int, ...]] = {}  # of kinds that a later version knows
+        self.losses: dict[bytes, frozenset[Loss]] = {}
+        self.releases: dict[tuple[str, int], frozenset[str]] = {}
+        self.others: dict[bytes, tuple[int, ...]] = {}  # losses, and what a later version knows
         self._by_text: dict[bytes, int] = {}
         self._by_head: dict[Head, int] = {}
 
@@ -77,9 +80,9 @@ class Index:
         other = type(self)()
         for name in ("segment", "offset", "length", "head"):
             setattr(other, name, getattr(self, name)[:])
-        for name in ("heads", "current", "displaced", "forgets", "series", "derived", "others"):
+        for name in ("heads", "current", "displaced", "forgets", "series", "derived", "losses"):
             setattr(other, name, getattr(self, name).copy())
-        for name in ("_by_text", "_by_head"):
+        for name in ("others", "releases", "_by_text", "_by_head"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -101,20 +104,13 @@ class Index:
         self.head.extend(heads)
         ids = [line[ID:ID_END] for line in lines]
         rows = range(first, first + len(lines))
-        if not self._add_new(ids, rows):
-            for run_id, row, line in zip(ids, rows, lines, strict=True):
-                self._add(run_id, row, partial(_tie_in, line))
+        # Nearly all are new, and then one look at the dict does for finding that and for adding.
+        counted = list(map(self.current.setdefault, ids, rows))
+        if counted != list(rows):
+            for run_id, row, line, held in zip(ids, rows, lines, counted, strict=True):
+                if row != held:
+                    self._add(run_id, row, partial(_tie_in, line))
         return odd
-
-    def _add_new(self, ids: list[bytes], rows: range) -> bool:
-        """Let all lines count if they are of as many runs, none of them met before."""
-        if not self.current.keys().isdisjoint(ids):
-            return False
-        added = dict(zip(ids, rows, strict=True))
-        if len(added) < len(ids):
-            return False
-        self.current.update(added)
-        return True
 
     def _heads_of(self, lines: Sequence[bytes]) -> Sequence[int]:
         """Return the head of each line, _NO_HEAD for what has none."""
@@ -167,7 +163,7 @@ class Index:
             if isinstance(kind, str) and isinstance(run_id, str):
                 row = self._add_row(segment, offset, length, self._no_head())
                 self.others[run_id.encode()] = (*self.others.get(run_id.encode(), ()), row)
-            return isinstance(kind, str)
+            return self._understands(document)
         if not isinstance(run_id, str):
             return False
         head = self._head_of_document(document)
@@ -182,6 +178,33 @@ class Index:
         self._add(key, row, lambda: tie_of(document))
         if kind == "forget":
             self.forgets[key] = max(self.forgets.get(key, 0), document["epoch"])
+        return True
+
+    def _understands(self, document: dict[str, Any]) -> bool:
+        """Note what a line says that is about no record; False if it says it wrongly."""
+        kind = document.get("t")
+        if kind in {"lost", "release"}:
+            add = self._add_loss if kind == "lost" else self._add_release
+            return add(document)
+        return isinstance(kind, str)
+
+    def _add_loss(self, document: dict[str, Any]) -> bool:
+        try:
+            key = document["id"].encode()
+            fields = (document[name] for name in ("epoch", "attempt", "died", "cause"))
+            self.losses[key] = self.losses.get(key, frozenset()) | {Loss(*fields)}
+        except (KeyError, AttributeError):
+            return False
+        return True
+
+    def _add_release(self, document: dict[str, Any]) -> bool:
+        try:
+            plan, units, writer = document["plan"], document["units"], document["writer"]
+            for unit in units:
+                known = self.releases.get((plan, unit), frozenset())
+                self.releases[plan, unit] = known | {writer}
+        except (KeyError, TypeError):
+            return False
         return True
 
     def _head_of_document(self, document: dict[str, Any]) -> int:

@@ -54,6 +54,7 @@ class Journal:
         self._announced: dict[str, tuple[float, Callable[[], bytes]]] = {}
         self._flushing = 0
         self._idle = False
+        self._beat_at: float | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -95,6 +96,12 @@ class Journal:
             if self._idle or self._thread is None:
                 self._wake()
 
+    def beat(self) -> None:
+        """Show from now on, until it is closed, that this is alive, also while it has no lines."""
+        with self._lock:
+            self._beat_at = monotonic() + self._options.heartbeat
+            self._wake()
+
     def flush(self) -> None:
         """Return once all lines put so far are acknowledged; raises StoreError as append."""
         with self._lock:
@@ -103,7 +110,7 @@ class Journal:
             self._flushing += 1
             try:
                 while self._done < target or self._prepared < touched:
-                    self._trouble.raise_if_hopeless(len(self._backlog.lines))
+                    self._raise_if_hopeless()
                     self._wake()
                     self._changed.wait(1.0)
             finally:
@@ -139,7 +146,7 @@ class Journal:
             raise StoreError("this writer is closed; ask the store for a new one")
         self._wait_for_room(len(line))
         self._enqueue(line, acknowledged)
-        self._trouble.raise_if_hopeless(len(self._backlog.lines))
+        self._raise_if_hopeless()
         self._flows = not (self._backlog.is_retired or self._backlog.size >= self._half)
 
     def _wait_for_room(self, length: int) -> None:
@@ -147,7 +154,7 @@ class Journal:
         if threading.current_thread() is self._thread:  # it alone can make room
             return
         while backlog.lines and backlog.size + length > self._options.buffer:
-            self._trouble.raise_if_hopeless(len(backlog.lines))
+            self._raise_if_hopeless()
             self._wake()
             self._changed.wait(1.0)
 
@@ -170,6 +177,11 @@ class Journal:
         self._flows = False
         self._wake()
 
+    def _raise_if_hopeless(self) -> None:
+        if self._trouble:
+            waiting = len(self._backlog.lines)
+            self._trouble.raise_if_hopeless(f"{waiting} lines cannot be written to the store")
+
     def _wake(self) -> None:
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="metalab-commit", daemon=True)
@@ -190,12 +202,19 @@ class Journal:
             times.append(oldest + _ANNOUNCE * self._options.interval)
         return min(times, default=None)
 
+    def _alarm(self, due: float | None, now: float) -> float:
+        """Return until when the thread may sleep, unless it is woken."""
+        if self._beat_at is not None:
+            return self._beat_at if due is None else min(due, self._beat_at)
+        return now + _LINGER if due is None else due
+
     # The thread. Nothing below is called with the lock held.
 
     def _run(self) -> None:
         while self._wait():
             self._speak()
             self._commit()
+            self._show_life()
 
     def _wait(self) -> bool:
         """Return when a commit is due; False when the thread may end."""
@@ -206,9 +225,12 @@ class Journal:
                 if due is not None and due <= now:
                     return True
                 self._idle = due is None
-                woken = self._changed.wait(_LINGER if due is None else due - now)
+                alarm = self._alarm(due, now)
+                if alarm <= now:
+                    return True
+                woken = self._changed.wait(alarm - now)
                 self._idle = False
-                if due is None and not woken:
+                if due is None and self._beat_at is None and not woken:
                     break
             self._thread = None
             return False
@@ -251,6 +273,14 @@ class Journal:
                 self._fail(error)
             return
         self._settle(count, touched)
+
+    def _show_life(self) -> None:
+        with self._lock:
+            segment, now = self._backlog.segment, monotonic()
+            if segment is None or self._beat_at is None or now < self._beat_at:
+                return
+            self._beat_at = now + self._options.heartbeat
+        segment.touch()
 
     def _make_durable(self) -> None:
         with self._lock:

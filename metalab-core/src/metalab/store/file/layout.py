@@ -20,7 +20,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import attrs
@@ -31,7 +31,10 @@ from metalab.store.file.readme import README
 from metalab.store.lines import FORMAT
 from metalab.store.names import experiment_folder, experiment_of_folder
 
-__all__ = ["Collection", "Folder", "locate"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Collection", "Folder", "files_below", "locate"]
 
 MARKER = "metalab-store.json"
 EXPERIMENT = "experiment.json"
@@ -186,6 +189,17 @@ def missing(root: Path, experiment_id: str | None = None) -> StoreNotFoundError:
     if root.exists():
         return StoreNotFoundError(f"{root} is no store: it has no {MARKER} and no experiment")
     return StoreNotFoundError(f"there is no store at {root}")
+
+
+def files_below(*folders: Path) -> Iterator[Path]:
+    """Yield all files below folders, hidden ones as well, in order; folders may be missing."""
+    for folder in folders:
+        for name in disk.names(folder):
+            path = folder / name
+            if path.is_dir() and not path.is_symlink():
+                yield from files_below(path)
+            else:
+                yield path
 
 
 def unquoted(name: str) -> str:

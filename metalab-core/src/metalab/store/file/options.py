@@ -13,6 +13,7 @@ class Options:
 
     ``timeout`` seconds of failing writes are borne before StoreError is raised. Up to
     ``buffer`` bytes wait for a commit, then ``put`` does; a segment ends at ``roll`` bytes.
+    A writer that owns claims shows every ``heartbeat`` seconds that it lives.
     """
 
     interval: float = 0.2
@@ -20,3 +21,4 @@ class Options:
     timeout: float = 600.0
     buffer: int = 16 << 20
     roll: int = 64 << 20
+    heartbeat: float = 30.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metalab.store.base import Damage
 from metalab.store.file import disk
+from metalab.store.file.content import is_compressed, is_segment, line_numbers
 from metalab.store.file.index import Index
 from metalab.store.file.rows import Rows
 from metalab.store.file.runlog import FileRunLog
@@ -13,10 +14,15 @@ from metalab.store.file.scan import Position, Scanner
 from metalab.store.names import part_name, split_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["read_runs"]
+    from metalab.store.file.runlog import Replaced
+
+__all__ = ["COMPACTED", "is_replaced", "read_runs", "replaces_in"]
+
+COMPACTED = "compact."
+"""How the names of the segments begin that a compaction writes."""
 
 
 def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = True) -> FileRunLog:
@@ -25,73 +31,114 @@ def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = Tr
     With ``since`` only what was added is read; the result is ``since`` itself where nothing
     was. Without ``final``, bad lines of a file that may still grow are no damage yet.
     """
-    names = [name for name in disk.names(folder) if _is_segment(name)]
-    if since is not None and not _continues(since, folder, names):
-        since = None
-    if since is None:
-        return _Reading(folder, names, None).read(names, final=final)
-    news = [name for name in names if _has_news(since, name, final=final)]
-    return _Reading(folder, names, since).read(news, final=final) if news else since
+    names = _segments(folder)
+    while True:
+        news = None
+        if since is not None and since.folder == folder:
+            news = _news(since, names, final=final)
+        if news is None:
+            since, news = None, names
+        if since is not None and not news:
+            return since
+        reading = _Reading(folder, names, since)
+        log = reading.read(news, final=final)
+        # What vanished may have been compacted: what it held then stands in a newer segment.
+        listed, names = names, _segments(folder) if reading.has_vanished else names
+        if names == listed:
+            return log
 
 
-def _is_segment(name: str) -> bool:
-    return name.endswith(".jsonl") and not name.startswith(".")
+def _segments(folder: Path) -> list[str]:
+    return [name for name in disk.names(folder) if is_segment(name)]
 
 
-def _continues(since: FileRunLog, folder: Path, names: Iterable[str]) -> bool:
-    """Tell whether all that was read before is still there."""
-    if since.folder != folder:
-        return False
-    missing = since.positions.keys() - set(names)
+def is_replaced(path: Path, replaced: Replaced) -> bool:
+    """Tell whether all that a segment holds was copied by a compaction, to a segment beside it."""
+    sizes = replaced.get(path.name)
     try:
-        # A network file system may leave a name out of a listing once.
-        return all(
-            disk.size_of(folder / name) >= max(position.offset, position.size)
-            for name, position in since.positions.items()
-            if not position.over or name in missing
-        )
-    except FileNotFoundError:
+        return sizes is not None and disk.size_of(path) in sizes
+    except OSError as error:
+        if not disk.is_gone(error):
+            raise
         return False
 
 
-def _has_news(since: FileRunLog, name: str, *, final: bool) -> bool:
-    position = since.positions.get(name)
-    if position is None:
-        return True
-    return not position.over and position.has_news(since.folder / name, final=final)
+def _news(since: FileRunLog, names: Sequence[str], *, final: bool) -> list[str] | None:
+    """List the segments that have something new; None if not all that was read is there.
+
+    Only those that may still grow are looked at, and those that were not listed: a network
+    file system may leave a name out of a listing once.
+    """
+    known = since.positions
+    copied = {name for name in names if is_replaced(since.folder / name, since.replaced)}
+    news = [name for name in names if name not in known and name not in copied]
+    missing = known.keys() - set(names)
+    for name in dict.fromkeys([*since.live, *sorted(missing)]):
+        if name in copied:
+            continue
+        position, path = known[name], since.folder / name
+        try:
+            size = disk.size_of(path)
+            if size < position.reach(name):
+                return None
+            if not position.over and position.has_news(path, size, final=final):
+                news.append(name)
+        except OSError as error:
+            if not disk.is_gone(error):
+                raise
+            if position.reach(name):
+                return None
+    return news
 
 
 class _Reading:
     """One pass over the segments that have something new."""
 
     def __init__(self, folder: Path, names: list[str], since: FileRunLog | None) -> None:
+        self.has_vanished = False
         self._folder = folder
         self._positions = {} if since is None else dict(since.positions)
         self._positions |= {name: Position() for name in names if name not in self._positions}
         self._order = list(self._positions)
+        self._numbers = {name: number for number, name in enumerate(self._order)}
         self._prev_good = {} if since is None else dict(since.prev_good)
+        known = {} if since is None else since.replaced
+        self._replaced = {name: dict(sizes) for name, sizes in known.items()}
         index = Index() if since is None else since.index.copy()
         index.tie = Rows(folder, self._order, index).tie
         self._index = index
 
     def read(self, names: Iterable[str], *, final: bool) -> FileRunLog:
-        for name in names:
-            self._read_one(name, final=final)
+        for name in sorted(names, key=_compacted_first):
+            if not is_replaced(self._folder / name, self._replaced):
+                self._read_one(name, final=final)
         return FileRunLog(
-            self._folder, self._positions, self._prev_good, self._index, tuple(self._damage())
+            self._folder,
+            self._positions,
+            self._prev_good,
+            self._index,
+            tuple(self._damage()),
+            self._replaced,
         )
 
     def _read_one(self, name: str, *, final: bool) -> None:
         writer, part = split_part(name)
-        sealed = f"{part_name(writer, part + 1)}.jsonl" in self._positions
+        later = f"{part_name(writer, part + 1)}.jsonl"
+        sealed = is_compressed(name) or later in self._positions
         scanner = Scanner(
-            self._index, self._folder / name, self._order.index(name), self._positions[name]
+            self._index, self._folder / name, self._numbers[name], self._positions[name]
         )
         try:
             self._positions[name] = scanner.read(sealed=sealed, final=final)
-        except FileNotFoundError:  # removed since the listing; the next read will see that
+        except OSError as error:
+            if not disk.is_gone(error):
+                raise
+            self.has_vanished = True
             return
         self._prev_good |= _prev_good_of(scanner.openings)
+        if scanner.is_whole and scanner.openings:
+            for replaced, size in replaces_in(scanner.openings[0]):
+                self._replaced.setdefault(replaced, {})[size] = name
 
     def _damage(self) -> Iterable[Damage]:
         for name, position in self._positions.items():
@@ -100,9 +147,31 @@ class _Reading:
             bad = [(at, reason) for at, reason in position.bad if good is None or at < good]
             if bad:
                 path = self._folder / name
-                numbers = disk.line_numbers(path, [at for at, _ in bad])
+                numbers = self._line_numbers(path, [at for at, _ in bad])
                 for number, (_, reason) in zip(numbers, bad, strict=True):
                     yield Damage(f"{path}:{number}", reason)
+
+    def _line_numbers(self, path: Path, offsets: Sequence[int]) -> Sequence[int | str]:
+        try:
+            return line_numbers(path, offsets)
+        except OSError as error:
+            if not disk.is_gone(error):
+                raise
+            self.has_vanished = True
+            return [f"byte {offset}" for offset in offsets]
+
+
+def _compacted_first(name: str) -> bool:
+    return not name.startswith(COMPACTED)
+
+
+def replaces_in(opening: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the names and sizes of the segments that the one with this ``open`` line replaces."""
+    listed = opening.get("replaces")
+    for each in listed if isinstance(listed, list) else ():
+        match each:
+            case [str(name), int(size)]:
+                yield name, size
 
 
 def _prev_good_of(openings: Iterable[Mapping[str, object]]) -> dict[tuple[str, int], int]:

@@ -10,6 +10,7 @@ import attrs
 
 from metalab.errors import StoreError
 from metalab.store.file import disk
+from metalab.store.file.content import pieces
 from metalab.store.file.index import tie_of
 from metalab.store.lines import parse_line
 from metalab.store.reading import BLOCK_LINES
@@ -78,10 +79,12 @@ class Rows:
         for segment, group in groupby(self._spans(rows), key=attrgetter("segment")):
             spans = list(group)
             path = self._path(segment)
-            pieces = disk.pieces(path, [(span.offset, span.size) for span in spans])
+            found = pieces(path, [(span.offset, span.size) for span in spans])
             try:
-                yield from zip(spans, pieces, strict=True)
-            except FileNotFoundError as error:
+                yield from zip(spans, found, strict=True)
+            except OSError as error:
+                if not disk.is_gone(error):
+                    raise disk.explain(error, f"{path} cannot be read") from error
                 raise StoreError(
                     f"{path} was removed while it was in use; read the store again"
                 ) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,18 +15,24 @@ from metalab.store.fold import FORGOTTEN, attempts_in_order, fold_derived, fold_
 from metalab.store.lines import crc_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from metalab.store.base import Damage
     from metalab.store.file.index import Head, Index
     from metalab.store.file.scan import Position
+    from metalab.store.reading import Loss
 
-__all__ = ["FileRunLog"]
+__all__ = ["FileRunLog", "Replaced"]
 
 _WINDOW = 8192  # lines that are read together when an order is asked for
 _RUNS = 256  # whose lines are read together when all of them are
 _decode = msgspec.json.Decoder().decode
+
+Replaced = Mapping[str, Mapping[int, str]]
+"""By name and size the segments that a compaction has copied, and the segment with the copy."""
+
+_NOTHING: Replaced = MappingProxyType({})
 
 
 class FileRunLog(RunLog):
@@ -37,12 +45,15 @@ class FileRunLog(RunLog):
         prev_good: Mapping[tuple[str, int], int],
         index: Index,
         damage: tuple[Damage, ...],
+        replaced: Replaced = _NOTHING,
     ) -> None:
         self.folder = folder
         self.positions = positions
+        self.live = [name for name, position in positions.items() if not position.over]
         self.prev_good = prev_good
         self.index = index
         self.damage = damage
+        self.replaced = replaced
         self._rows = Rows(folder, list(positions), index)
         self._absent = {key for key in index.forgets if self._is_absent(key)}
 
@@ -101,6 +112,16 @@ class FileRunLog(RunLog):
             return []
         rows = [self.index.current[key], *self.index.displaced.get(key, ())]
         return attempts_in_order(self._rows.lines(rows))
+
+    def losses(self, run_id: str) -> list[Loss]:
+        """Return the attempts at a run that were lost, in order."""
+        losses = self.index.losses.get(run_id.encode(), ())
+        return sorted(losses, key=lambda loss: (loss.epoch, loss.attempt, loss.writer))
+
+    def released(self, plan: str) -> dict[int, frozenset[str]]:
+        """Return the writers that gave up a unit of a plan; see RunLog.released."""
+        releases = self.index.releases.items()
+        return {unit: writers for (of, unit), writers in releases if of == plan}
 
     def subjects(self) -> Iterator[str]:
         """Yield the id of every run that any line is about; see RunLog.subjects."""

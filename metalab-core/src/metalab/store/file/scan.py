@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 from array import array
 from binascii import crc32, hexlify
-from itertools import accumulate, compress
-from operator import add
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from metalab.store.file import disk
+from metalab.store.file.content import is_compressed, offsets_of, stretches
 from metalab.store.file.index import ID, RUN
 from metalab.store.lines import FORMAT, TAIL, parse_line
 from metalab.store.names import split_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from metalab.store.file.index import Index
@@ -37,7 +37,8 @@ class Position:
     ``over`` says that it will not be asked again; ``bad`` are the offsets of complete lines
     that could not be read, with the reason. Where a bad line may yet become good, ``offset``
     is that line's, ``waits`` its bytes' checksum and length, ``known`` the offsets of the
-    lines read beyond it, and ``size`` how far the file reached then.
+    lines read beyond it, and ``size`` how far the file reached then; of a compressed file
+    ``size`` is always that of the file itself.
     """
 
     offset: int = 0
@@ -47,9 +48,14 @@ class Position:
     known: frozenset[int] = frozenset()
     size: int = 0
 
-    def has_news(self, path: Path, *, final: bool) -> bool:
-        """Tell whether there is something to read or to report; raises FileNotFoundError."""
-        size = disk.size_of(path)
+    def reach(self, name: str) -> int:
+        """Return the size that the file of that name had at least."""
+        return self.size if is_compressed(name) else max(self.offset, self.size)
+
+    def has_news(self, path: Path, size: int, *, final: bool) -> bool:
+        """Tell whether a file, now of that size, has something to read or to report."""
+        if is_compressed(path.name):
+            return size != self.size
         if self.waits is None or size != self.size:
             return size > self.offset
         if final and not any(place == self.offset for place, _ in self.bad):
@@ -71,6 +77,7 @@ class Scanner:
         self._number = number
         self._offset = position.offset
         self._refused = False
+        self._troubled = False
         self._last = b""
         self._known = position.known
         self._beyond: list[int] = []
@@ -84,7 +91,12 @@ class Scanner:
         calls it damage. ``sealed`` says that the file will not grow.
         """
         waits: tuple[int, bytes] | None = None
-        for offset, lines in self._blocks():
+        for stretch in stretches(self._path, self._offset):
+            offset, lines, self._offset = stretch.start, stretch.lines, stretch.end
+            if stretch.trouble:
+                self._bad.append((offset, stretch.trouble))
+                self._troubled = True
+                continue
             self._last = lines[-1] if lines else self._last
             damaged = [rest for bad in self._absorb(lines, offset) for rest in self._rest_of(*bad)]
             for place, line in damaged:
@@ -93,33 +105,21 @@ class Scanner:
                 if waits is None or final:
                     self._bad.append((place, _DAMAGED))
             if waits is not None:
-                self._beyond += set(_offsets(lines, offset)) - {place for place, _ in damaged}
+                self._beyond += set(offsets_of(lines, offset)) - {place for place, _ in damaged}
             if self._refused:
                 break
         return self._position() if waits is None else self._waiting_at(*waits)
 
-    def _blocks(self) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield complete lines without their line feeds, and the offset of the first."""
-        begun: list[bytes] = []  # of a line that is longer than a block
-        for block in disk.blocks(self._path, self._offset):
-            begun.append(block)
-            if b"\n" not in block:
-                continue
-            data = b"".join(begun)
-            lines = data.split(b"\n")
-            rest = lines.pop()
-            begun = [rest]
-            start = self._offset
-            self._offset += len(data) - len(rest)
-            yield start, lines
-        rest = b"".join(begun)
-        # A copy may lack its last line feed; what only looks complete fails its checksum.
-        if rest.endswith(b"}") and parse_line(rest) is not None:
-            start = self._offset
-            self._offset += len(rest)
-            yield start, [rest]
+    @property
+    def is_whole(self) -> bool:
+        """Whether every line up to the one that ends this very segment was good."""
+        return self._is_closed(self._last) and not (self._bad or self._refused)
 
     def _position(self) -> Position:
+        if is_compressed(self._path.name):
+            # Nobody appends to it, but a copy of it may still be on its way.
+            size = disk.size_of(self._path)
+            return Position(self._offset, not self._troubled, tuple(self._bad), size=size)
         over = self._refused or self._is_closed(self._last)
         return Position(self._offset, over, tuple(self._bad))
 
@@ -138,7 +138,7 @@ class Scanner:
 
     def _absorb(self, lines: list[bytes], offset: int) -> list[tuple[int, bytes]]:
         """Index lines and return those that are damaged, by offset."""
-        offsets = _offsets(lines, offset)
+        offsets = offsets_of(lines, offset)
         if self._known:
             new = [place not in self._known for place in offsets]
             offsets, lines = list(compress(offsets, new)), list(compress(lines, new))
@@ -215,11 +215,6 @@ class Scanner:
         """Tell whether the file's last line says that its writer has ended it."""
         last = disk.read_last(self._path, _LAST)
         return self._is_closed(last.rstrip(b"\n").rpartition(b"\n")[2])
-
-
-def _offsets(lines: list[bytes], offset: int) -> list[int]:
-    """Return where lines begin of which the first begins at an offset."""
-    return list(map(add, accumulate(map(len, lines), initial=offset), range(len(lines))))
 
 
 def _tails(sums: bytes) -> bytearray:

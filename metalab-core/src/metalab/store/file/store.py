@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import weakref
 from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from metalab.errors import StoreError
+from metalab.errors import PluginError, StoreError
+from metalab.plugins import EXECUTORS
 from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
 from metalab.store.file import disk, layout
 from metalab.store.file.artifacts import file_of, open_uri
+from metalab.store.file.claims import FileClaims
+from metalab.store.file.compaction import Compactor
 from metalab.store.file.config import FileStoreConfig
+from metalab.store.file.inspection import inspect_folder
+from metalab.store.file.liveness import Liveness
 from metalab.store.file.logs import LogLines, log_files, read_logs
 from metalab.store.file.reader import read_runs
 from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.writer import FileWriter
 from metalab.store.lines import parse_line
+from metalab.store.maintenance import Compaction, Inspection, IsOver, never_over
 from metalab.store.names import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from metalab.records import ArtifactDescriptor
+    from metalab.store.claiming import Ending
 
 __all__ = ["FileStore"]
+
+_log = logging.getLogger(__name__)
 
 
 class FileStore(Store):
@@ -42,6 +53,7 @@ class FileStore(Store):
         self._collection = layout.Collection(self.root)
         self._log: FileRunLog | None = None
         self._own: FileWriter | None = None
+        self._liveness: Liveness | None = None
 
     def __repr__(self) -> str:
         scope = f", experiment_id={self.experiment_id!r}" if self.is_scoped else ""
@@ -112,6 +124,25 @@ class FileStore(Store):
             _end(own)  # its caller is told that nothing was kept, so nothing shall be tried again
             raise
 
+    def claims(self, plan: str, runs: int) -> FileClaims:
+        """Return the claims on the units of a plan; see Store.claims."""
+        self._folder.check()
+        make = partial(self._folder.make, "claims", file_name(plan))
+        try:
+            return FileClaims(make, runs, self._config.options.timeout)
+        except OSError as error:
+            raise disk.explain(error, "no claims can be made") from error
+
+    def ending(self, writer: str) -> Ending | None:
+        """Return how a writer ended, or None if it may still be at work; see Store.ending."""
+        if self._liveness is None:
+            folder = self._folder.path / "runs"
+            self._liveness = Liveness(folder, self._config.options.heartbeat, _is_alive)
+        try:
+            return self._liveness.ending(writer)
+        except OSError as error:
+            raise disk.explain(error, f"the segments of {writer} cannot be read") from error
+
     def read(self, since: RunLog | None = None) -> FileRunLog:
         """Return what is stored now; see Store.read."""
         known = since if isinstance(since, FileRunLog) else self._log
@@ -163,6 +194,22 @@ class FileStore(Store):
         """List the names of the logs of the run's current attempt, sorted."""
         return sorted(map(layout.unquoted, self._logs(run_id)))
 
+    def compact(
+        self,
+        *,
+        gzip: bool = False,
+        drop_attempts: bool = False,
+        dry_run: bool = False,
+        is_over: IsOver = never_over,
+    ) -> Compaction:
+        """Merge the segments of writers that have ended; see Store.compact."""
+        compactor = Compactor(self._folder, gzip, drop_attempts, is_over)
+        return compactor.plan() if dry_run else compactor.run()
+
+    def inspect(self, *, remove_strays: bool = False) -> Inspection:
+        """Check every line and every artifact; see Store.inspect."""
+        return inspect_folder(self._folder, remove_strays=remove_strays)
+
     def logs(self) -> dict[str, LogLines]:
         """Return all that was logged by writer; see Store.logs."""
         written = log_files(self._folder.path / "logs")
@@ -213,6 +260,16 @@ class FileStore(Store):
 def _end(writer: FileWriter) -> None:
     with suppress(StoreError):  # whoever put something was told so then
         writer.close()
+
+
+def _is_alive(executor: str, owner: str) -> bool | None:
+    try:
+        asked = EXECUTORS[executor].metalab_make_executor(name=executor, options={})
+    except PluginError as error:
+        _log.debug("%s cannot be asked about %s: %s", executor, owner, error)
+        return None
+    alive: bool | None = asked.alive(owner)
+    return alive
 
 
 def _json(document: Mapping[str, Any], what: str, **options: Any) -> bytes:

@@ -39,8 +39,7 @@ class Trouble:
         self._error = None
         self._tries = 0
 
-    def raise_if_hopeless(self, waiting: int) -> None:
-        """Raise StoreError if the disk has been failing for too long."""
+    def raise_if_hopeless(self, what: str) -> None:
+        """Raise StoreError, which says what cannot be done, if the disk fails for too long."""
         if self._error is not None and monotonic() >= self._deadline:
-            what = f"{waiting} lines cannot be written to the store"
             raise disk.explain(self._error, what) from self._error

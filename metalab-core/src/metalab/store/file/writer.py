@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import weakref
-from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,12 @@ from metalab.store.base import Acknowledge, StoreWriter
 from metalab.store.document import record_line
 from metalab.store.file import artifacts, disk
 from metalab.store.file.backlog import Parts, Rewrite
-from metalab.store.file.host import host_name, metalab_version, process_identity
+from metalab.store.file.host import (
+    host_name,
+    metalab_version,
+    process_identity,
+    this_moment,
+)
 from metalab.store.file.journal import Journal
 from metalab.store.file.logs import LogFile, log_files
 from metalab.store.file.packs import Pack
@@ -28,6 +32,9 @@ from metalab.store.lines import (
     derived_document,
     forget_document,
     line_of,
+    loss_document,
+    plan_document,
+    release_document,
     series_document,
 )
 from metalab.store.names import file_name, part_name, split_part, writer_name
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
     from metalab.records import AttemptKey, RunRecord
     from metalab.store.file.layout import Folder
     from metalab.store.file.options import Options
-    from metalab.store.reading import LogLine
+    from metalab.store.reading import LogLine, Loss
 
 __all__ = ["FileWriter"]
 
@@ -73,9 +80,13 @@ class FileWriter(StoreWriter):
         self._log = LogFile(self.name, partial(self._make, "logs"))
         self._log_parts: dict[str, int] | None = None
 
-    def start(self, run_id: str, record: Callable[[], RunRecord]) -> None:
+    def start(self, run_id: str, record: Callable[[], RunRecord], *, careful: bool = False) -> None:
         """Note that a run has begun; see RunWriter."""
-        self._journal.announce(run_id, lambda: self._encode(record()))
+        if careful:
+            self._journal.append(self._encode(record()))
+            self._journal.flush()
+        else:
+            self._journal.announce(run_id, lambda: self._encode(record()))
 
     def put(self, record: RunRecord, acknowledged: Acknowledge | None = None) -> None:
         """Write the record of a run that has ended; see RunWriter."""
@@ -98,6 +109,20 @@ class FileWriter(StoreWriter):
     def forget(self, run_id: str, epoch: int) -> None:
         """Write that a run's lines before an epoch count no more."""
         self._append(lambda stamp: forget_document(run_id, epoch, stamp))
+
+    def join(self, plan: str) -> None:
+        """Write that this works on a plan; from now on it shows that it lives. See StoreWriter."""
+        self._append(lambda stamp: plan_document(plan, stamp))
+        self._journal.beat()
+        self._journal.flush()
+
+    def release(self, plan: str, units: Sequence[int]) -> None:
+        """Write that this gives up its claims on units of a plan."""
+        self._append(lambda stamp: release_document(plan, units, stamp))
+
+    def put_loss(self, run_id: str, loss: Loss) -> None:
+        """Write that an attempt at a run has no end."""
+        self._append(lambda stamp: loss_document(run_id, loss, stamp))
 
     def put_artifact(
         self, run: AttemptKey, name: str, source: bytes | Path, *, extension: str
@@ -201,7 +226,7 @@ class FileWriter(StoreWriter):
             **process_identity(),
             **self._roles,
             "metalab": metalab_version(),
-            "opened": f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z",
+            "opened": this_moment(),
         }
         try:
             segment.append(line_of(opening))

@@ -1,0 +1,145 @@
+"""``metalab watch``: follow an experiment while its runs are executed, wherever that is."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from metalab.cli.causes import cause_of
+from metalab.cli.collection import add_experiment, add_store, experiments_of, open_store
+from metalab.cli.following import Follower, Look
+from metalab.cli.output import cell
+from metalab.cli.usage import UsageError
+from metalab.errors import StoreError, StoreNotFoundError
+from metalab.identity.values import to_jsonable
+from metalab.progress.text import cause_line, duration
+from metalab.records import Status
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from metalab.store.base import Store
+
+__all__ = ["add_arguments", "run"]
+
+_INTERVAL = 2.0
+_METRICS = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = (
+        "Follow an experiment until all its runs have ended: counts, the newest metrics, what "
+        "failed, how fast it goes and how long it may take. Ctrl-C stops watching, nothing else."
+    )
+    add_store(parser)
+    add_experiment(parser)
+    parser.add_argument(
+        "--interval",
+        metavar="SECONDS",
+        type=float,
+        default=_INTERVAL,
+        help=f"how often to look; by default every {_INTERVAL:g} seconds",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each change")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Watch until all is done, or until Ctrl-C."""
+    if not arguments.interval > 0:
+        raise UsageError(f"--interval {arguments.interval:g}: give seconds, more than 0")
+    store = _only(experiments_of(open_store(arguments.store), arguments.experiment), arguments)
+    looks = _looks(Follower(store), arguments.interval)
+    with suppress(KeyboardInterrupt), _shown(as_json=arguments.json) as show:
+        for look in looks:
+            show(look)
+    return 0
+
+
+def _shown(*, as_json: bool) -> AbstractContextManager[Callable[[Look], None]]:
+    if as_json:
+        return nullcontext(_print_document)
+    return _bar() if sys.stdout.isatty() else nullcontext(_print_line)
+
+
+def _only(stores: list[Store], arguments: argparse.Namespace) -> Store:
+    if not stores:
+        raise StoreError(f"{arguments.store} holds no experiment yet; run one, then watch it")
+    if len(stores) > 1:
+        there = ", ".join(str(store.experiment_id) for store in stores)
+        raise UsageError(f"{arguments.store} holds {there}: choose one with --experiment")
+    return stores[0]
+
+
+def _looks(follower: Follower, interval: float) -> Iterator[Look]:
+    told = ""
+    while True:
+        try:
+            look = follower.look()
+        except StoreNotFoundError as error:
+            raise StoreError(f"the store was removed while it was watched: {error}") from error
+        except StoreError as error:
+            # A network file system may fail for a while, and another look may do better.
+            if str(error) != told:
+                told = str(error)
+                print(f"metalab: {told}; looking again", file=sys.stderr)
+            look = None
+        if look is not None:
+            yield look
+            if look.is_done:
+                return
+        time.sleep(interval)
+
+
+def _print_document(look: Look) -> None:
+    print(json.dumps(to_jsonable(look.document()), allow_nan=False), flush=True)
+
+
+def _print_line(look: Look) -> None:
+    for failure in _failures(look):
+        print(failure)
+    print(f"{look.experiment_id}: {_told(look)}", flush=True)
+
+
+def _failures(look: Look) -> list[str]:
+    return [f"{cause_line(cause_of(each))} (run {each.run_id})" for each in look.failed]
+
+
+def _told(look: Look) -> str:
+    parts = [f"{look.ended:,}{'' if look.total is None else f'/{look.total:,}'} runs"]
+    words = (Status.FAILED, Status.CANCELLED, Status.RUNNING)
+    parts += [f"{n:,} {status.value}" for status in words if (n := look.counts[status])]
+    if look.newest is not None:
+        shown = list(look.newest.metrics.items())[:_METRICS]
+        parts += [f"{name} {cell(value)}" for name, value in shown]
+    if look.rate is not None:
+        parts.append(f"{look.rate:.3g} runs/s")
+    if look.is_done:
+        parts.append("done")
+    elif look.left is not None:
+        parts.append(f"{duration(look.left)} left")
+    return ", ".join(parts)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Look], None]]:
+    """Draw on the terminal, with rich where it is installed."""
+    try:
+        # A soft dependency, drawn with where the user has installed it.
+        from metalab.progress.rich import StatusBar  # noqa: PLC0415
+    except ImportError:
+        yield _print_line
+        return
+    with StatusBar() as bar:
+
+        def draw(look: Look) -> None:
+            for failure in _failures(look):
+                bar.print(failure, style="red")
+            bar.draw(look.experiment_id, _told(look), look.ended, look.total)
+
+        yield draw

@@ -1,0 +1,163 @@
+"""Inheritance: what other launches have made, or left, of the runs of a batch.
+
+A run that another launch brought to an end counts as ended. One whose worker died is
+recorded as lost and tried again, at most a few times: a run that kills whatever executes it
+is recorded as failed instead.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+import attrs
+import msgspec
+
+from metalab.records import Status
+from metalab.store.document import record_of
+from metalab.store.reading import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from metalab.execution.base import Batch
+    from metalab.records import RunRecord
+    from metalab.store.base import RunLog, RunState, StoreWriter
+
+__all__ = ["Inheritance", "Try"]
+
+_LOG = logging.getLogger(__name__)
+_MOST_DEATHS = 3
+_decode = msgspec.json.Decoder().decode
+
+
+@attrs.frozen
+class Try:
+    """One attempt at a run, before it begins.
+
+    ``careful`` says that it must be on record before the operation is called, since it may
+    kill this process; ``doom`` why it is not called at all.
+    """
+
+    epoch: int = 0
+    attempt: int = 1
+    careful: bool = False
+    doom: str | None = None
+
+
+_FIRST = Try()
+
+
+class Inheritance:
+    """Knows how each run of a batch stands in the store; to be used by one thread at a time.
+
+    ``succeeded`` are the indices of runs that succeeded in other launches meanwhile.
+    """
+
+    def __init__(self, batch: Batch, writer: StoreWriter) -> None:
+        self._batch = batch
+        self._writer = writer
+        self._log: RunLog | None = batch.log
+        self._tries: dict[str, Try] = {}
+        self._told_of_code = False
+        self.succeeded: deque[int] = deque()
+
+    def attempt(self, run_id: str) -> Try:
+        """Return as which attempt, and how, a run is executed next."""
+        known = self._tries.get(run_id)
+        if known is not None:
+            return known
+        planned = self._batch.tries.get(run_id)
+        return _FIRST if planned is None else Try(*planned)
+
+    def refresh(self) -> RunLog:
+        """Read what is new in the store."""
+        self._log = self._batch.store.read(self._log)
+        return self._log
+
+    def unsettled(self, indices: Iterable[int]) -> list[int]:
+        """Return those runs that nobody has brought to an end; the others count as ended now."""
+        if self._log is None:
+            return list(indices)
+        left = []
+        for index in indices:
+            run_id = self._batch.plan.ids[index]
+            state = self._log.state(run_id)
+            if state is None or not self._is_settled(run_id, state):
+                left.append(index)
+            else:
+                self._tell_of_code(state)
+                if state.status is Status.SUCCESS:
+                    self.succeeded.append(index)
+                self._batch.ledger.elsewhere(index, state.status, _reading(self._log, run_id))
+        return left
+
+    def _tell_of_code(self, state: RunState) -> None:
+        if state.code in {"", self._batch.plan.code.hash} or self._told_of_code:
+            return
+        self._told_of_code = True
+        _LOG.warning(
+            "%s: another launch executes runs with other code; they are kept, and the next "
+            "launch decides about them by on_code_change",
+            self._batch.plan.experiment_id,
+        )
+
+    def inherit(self, indices: Iterable[int], *, careful: bool) -> None:
+        """Settle how runs are tried that others may have begun."""
+        for index in indices:
+            run_id = self._batch.plan.ids[index]
+            place = self._batch.tries.get(run_id, (0, 1))
+            state = None if self._log is None else self._log.state(run_id)
+            if self._log is not None and state is not None:
+                self._tries[run_id] = self._retry(self._log, run_id, place, state, careful=careful)
+            elif careful:
+                self._tries[run_id] = Try(*place, careful=True)
+
+    def _is_settled(self, run_id: str, state: RunState) -> bool:
+        if state.status in {Status.RUNNING, Status.CANCELLED}:
+            return False
+        epoch, attempt = self._batch.tries.get(run_id, (0, 1))
+        if state.epoch != epoch:
+            return state.epoch > epoch
+        # The attempt that was running when this launch began is news when it ends.
+        known = attempt - 1 if run_id in self._batch.started else attempt
+        return state.status is Status.SUCCESS or state.attempt >= known
+
+    def _retry(
+        self, log: RunLog, run_id: str, place: tuple[int, int], state: RunState, *, careful: bool
+    ) -> Try:
+        epoch, attempt = max(place, (state.epoch, state.attempt + 1))
+        losses = [loss for loss in log.losses(run_id) if loss.epoch == epoch]
+        if state.status is Status.RUNNING and (loss := self._bury(log, run_id, state)):
+            losses.append(loss)
+        return Try(epoch, attempt, careful or bool(losses), _doom(log, run_id, losses))
+
+    def _bury(self, log: RunLog, run_id: str, state: RunState) -> Loss | None:
+        """Record that the attempt under way is lost, if its writer has died."""
+        writer = _decode(next(log.lines([run_id]))).get("writer", "")
+        ending = self._batch.store.ending(writer)
+        if ending is None or ending.closed:
+            return None
+        loss = Loss(state.epoch, state.attempt, writer, ending.cause)
+        self._writer.put_loss(run_id, loss)
+        return loss
+
+
+def _doom(log: RunLog, run_id: str, losses: Sequence[Loss]) -> str | None:
+    """Say why a run is not tried again, if its worker has died too often in a row."""
+    deaths = {loss.attempt for loss in losses if loss.cause == "killed"}
+    if len(deaths) >= _MOST_DEATHS:
+        ended = (record for record in map(record_of, log.attempts(run_id)))
+        last = max((each.attempt for each in ended if each.status is not Status.RUNNING), default=0)
+        deaths = {attempt for attempt in deaths if attempt > last}
+    if len(deaths) < _MOST_DEATHS:
+        return None
+    return (
+        f"each of the {len(deaths)} processes that executed it died; "
+        "run the experiment again to try once more"
+    )
+
+
+def _reading(log: RunLog, run_id: str) -> Callable[[], RunRecord]:
+    return lambda: record_of(next(log.lines([run_id])))

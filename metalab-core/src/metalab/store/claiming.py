@@ -1,0 +1,73 @@
+"""Claims: how launches of one experiment share its runs, so that each is executed once.
+
+The indices of a plan are cut into *units*. Whoever wants to execute a unit claims it; the
+claim of the highest generation counts. The owner of a unit has it until its writer has
+released it or is over; then anybody may claim it again, with the next generation.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Claim", "Claims", "Ending", "units_of"]
+
+_UNITS = 256
+_MOST_RUNS = 1024
+
+
+@attrs.frozen
+class Claim:
+    """Says that a writer of a launch executes a unit, unless a later generation says otherwise."""
+
+    unit: int
+    generation: int
+    writer: str
+    launch: str
+
+
+@attrs.frozen
+class Ending:
+    """How a writer ended. One that did not close may have taken a run with it.
+
+    ``cause`` is ``closed``, ``killed`` (its process is gone), ``silent`` (nothing was heard
+    of it for minutes), or what its executor says.
+    """
+
+    cause: str
+
+    @property
+    def closed(self) -> bool:
+        """Whether the writer ended in order."""
+        return self.cause == "closed"
+
+
+class Claims(abc.ABC):
+    """The claims on the units of one plan.
+
+    Unit ``u`` holds the plan's indices from ``u * size`` on, ``size`` of them; the first
+    launch of a plan fixes the size for all.
+    """
+
+    size: int
+
+    @abc.abstractmethod
+    def owners(self) -> Mapping[int, Claim]:
+        """Return the newest claim that is known on each unit; a later one may exist."""
+
+    @abc.abstractmethod
+    def take(self, claim: Claim) -> bool:
+        """Make a claim; False if another has that unit and generation. At most one gets it."""
+
+
+def units_of(runs: int) -> int:
+    """Return how many runs a unit of a plan has: few enough that several launches can share.
+
+    A claim costs as much as recording a few runs, so large plans have larger units.
+    """
+    return min(_MOST_RUNS, -(-runs // _UNITS))

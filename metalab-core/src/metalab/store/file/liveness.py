@@ -1,0 +1,115 @@
+"""Liveness: whether a writer may still be at work, told without a server or a common clock.
+
+In order of what it costs to know: the writer closed; it was a process of this machine that is
+gone; its executor says that it has ended; nothing was heard of it at several looks, far
+enough apart by this process's own clock. A wrong answer repeats work and loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from metalab.store.claiming import Ending
+from metalab.store.file import disk
+from metalab.store.file.host import is_running, process_identity
+from metalab.store.lines import parse_line
+from metalab.store.names import split_part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Liveness"]
+
+_LOOKS = 6
+_LONGEST_LINE = 1 << 16
+_CLOSED = Ending("closed")
+_SAME_HOST = ("host", "boot", "pid_ns")
+
+Ask = Callable[[str, str], bool | None]
+"""Asks an executor, by its name, whether the worker that it calls so is alive; None: unknown."""
+
+
+@attrs.frozen
+class _Look:
+    """What was seen of a writer: its file's token, when, and at how many looks it was the same."""
+
+    token: tuple[int, int]
+    at: float
+    times: int = 1
+
+
+class Liveness:
+    """Tells how the writers of one folder of segments ended."""
+
+    def __init__(
+        self, folder: Path, heartbeat: float, ask: Ask, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._folder = folder
+        self._heartbeat = heartbeat
+        self._ask = ask
+        self._clock = clock
+        self._over: dict[str, Ending] = {}
+        self._looks: dict[str, _Look] = {}
+
+    def ending(self, writer: str) -> Ending | None:
+        """Return how a writer ended, or None if it may still be at work.
+
+        A writer without a segment has ended in order: its lines were compacted, or removed.
+        """
+        if writer not in self._over:
+            found = self._find(writer)
+            if found is None:
+                return None
+            self._over[writer] = found
+        return self._over[writer]
+
+    def _find(self, writer: str) -> Ending | None:
+        try:
+            path = self._last_part(writer)
+            return _CLOSED if path is None or _is_closed(path) else self._find_dead(writer, path)
+        except FileNotFoundError:  # removed since it was listed; asked again, that is plain
+            return None
+
+    def _last_part(self, writer: str) -> Path | None:
+        names = [
+            name
+            for name in disk.names(self._folder)
+            if name.endswith(".jsonl") and split_part(name)[0] == writer
+        ]
+        if not names:
+            return None
+        return self._folder / max(names, key=lambda name: split_part(name)[1])
+
+    def _find_dead(self, writer: str, path: Path) -> Ending | None:
+        first, _, _ = disk.read_from(path, 0, _LONGEST_LINE).partition(b"\n")
+        opening = parse_line(first) or {}
+        here = process_identity()
+        if all(here[key] is not None and opening.get(key) == here[key] for key in _SAME_HOST):
+            gone = not is_running(opening.get("pid"), opening.get("pid_start"))
+            return Ending("killed") if gone else None
+        executor, owner = opening.get("executor"), opening.get("owner")
+        if executor and owner and self._ask(executor, owner) is False:
+            return Ending("gone")
+        return Ending("silent") if self._is_silent(writer, disk.token_of(path)) else None
+
+    def _is_silent(self, writer: str, token: tuple[int, int]) -> bool:
+        now, last = self._clock(), self._looks.get(writer)
+        if last is None or last.token != token or now - last.at > 2 * self._heartbeat:
+            # A gap in the looks may be this process's own sleep, or a server's.
+            self._looks[writer] = _Look(token, now)
+        elif now - last.at >= self._heartbeat:
+            self._looks[writer] = _Look(token, now, last.times + 1)
+        return self._looks[writer].times >= _LOOKS
+
+
+def _is_closed(path: Path) -> bool:
+    """Tell whether a segment's last line says that its writer has ended it."""
+    last = disk.read_last(path, _LONGEST_LINE).rstrip(b"\n").rpartition(b"\n")[2]
+    document: Mapping[str, Any] = parse_line(last) or {}
+    named: object = split_part(path.name)
+    return document.get("t") == "close" and (document.get("writer"), document.get("part")) == named

@@ -1,0 +1,116 @@
+"""The floors of the store: what a careful script would do with the very same files.
+
+It reads the files that metalab wrote, or writes the very lines that metalab writes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from benchmarks.store_work import GROUP, POLLS, lines, plan_ids, segments
+from benchmarks.work import METRIC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from benchmarks.work import Work
+
+
+def write(work: Work) -> Callable[[], int]:
+    """S1: one write a line, one sync a group."""
+    work.folder.mkdir(parents=True)
+    given = lines(work.runs)
+
+    def phase() -> int:
+        file = os.open(work.folder / "runs.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for first in range(0, len(given), GROUP):
+            for line in given[first : first + GROUP]:
+                os.write(file, line)
+            os.fdatasync(file)
+        os.close(file)
+        return len(given)
+
+    return phase
+
+
+def resume(work: Work) -> Callable[[], int]:
+    """S2: read each file, split it into lines, slice the ids; look those of the plan up."""
+    return _resuming(work, lambda path: path.read_bytes().split(b"\n"))
+
+
+def resume_by_line(work: Work) -> Callable[[], int]:
+    """S2 with files that are read line by line, so that none of them is held as a whole."""
+
+    def lines_of(path: Path) -> Iterable[bytes]:
+        with path.open("rb") as file:
+            yield from file
+
+    return _resuming(work, lines_of)
+
+
+def _resuming(work: Work, lines_of: Callable[[Path], Iterable[bytes]]) -> Callable[[], int]:
+    plan = plan_ids(work.runs)
+
+    def phase() -> int:
+        done: set[bytes] = set()
+        for path in segments(work):
+            done.update([line[17:49] for line in lines_of(path)])
+        return sum(map(done.__contains__, map(str.encode, plan)))
+
+    return phase
+
+
+class _Params(msgspec.Struct, gc=False):
+    layer: Any = None
+    lr: Any = None
+    width: Any = None
+
+
+class _Metrics(msgspec.Struct, gc=False):
+    score: Any = None
+
+
+class _Line(msgspec.Struct, gc=False):
+    t: str
+    params: _Params = msgspec.field(default_factory=_Params)
+    metrics: _Metrics = msgspec.field(default_factory=_Metrics)
+
+
+def columns(work: Work) -> Callable[[], int]:
+    """S3: decode four values of each line with the library that metalab uses, make a frame."""
+    import pandas as pd
+
+    decode = msgspec.json.Decoder(_Line).decode
+
+    def phase() -> int:
+        rows: list[_Line] = []
+        for path in segments(work):
+            with path.open("rb") as file:
+                rows += [row for row in map(decode, file) if row.t == "run"]
+        made = {
+            "param_layer": [row.params.layer for row in rows],
+            "param_lr": [row.params.lr for row in rows],
+            "param_width": [row.params.width for row in rows],
+            METRIC: [row.metrics.score for row in rows],
+        }
+        return len(pd.DataFrame(made))
+
+    return phase
+
+
+def poll(work: Work) -> Callable[[], int]:
+    """S4: list the folder of the segments, so many times."""
+    (folder,) = work.folder.glob("*/runs")
+
+    def phase() -> int:
+        found: set[str] = set()
+        for _ in range(POLLS):
+            with os.scandir(folder) as entries:
+                found = {entry.name for entry in entries}
+        return len(found)
+
+    return phase
