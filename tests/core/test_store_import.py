@@ -116,6 +116,10 @@ class TestImport:
         assert failed.error == {"type": "ValueError", "message": "no", "traceback": "Traceback..."}
         assert failed.log("stderr") == "oh\n"
 
+    def test_what_was_imported_is_sound(self, old, new):
+        import_store(old, new)
+        assert new.open().scoped(EXPERIMENT).inspect().flaws == ()
+
     def test_a_run_that_was_running_is_not_done(self, old, new):
         import_store(old, new)
         runs = metalab.load_results(new.root)

@@ -152,12 +152,12 @@ class TestLiveSources:
 
         def work():
             with source.writer("live") as writer:
-                for number in range(100_000):
+                for number in range(500):
                     record = made(number)
                     writer.append_log(record, f"line {number}")
                     kept = keep_artifact(writer, record, "a", b"%d" % number)
                     writer.put(made_with(record, artifacts=[kept]))
-                    if stop.is_set():
+                    if stop.wait(0.001):
                         return
 
         worker = threading.Thread(target=work)
@@ -343,3 +343,23 @@ class TestRunsOfTheRunner:
 
 def _twice(run):
     return {"twice": 2 * run.params["x"]}
+
+
+class TestMaintenance:
+    def test_a_copy_is_as_sound_as_its_source(self, source, other):
+        fill(source)
+        source.close()
+        export_store(source.root, other)
+        assert [store.inspect().flaws for store in (source, opened(other))] == [(), ()]
+
+    def test_stores_that_were_compacted_are_copied_like_others(self, source, other):
+        fill(source)
+        source.close()
+        export_store(source.root, other)
+        before = said(source)
+        for store in (source, opened(other)):
+            store.compact(gzip=True)
+        assert set(export_store(source.root, other).values()) == {0}
+        source.put_derived(run_id(0), "g", {"y": 1})
+        assert export_store(source.root, other)["derived"] == 1
+        assert said(opened(other)) == said(source) != before
