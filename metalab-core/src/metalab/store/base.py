@@ -21,7 +21,7 @@ from metalab.store.reading import Damage, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from metalab.records import ArtifactDescriptor, RunRecord
@@ -161,10 +161,19 @@ class Store(abc.ABC):
             writer.put_derived(run_id, name, values, code=code, of=of, rev=known.get("rev", 0) + 1)
 
     def delete_run(self, run_id: str) -> None:
-        """Forget a run: it counts as never run. Its bytes stay until the store is compacted."""
-        state = self.read().state(run_id)
-        if state is not None:
-            with self.own_writer() as writer:
+        """Forget a run: it counts as never run. Its bytes stay until
+        ``compact(drop_attempts=True)``.
+        """
+        self.delete_runs([run_id])
+
+    def delete_runs(self, run_ids: Iterable[str]) -> None:
+        """Forget runs, as ``delete_run`` does; those without a record are passed over."""
+        log = self.read()
+        known = [(run_id, state) for run_id in run_ids if (state := log.state(run_id)) is not None]
+        if not known:
+            return
+        with self.own_writer() as writer:
+            for run_id, state in known:
                 writer.forget(run_id, state.epoch + 1)
 
     def put_run_record(self, record: RunRecord) -> None:
