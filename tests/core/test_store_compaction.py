@@ -20,6 +20,7 @@ from core.store_tools import Faulty, made, run_id, segments, store_at
 from metalab.errors import StoreError
 from metalab.records import Status
 from metalab.store import FileStore
+from metalab.store.claiming import Ending
 from metalab.store.document import record_line
 from metalab.store.file import disk
 from metalab.store.file.compaction import Compactor
@@ -32,7 +33,6 @@ from metalab.store.lines import (
     parse_line,
     series_document,
 )
-from metalab.store.maintenance import never_over
 
 PRIMITIVES = ["create", "write", "sync", "close", "move", "sync_directory", "remove"]
 
@@ -208,10 +208,14 @@ class TestTheAnswer:
         size = segments(store)[0].stat().st_size
         folder = Folder.of(store.root, store.experiment_id)
         before = answer(store)
-        compactor = Compactor(folder, False, False, never_over, limit=4 * size)
+        compactor = Compactor(folder, False, False, _never, limit=4 * size)
         assert len(compactor.run().made) == 3
         assert compactor.run().merged == ()
         assert answer(store) == before
+
+
+def _never(_opening):
+    return False
 
 
 class TestWhatStays:
@@ -226,7 +230,7 @@ class TestWhatStays:
         assert {run_id(26), run_id(27)} <= set(full.read())
         assert len(full.compact().merged) == 2
 
-    def test_a_dead_writer_is_merged_only_if_its_death_is_proved(self, tmp_path):
+    def test_a_dead_writer_is_merged_only_if_its_death_is_proved(self, tmp_path, monkeypatch):
         store = store_at(tmp_path)
         lines = [record_line(made(1), stamp("w", 1))]
         torn = write_segment(store, "w", lines, closed=False)
@@ -234,10 +238,10 @@ class TestWhatStays:
         write_segment(store, "v", [record_line(made(3), stamp("v", 1))])
         before = answer(store)
         assert store.compact().merged == ()
-        asked = []
-        done = store.compact(is_over=lambda opening: asked.append(opening["writer"]) or True)
-        assert asked == ["w"]
-        assert len(done.merged) == 2
+        monkeypatch.setattr(store, "ending", lambda _writer: Ending("silent"))
+        assert store.compact().merged == ()
+        monkeypatch.setattr(store, "ending", lambda _writer: Ending("killed"))
+        assert len(store.compact().merged) == 2
         assert answer(store) == before
 
     def test_a_damaged_segment_and_its_writers_other_parts_are_left_alone(self, tmp_path):

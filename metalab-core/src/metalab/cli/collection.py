@@ -18,7 +18,7 @@ from metalab.store.config import DEFAULT_STORE_ROOT, parse_to_config
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from metalab.store.base import RunLog, Store
 
@@ -30,6 +30,7 @@ __all__ = [
     "add_store_option",
     "experiments_of",
     "find_run",
+    "find_runs",
     "open_store",
     "short_ids",
 ]
@@ -137,10 +138,16 @@ def find_run(store: Store, prefix: str) -> tuple[Store, Run]:
 
     Raises an error that lists what there is if no id does, or several do.
     """
+    ((home, run_id),) = find_runs(store, [prefix])
+    return home, Results.from_store(home, order=[run_id])[0]
+
+
+def find_runs(store: Store, prefixes: Iterable[str]) -> list[tuple[Store, str]]:
+    """Return the ids that prefixes mean, as ``find_run`` does, each once; and their stores."""
     stores = experiments_of(store)
-    found = [(run_id, place) for place, each in enumerate(stores) for run_id in each.read()]
-    run_id, place = found[resolve_id(prefix, [run_id for run_id, _ in found])]
-    return stores[place], Results.from_store(stores[place], order=[run_id])[0]
+    found = [(each, run_id) for each in stores for run_id in each.read()]
+    run_ids = [run_id for _, run_id in found]
+    return [found[place] for place in dict.fromkeys(resolve_id(p, run_ids) for p in prefixes)]
 
 
 def short_ids(run_ids: Sequence[str]) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from metalab.identity.values import to_jsonable
 from metalab.progress.text import duration
@@ -15,12 +18,23 @@ if TYPE_CHECKING:
 
     from metalab.results import Run
 
-__all__ = ["cell", "given", "iso", "local", "print_json", "took"]
+__all__ = ["cell", "document_of", "given", "iso", "local", "print_json", "took"]
 
 
 def print_json(document: Any) -> None:
     """Print a document as strict JSON; a value that JSON has not is tagged as in a store."""
     print(json.dumps(to_jsonable(document), indent=2, allow_nan=False))
+
+
+def document_of(value: attrs.AttrsInstance) -> dict[str, Any]:
+    """Describe a value for programs: its fields, with lists and plain text in them."""
+    return attrs.asdict(value, value_serializer=_plain)
+
+
+def _plain(_owner: Any, _field: Any, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return value.value if isinstance(value, Enum) else value
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -18,6 +18,7 @@ from metalab.cli.collection import (
 )
 from metalab.cli.output import given, iso, local, print_json, took
 from metalab.cli.overview import Overview, show_overviews
+from metalab.cli.storage import crowding
 from metalab.cli.text import show_table
 from metalab.records import Status
 
@@ -66,6 +67,7 @@ class _Standing:
     running: Sequence[Run]
     lost: Sequence[tuple[Run, str]]
     failures: Sequence[Cause]
+    hint: str | None
 
     @classmethod
     def of(cls, store: Store) -> _Standing:
@@ -77,6 +79,7 @@ class _Standing:
             [run for run in begun if run.run_id not in experiment.lost],
             [(run, cause) for run in begun if (cause := experiment.lost.get(run.run_id))],
             causes_of(experiment.runs_with(Status.FAILED)),
+            crowding(store),
         )
 
     def document(self) -> dict[str, Any]:
@@ -117,6 +120,8 @@ class _Standing:
             print(f"\n{name}: failed")
             rows = [[f"{c.runs:,}", c.cause, c.example[:_SHORT]] for c in self.failures]
             show_table(["runs", "cause", "example"], rows, {0})
+        if self.hint:
+            print(f"\n{name}: {self.hint}")
 
 
 def _told(launch: Mapping[str, Any]) -> str:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from metalab.cli.collection import experiments_of, open_store
 from metalab.cli.filesystem import mount_of, mounts, promise_of
 from metalab.cli.finding import Finding, State
+from metalab.cli.text import many
 from metalab.errors import MetalabError
 from metalab.store.file import disk, layout
+from metalab.store.file.content import is_segment
 from metalab.store.file.store import FileStore
 
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
     from metalab.store.base import Damage, Store
 
-__all__ = ["check_store"]
+__all__ = ["check_store", "crowding"]
+
+_CROWD = 10_000  # segments that a reader opens in some seconds on a network file system
 
 _PLACES = 5
 _SKEW_SECONDS = 2.0
@@ -61,17 +65,28 @@ def _contents(stores: list[Store]) -> Iterator[Finding]:
             continue
         runs += len(log)
         damage += log.damage
-        if isinstance(store, FileStore):
-            segments += _segments(store)
-    text = f"{_many(len(stores), 'experiment')}, {_many(runs, 'run')}"
+        segments += _segments(store)
+        if hint := crowding(store):
+            details = {"experiment_id": store.experiment_id, "segments": _segments(store)}
+            yield Finding("segments", State.NOTE, f"{store.experiment_id} has {hint}", details)
+    text = f"{many(len(stores), 'experiment')}, {many(runs, 'run')}"
     counts = {"experiments": len(stores), "runs": runs, "segments": segments}
-    yield Finding("contents", State.OK, f"{text}, {_many(segments, 'segment')}", counts)
+    yield Finding("contents", State.OK, f"{text}, {many(segments, 'segment')}", counts)
     yield _damage(damage)
 
 
-def _segments(store: FileStore) -> int:
-    names = disk.names(store.get_working_directory() / "runs")
-    return sum(name.endswith(".jsonl") and not name.startswith(".") for name in names)
+def _segments(store: Store) -> int:
+    if not isinstance(store, FileStore):
+        return 0
+    return sum(map(is_segment, disk.names(store.get_working_directory() / "runs")))
+
+
+def crowding(store: Store) -> str | None:
+    """Say what to do about an experiment with very many files; None where there are few."""
+    segments = _segments(store)
+    if segments <= _CROWD:
+        return None
+    return f"{many(segments, 'file')} of runs: metalab compact merges them into few"
 
 
 def _damage(damage: list[Damage]) -> Finding:
@@ -79,7 +94,7 @@ def _damage(damage: list[Damage]) -> Finding:
         return Finding("damage", State.OK, "no line is damaged", {"lines": 0, "places": []})
     places = [f"{each.place}: {each.reason}" for each in damage]
     more = f"; and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
-    text = f"{_many(len(places), 'line')} cannot be read: {'; '.join(places[:_PLACES])}{more}"
+    text = f"{many(len(places), 'line')} cannot be read: {'; '.join(places[:_PLACES])}{more}"
     return Finding("damage", State.WRONG, text, {"lines": len(places), "places": places})
 
 
@@ -146,7 +161,3 @@ def _clock(root: Path) -> Finding:
         "this machine's clock: have both machines set by NTP"
     )
     return Finding("writing", State.WRONG, text, details)
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"

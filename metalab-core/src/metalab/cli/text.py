@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["columns", "show_table"]
+__all__ = ["columns", "many", "show_table", "size"]
+
+_STEP = 1024
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
 def columns(rows: Sequence[Sequence[str]], numeric: Collection[int] = ()) -> str:
@@ -37,3 +40,18 @@ def show_table(
             print_table([(name, place in numeric) for place, name in enumerate(header)], rows)
             return
     print(columns([header, *rows], numeric))
+
+
+def many(number: int, what: str) -> str:
+    """Write a number of things, in the plural where there is not one."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def size(number: int) -> str:
+    """Write a number of bytes in a unit in which it is easily read."""
+    if number < _STEP:
+        return many(number, "byte")
+    amount, unit = float(number), 0
+    while amount >= _STEP and unit < len(_UNITS):
+        amount, unit = amount / _STEP, unit + 1
+    return f"{amount:.1f} {_UNITS[unit - 1]}"

@@ -16,7 +16,6 @@ import attrs
 from metalab.errors import StoreError
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
-from metalab.store.maintenance import Compaction, Inspection, IsOver, never_over
 from metalab.store.reading import ArtifactFile, Damage, LogLine, Loss, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from metalab.records import ArtifactDescriptor, RunRecord
     from metalab.store.claiming import Claims, Ending
     from metalab.store.config import StoreConfig
+    from metalab.store.maintenance import Compaction, Inspection
 
 __all__ = [
     "Acknowledge",
@@ -139,16 +139,14 @@ class Store(abc.ABC):
         gzip: bool = False,
         drop_attempts: bool = False,
         dry_run: bool = False,
-        is_over: IsOver = never_over,
     ) -> Compaction:
         """Merge the files of writers that have ended into few, losing nothing.
 
         ``gzip`` compresses them; ``drop_attempts`` leaves out attempts that another one has
-        displaced, and what remains of forgotten runs; a ``dry_run`` writes nothing. Whoever
-        knows how to prove a writer dead tells by ``is_over``. Raises StoreError where this
-        kind of store cannot be compacted, or cannot be written to.
+        displaced, and what remains of forgotten runs; a ``dry_run`` writes nothing. Raises
+        StoreError where this kind of store cannot be compacted, or cannot be written to.
         """
-        del gzip, drop_attempts, dry_run, is_over  # what no default can heed
+        del gzip, drop_attempts, dry_run  # what no default can heed
         raise self._cannot("be compacted")
 
     def inspect(self, *, remove_strays: bool = False) -> Inspection:
@@ -196,10 +194,19 @@ class Store(abc.ABC):
             writer.put_derived(run_id, name, values, code=code, of=of, rev=known.get("rev", 0) + 1)
 
     def delete_run(self, run_id: str) -> None:
-        """Forget a run: it counts as never run. Its bytes stay until the store is compacted."""
-        state = self.read().state(run_id)
-        if state is not None:
-            with self.own_writer() as writer:
+        """Forget a run: it counts as never run. Its bytes stay until
+        ``compact(drop_attempts=True)``.
+        """
+        self.delete_runs([run_id])
+
+    def delete_runs(self, run_ids: Iterable[str]) -> None:
+        """Forget runs, as ``delete_run`` does; those without a record are passed over."""
+        log = self.read()
+        known = [(run_id, state) for run_id in run_ids if (state := log.state(run_id)) is not None]
+        if not known:
+            return
+        with self.own_writer() as writer:
+            for run_id, state in known:
                 writer.forget(run_id, state.epoch + 1)
 
     def put_run_record(self, record: RunRecord) -> None:

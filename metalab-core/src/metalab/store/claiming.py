@@ -46,6 +46,11 @@ class Ending:
         """Whether the writer ended in order."""
         return self.cause == "closed"
 
+    @property
+    def is_proved(self) -> bool:
+        """Whether it is certain: silence may end."""
+        return self.cause != "silent"
+
 
 class Claims(abc.ABC):
     """The claims on the units of one plan.

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Compaction", "Flaw", "Inspection", "IsOver", "Kept", "Severity", "never_over"]
+__all__ = ["Compaction", "Flaw", "Inspection", "IsOver", "Kept", "Severity"]
 
 IsOver = Callable[[Mapping[str, Any]], bool]
 """Tells from the ``open`` line of a segment that was never closed whether its writer is dead.
@@ -16,11 +16,6 @@ IsOver = Callable[[Mapping[str, Any]], bool]
 It may say so only where that is proved, by the process or by the scheduler; never because
 of silence.
 """
-
-
-def never_over(_opening: Mapping[str, Any]) -> bool:
-    """Take no writer for dead: only those that have ended their segments are over."""
-    return False
 
 
 @attrs.frozen

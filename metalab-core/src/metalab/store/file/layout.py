@@ -9,6 +9,7 @@
         manifests/<sha16>.json          what was asked for, by content
         launches/<id>/launch.json       each call of metalab.run
         runs/<writer>[-<part>].jsonl    THE TRUTH
+        runs/compact.<token>.jsonl[.gz] the same, merged by a compaction
         logs/<writer>[-<part>].log      only if something was logged
         packs/<writer>[-<part>].tar     small artifacts
         artifacts/<id[:2]>/...          large artifacts

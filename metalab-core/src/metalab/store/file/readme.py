@@ -11,6 +11,7 @@ Each experiment has a folder <name>_<version>, and in it:
                    ("t":"run"), or says something about one. If an id occurs twice, the
                    higher "epoch" counts, then success before failure, then the higher
                    "attempt". The last key of a line is its checksum.
+  runs/*.jsonl.gz  the same, compressed by metalab compact: read it with zcat.
   logs/*.log       what runs logged; each line begins with the run's id.
   packs/*.tar      small artifacts, as plain tar files.
   artifacts/       large artifacts, one file each.

@@ -27,7 +27,6 @@ from metalab.store.file.reader import read_runs
 from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.writer import FileWriter
 from metalab.store.lines import parse_line
-from metalab.store.maintenance import Compaction, Inspection, IsOver, never_over
 from metalab.store.names import file_name
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from metalab.records import ArtifactDescriptor
     from metalab.store.claiming import Ending
+    from metalab.store.maintenance import Compaction, Inspection
 
 __all__ = ["FileStore"]
 
@@ -200,10 +200,9 @@ class FileStore(Store):
         gzip: bool = False,
         drop_attempts: bool = False,
         dry_run: bool = False,
-        is_over: IsOver = never_over,
     ) -> Compaction:
         """Merge the segments of writers that have ended; see Store.compact."""
-        compactor = Compactor(self._folder, gzip, drop_attempts, is_over)
+        compactor = Compactor(self._folder, gzip, drop_attempts, self._has_died)
         return compactor.plan() if dry_run else compactor.run()
 
     def inspect(self, *, remove_strays: bool = False) -> Inspection:
@@ -218,6 +217,10 @@ class FileStore(Store):
     def artifact_file(self, artifact: ArtifactDescriptor) -> ArtifactFile:
         """Tell what is known of an artifact's bytes; see Store.artifact_file."""
         return file_of(self._folder.path, artifact)
+
+    def _has_died(self, opening: Mapping[str, Any]) -> bool:
+        ending = self.ending(str(opening.get("writer", "")))
+        return ending is not None and ending.is_proved
 
     def close(self) -> None:
         """End the store's own writer and forget what was read; it may be used again."""

@@ -1,0 +1,138 @@
+"""Artifacts and logs outlive a failing disk."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from core.store_tools import Faulty, Short, made, run_id, store_at
+from metalab.errors import StoreError
+from metalab.records import ArtifactDescriptor
+from metalab.store.file import disk
+
+
+class TestPacksOnAFailingDisk:
+    def put_one(self, store, writer, number: int, data: bytes) -> None:
+        uri, digest, size = writer.put_artifact(made(number), "a", data, extension="bin")
+        artifact = ArtifactDescriptor("id", "a", "bytes", "bytes", uri, digest, size)
+        writer.put(made(number, artifacts=[artifact]))
+
+    def check(self, store, count: int) -> None:
+        for number in range(count):
+            (artifact,) = store.list_artifacts(run_id(number))
+            assert store.open_artifact(artifact).read() == b"%d" % number * 100
+        assert store.read().damage == ()
+
+    def test_an_artifact_is_durable_before_the_line_that_names_it(self, tmp_path, monkeypatch):
+        store = store_at(tmp_path, commit_interval=30)
+        synced = []
+        real = disk.sync
+        monkeypatch.setattr(
+            disk,
+            "sync",
+            lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink()) or real(fd),
+        )
+        with store.writer("w") as writer:
+            writer.put(made(9))
+            writer.flush()
+            synced.clear()
+            self.put_one(store, writer, 0, b"0" * 100)
+            writer.flush()
+        assert [path.suffix for path in synced] == [".tar", ".jsonl"]
+
+    def test_artifacts_that_may_not_be_durable_are_written_again_and_named_anew(
+        self, tmp_path, monkeypatch
+    ):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            self.put_one(store, writer, 0, b"0" * 100)
+            writer.flush()
+            self.put_one(store, writer, 1, b"1" * 100)
+            self.put_one(store, writer, 2, b"2" * 100)
+            late = writer.put_artifact(made(3), "a", b"3" * 100, extension="bin")
+            monkeypatch.setattr(disk, "sync", Faulty(disk.sync, [1]))
+            writer.flush()
+            artifact = ArtifactDescriptor("id", "a", "bytes", "bytes", *late)
+            writer.put(made(3, artifacts=[artifact]))
+        for number in range(4):
+            (artifact,) = store.list_artifacts(run_id(number))
+            assert ("-2.tar" in artifact.uri) == (number > 0)
+        self.check(store, 4)
+
+    def test_a_pack_that_is_not_ours_any_more_is_written_again(self, tmp_path):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            self.put_one(store, writer, 0, b"0" * 100)
+            (pack,) = (store.get_working_directory() / "packs").iterdir()
+            pack.unlink()
+            writer.flush()
+        self.check(store, 1)
+
+    @pytest.mark.parametrize("fail", [[1], [2], [1, 3]])
+    def test_a_write_that_fails_goes_to_the_next_part(self, tmp_path, monkeypatch, fail):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            writer.put(made(9))
+            writer.flush()
+            monkeypatch.setattr(disk, "write", Faulty(disk.write, fail, errno.ENOSPC))
+            for number in range(4):
+                self.put_one(store, writer, number, b"%d" % number * 100)
+            monkeypatch.undo()
+        self.check(store, 4)
+
+    @pytest.mark.parametrize("size", [100, 300_000])
+    def test_a_disk_that_takes_no_artifact_says_so_at_once(self, tmp_path, monkeypatch, size):
+        store = store_at(tmp_path)
+        with store.writer("w") as writer:
+            writer.put(made(9))
+            writer.flush()
+            broken = Faulty(disk.write, range(1, 100), errno.ENOSPC)
+            monkeypatch.setattr(disk, "write", broken)
+            monkeypatch.setattr(disk, "sync", Faulty(disk.sync, range(1, 100), errno.ENOSPC))
+            with pytest.raises(
+                StoreError, match=r"the artifact 'a' cannot be kept: No space left.*free some space"
+            ):
+                writer.put_artifact(made(0), "a", b"x" * size, extension="bin")
+            monkeypatch.undo()
+        assert not [p for p in tmp_path.rglob("*") if ".tmp" in p.name]
+
+    def test_adding_waits_while_too_much_is_not_durable(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("metalab.store.file.packs._BUFFER", 1000)
+        store = store_at(tmp_path)
+        with store.writer("w") as writer:
+            for number in range(20):
+                self.put_one(store, writer, number, b"%d" % number * 100)
+        self.check(store, 20)
+
+
+class TestLogsOnAFailingDisk:
+    def test_lines_wait_in_memory_and_go_to_a_new_part(self, tmp_path, monkeypatch):
+        store = store_at(tmp_path)
+        with store.writer("w") as writer:
+            writer.append_log(made(), "one")
+            monkeypatch.setattr(disk, "write", Short([1]))
+            writer.append_log(made(), "two")
+            writer.append_log(made(), "three")
+            monkeypatch.undo()
+            writer.put(made())
+        assert store.get_log(run_id()) == "one\ntwo\nthree\n"
+        assert len(list((store.get_working_directory() / "logs").iterdir())) == 2
+
+    def test_a_log_that_cannot_be_written_for_long_is_an_error(self, tmp_path, monkeypatch):
+        store = store_at(tmp_path)
+        writer = store.writer("w")
+        monkeypatch.setattr(disk, "write", Faulty(disk.write, range(1, 10_000), errno.ENOSPC))
+
+        def log_much() -> None:
+            for _ in range(20):
+                writer.append_log(made(), "x" * 100_000)
+
+        with pytest.raises(StoreError, match="a log cannot be written: No space left"):
+            log_much()
+        with pytest.raises(StoreError, match="a log cannot be written"):
+            writer.flush()
+        monkeypatch.undo()
+        writer.close()
+        assert len(store.get_log(run_id())) > 1_000_000
