@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--check", action="store_true", help="exit with 1 if a limit x 1.25 is exceeded")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--small", action="store_true", help="10,000 runs: less than a minute")
+    size.add_argument(
+        "--small", action="store_true", help="10,000 or 100,000 runs: a minute or two"
+    )
     size.add_argument("--large", action="store_true", help="1,000,000 runs, too: many minutes")
     size.add_argument("--runs", type=int, nargs="+", metavar="N", help="so many runs, no others")
     add("--only", nargs="+", choices=_WORKLOADS, metavar="W1", help="only these workloads")

@@ -140,6 +140,15 @@ class TestLooking:
         with pytest.raises(StoreNotFoundError, match="no experiment"):
             follower.look()
 
+    def test_a_fault_while_a_new_launch_is_read_loses_no_count(self, store, monkeypatch):
+        put(store, *(made(n) for n in range(4)))
+        follower = Follower(store)
+        with monkeypatch.context() as faulty:
+            faulty.setattr(disk, "pieces", lambda *_: iter([b""] * 9))
+            with pytest.raises(StoreError):
+                follower.look()
+        assert follower.look().is_done
+
     def test_after_a_fault_of_the_disk_the_next_look_finds_all(self, store, follower, monkeypatch):
         follower.look()
         put(store, made(1, Status.FAILED, error=ERROR))

@@ -99,14 +99,18 @@ class TestPolling:
         monkeypatch.setattr(disk, "names", lambda _: [])
         assert read_runs(runs, log, final=False) is log
 
-    def test_a_name_that_leads_nowhere_is_no_file(self, runs):
+    def test_a_name_that_leads_nowhere_is_reported_and_waited_for(self, runs):
         (runs / "dangling.jsonl").symlink_to(runs / "nowhere")
         (runs / f"{NAME}.jsonl").write_bytes(OPEN + lines_of(0)[0])
         log = read_runs(runs)
         assert list(log) == ids(0)
+        (damage,) = log.damage
+        assert damage.place == str(runs / "dangling.jsonl")
         assert read_runs(runs, log, final=False) is log
         (runs / "nowhere").write_bytes(lines_of(1)[0])
-        assert list(read_runs(runs, log, final=False)) == ids(0, 1)
+        log = read_runs(runs, log, final=False)
+        assert sorted(log) == ids(0, 1)
+        assert log.damage == ()
 
 
 class TestFilesThatVanish:

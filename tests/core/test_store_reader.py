@@ -112,6 +112,19 @@ class TestBlocks:
         order = [run_id(n) for n in range(599, -1, -1)]
         assert [record_of(line).run_id for line in self.of(log, order)] == order
 
+    def test_an_order_in_which_they_lie_on_disk_is_kept_whatever_lies_between(self, growing):
+        store, path = growing
+        lines = lines_of(*range(20_000))
+        other = path.with_name("v.0.host.01234567.jsonl")
+        other.write_bytes(b"".join(lines_of(50_000, writer="v.0.host.01234567")))
+        lines[9_000] = lines[9_000].replace(b"9000.5", b"9999.5")  # damaged
+        path.write_bytes(open_line() + b"".join(lines))
+        log = store.read()
+        order = [run_id(n) for n in range(20_000) if n != 9_000]
+        for wanted in (order, order[5:], order[::2], [*order[300:], run_id(50_000), *order[:2]]):
+            assert [record_of(line).run_id for line in self.of(log, wanted)] == wanted
+        assert self.of(log, order) == list(log.lines(order))
+
     def test_a_forgotten_run_has_no_line(self, written):
         log = written.read()
         with written.writer("later") as writer:

@@ -62,16 +62,29 @@ class Look:
         }
 
 
+@attrs.frozen
+class _Known:
+    """What was read so far: the last launch, and the runs that ended since it began."""
+
+    log: RunLog
+    name: str
+    launch: Mapping[str, Any]
+    ended: frozenset[str]
+
+    @property
+    def to_do(self) -> int | None:
+        """How many runs of the launch have not ended; None before any launch."""
+        pending: int | None = self.launch.get("pending")
+        return None if pending is None else max(pending - len(self.ended), 0)
+
+
 class Follower:
     """Looks at the store of one experiment."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
-        self._log: RunLog | None = None
-        self._launch: Mapping[str, Any] = {}
-        self._launch_name = ""
-        self._ended: set[str] = set()  # the runs that ended since the last launch
+        self._known: _Known | None = None
         self._began: tuple[float, int] | None = None
 
     def look(self) -> Look | None:
@@ -80,57 +93,51 @@ class Follower:
         Raises StoreNotFoundError if the store was removed. After another StoreError the
         next look finds what this one would have.
         """
-        before, log = self._log, self._store.read(self._log)
+        before = self._known
+        log = self._store.read(None if before is None else before.log)
         if not len(log):
             self._store.config.open().close()
-        if log is before:
+        if before is not None and log is before.log:
             return None
-        lines = list(self._new_lines(log, before))
-        self._log = log
-        return self._seen(log, lines)
+        known, lines = self._read(log, before)
+        look = self._seen(known, lines)
+        self._known = known
+        return look
 
-    def _new_lines(self, log: RunLog, before: RunLog | None) -> Iterator[_Line]:
+    def _read(self, log: RunLog, before: _Known | None) -> tuple[_Known, list[_Line]]:
         """Decode the lines of the runs that changed; of all runs, if there is a new launch."""
         launches = self._store.launches()
         name = next(reversed(launches), "")
-        if before is None or name != self._launch_name:
-            found = _lines(log.blocks())
-            self._launch_name, self._launch = name, launches.get(name, {})
-            self._ended = set()
+        if before is None or name != before.name:
+            before = None
+            launch: Mapping[str, Any] = launches.get(name, {})
+            blocks = log.blocks()
         else:
-            found = _lines(log.blocks(dict.fromkeys(log.changed(before))))
-        for line in found:
-            if line.status != Status.RUNNING and self._is_of_launch(line):
-                self._ended.add(line.id)
-            yield line
+            changed = dict.fromkeys(log.changed(before.log))
+            launch, blocks = before.launch, log.blocks(changed)
+        lines = [line for block in blocks for line in _decode(block)]
+        ended = frozenset(line.id for line in lines if line.has_ended_in(name, launch))
+        return _Known(log, name, launch, before.ended | ended if before else ended), lines
 
-    def _is_of_launch(self, line: _Line) -> bool:
-        # Launches of one experiment share its runs, so that another's may count, too.
-        since = self._launch.get("started", "")
-        return line.launch == self._launch_name or (line.time.end or "") >= since
-
-    def _seen(self, log: RunLog, lines: Sequence[_Line]) -> Look:
+    def _seen(self, known: _Known, lines: Sequence[_Line]) -> Look:
+        log, to_do, rate = known.log, known.to_do, self._rate(len(known.ended))
         counts = dict.fromkeys((status.value for status in Status), 0)
         for state in log.states(log):
             if state is not None:
                 counts[state.status.value] += 1
-        total = self._launch.get("runs")
-        pending = self._launch.get("pending", 0)
-        rate = self._rate()
-        to_do = max(pending - len(self._ended), 0)
         return Look(
-            str(self._store.experiment_id),
-            counts,
-            total,
-            rate,
-            to_do / rate if rate else 0.0 if total is not None and not to_do else None,
-            total is not None and not to_do and not counts[Status.RUNNING],
-            next(self._runs(log, _last(lines, Status.SUCCESS, 1)), None),
-            list(self._runs(log, _last(lines, Status.FAILED, _TOLD))),
+            experiment_id=str(self._store.experiment_id),
+            counts=counts,
+            total=known.launch.get("runs"),
+            rate=rate,
+            left=_left(to_do, rate),
+            is_done=to_do == 0 and not counts[Status.RUNNING],
+            newest=next(self._runs(log, _last(lines, Status.SUCCESS, 1)), None),
+            failed=list(self._runs(log, _last(lines, Status.FAILED, _TOLD))),
         )
 
-    def _rate(self) -> float | None:
-        now, ended = self._clock(), len(self._ended)
+    def _rate(self, ended: int) -> float | None:
+        now = self._clock()
         if self._began is None or ended < self._began[1]:
             self._began = now, ended
         since, before = self._began
@@ -138,6 +145,12 @@ class Follower:
 
     def _runs(self, log: RunLog, run_ids: Iterable[str]) -> Iterator[Run]:
         return (Run(record_of(line), self._store) for line in log.lines(run_ids))
+
+
+def _left(to_do: int | None, rate: float | None) -> float | None:
+    if to_do == 0:
+        return 0.0
+    return None if to_do is None or rate is None else to_do / rate
 
 
 class _Time(msgspec.Struct, gc=False):
@@ -150,12 +163,17 @@ class _Line(msgspec.Struct, gc=False):
     launch: str = ""
     time: _Time = msgspec.field(default_factory=_Time)
 
+    def has_ended_in(self, name: str, launch: Mapping[str, Any]) -> bool:
+        """Tell whether the run ended in a launch or since it began.
+
+        Launches of one experiment share its runs, so that another's may count, too.
+        """
+        if self.status == Status.RUNNING:
+            return False
+        return self.launch == name or (self.time.end or "") >= launch.get("started", "")
+
 
 _decode = msgspec.json.Decoder(_Line).decode_lines
-
-
-def _lines(blocks: Iterable[bytes]) -> Iterator[_Line]:
-    return (line for block in blocks for line in _decode(block))
 
 
 def _last(lines: Iterable[_Line], status: Status, count: int) -> list[str]:

@@ -43,9 +43,14 @@ def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = Tr
         reading = _Reading(folder, names, since)
         log = reading.read(news, final=final)
         # What vanished may have been compacted: what it held then stands in a newer segment.
-        listed, names = names, _segments(folder) if reading.has_vanished else names
+        listed, names = names, _segments(folder) if reading.vanished else names
         if names == listed:
+            log.damage += tuple(_absent(folder / name) for name in reading.vanished if final)
             return log
+
+
+def _absent(path: Path) -> Damage:
+    return Damage(str(path), "the folder lists the segment, but it cannot be opened")
 
 
 def _segments(folder: Path) -> list[str]:
@@ -95,7 +100,7 @@ class _Reading:
     """One pass over the segments that have something new."""
 
     def __init__(self, folder: Path, names: list[str], since: FileRunLog | None) -> None:
-        self.has_vanished = False
+        self.vanished: list[str] = []
         self._folder = folder
         self._positions = {} if since is None else dict(since.positions)
         self._positions |= {name: Position() for name in names if name not in self._positions}
@@ -133,7 +138,7 @@ class _Reading:
         except OSError as error:
             if not disk.is_gone(error):
                 raise
-            self.has_vanished = True
+            self.vanished.append(name)
             return
         self._prev_good |= _prev_good_of(scanner.openings)
         if scanner.is_whole and scanner.openings:
@@ -157,7 +162,6 @@ class _Reading:
         except OSError as error:
             if not disk.is_gone(error):
                 raise
-            self.has_vanished = True
             return [f"byte {offset}" for offset in offsets]
 
 

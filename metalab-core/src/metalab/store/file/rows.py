@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter, sub
 from typing import TYPE_CHECKING
 
@@ -66,22 +66,39 @@ class Rows:
     def lines(self, rows: Sequence[int]) -> list[bytes]:
         """Return the lines of rows in their order, reading each file from front to back."""
         found: dict[int, bytes] = {}
-        for span, data in self._read(set(rows)):
+        for span, data in self._read(self._spans(set(rows))):
             found.update(zip(span.rows, self._cut(span, data), strict=True))
         return [found[row] for row in rows]
 
     def blocks(self, rows: Iterable[int]) -> Iterator[bytes]:
         """Yield the lines of rows about as they lie on disk, some at a time."""
-        for span, data in self._read(rows):
+        yield from self._joined(self._spans(rows))
+
+    def blocks_in_order(self, rows: Sequence[int]) -> Iterator[bytes]:
+        """Yield the lines of rows in their order, some at a time.
+
+        Where that is how they lie on disk, as those of a plan that one writer executed, they
+        are not cut: a frame of four columns would cost a fifth more.
+        """
+        chunks = [rows[i : i + BLOCK_LINES] for i in range(0, len(rows), BLOCK_LINES)]
+        if all(map(self._are_in_a_row, chunks)):
+            yield from self._joined(self._span(chunk, dense=True) for chunk in chunks)
+            return
+        lines = iter(self.lines(rows))
+        while block := b"\n".join(islice(lines, BLOCK_LINES)):
+            yield block
+
+    def _joined(self, spans: Iterable[_Span]) -> Iterator[bytes]:
+        for span, data in self._read(spans):
             yield data if self._is_block(span, data) else b"\n".join(self._cut(span, data))
 
-    def _read(self, rows: Iterable[int]) -> Iterator[tuple[_Span, bytes]]:
-        for segment, group in groupby(self._spans(rows), key=attrgetter("segment")):
-            spans = list(group)
+    def _read(self, spans: Iterable[_Span]) -> Iterator[tuple[_Span, bytes]]:
+        for segment, group in groupby(spans, key=attrgetter("segment")):
+            wanted = list(group)
             path = self._path(segment)
-            found = pieces(path, [(span.offset, span.size) for span in spans])
+            found = pieces(path, [(span.offset, span.size) for span in wanted])
             try:
-                yield from zip(spans, found, strict=True)
+                yield from zip(wanted, found, strict=True)
             except OSError as error:
                 if not disk.is_gone(error):
                     raise disk.explain(error, f"{path} cannot be read") from error
@@ -110,6 +127,10 @@ class Rows:
         steps = map(sub, index.offset[first + 1 : last + 1], index.offset[first:last])
         side_by_side = list(steps) == [size + 1 for size in index.length[first:last]]
         return side_by_side and index.segment[first] == index.segment[last]
+
+    def _are_in_a_row(self, rows: Sequence[int]) -> bool:
+        consecutive = list(range(rows[0], rows[0] + len(rows)))
+        return rows == consecutive and self._are_dense(rows)
 
     def _place(self, row: int) -> tuple[int, int]:
         return self._index.segment[row], self._index.offset[row]

@@ -90,14 +90,14 @@ class FileRunLog(RunLog):
             for block in self.blocks():
                 yield from block.split(b"\n")
             return
-        wanted = iter(run_ids)
-        while window := [self._row(run_id) for run_id in islice(wanted, _WINDOW)]:
+        for window in self._windows(run_ids):
             yield from self._rows.lines(window)
 
     def blocks(self, run_ids: Iterable[str] | None = None) -> Iterator[bytes]:
         """Yield what ``lines`` does, some lines at a time; see RunLog.blocks."""
         if run_ids is not None:
-            yield from super().blocks(run_ids)
+            for window in self._windows(run_ids):
+                yield from self._rows.blocks_in_order(window)
             return
         current, absent = self.index.current, self._absent
         wanted = (row for key, row in current.items() if key not in absent)
@@ -152,6 +152,11 @@ class FileRunLog(RunLog):
 
     def _is_absent(self, key: bytes) -> bool:
         return _is_forgotten(self.index.heads[self.index.head[self.index.current[key]]])
+
+    def _windows(self, run_ids: Iterable[str]) -> Iterator[list[int]]:
+        wanted = iter(run_ids)
+        while window := [self._row(run_id) for run_id in islice(wanted, _WINDOW)]:
+            yield window
 
     def _row(self, run_id: str) -> int:
         key = run_id.encode()
