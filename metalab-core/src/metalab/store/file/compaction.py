@@ -146,7 +146,10 @@ class Compactor:
             except FileNotFoundError:  # another compaction has copied it, too
                 continue
             disk.remove(path)
-            gone.append(str(path))
+            if path.exists():
+                kept.append(Kept(str(path), "it cannot be removed; readers pass over it"))
+            else:
+                gone.append(str(path))
         if gone:
             disk.sync_directory(self.runs)
         return tuple(gone), tuple(kept)

@@ -31,7 +31,25 @@ def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = Tr
     With ``since`` only what was added is read; the result is ``since`` itself where nothing
     was. Without ``final``, bad lines of a file that may still grow are no damage yet.
     """
-    names = [name for name in disk.names(folder) if is_segment(name)]
+    names = _segments_in(folder)
+    log = _read_listed(folder, names, since, final=final)
+    # A compaction may remove segments after they were listed, or while they are: but only
+    # once the one with their lines can be seen.
+    while log is not since and (listed := _segments_in(folder)) != names:
+        if not any(name.startswith(COMPACTED) for name in set(listed).difference(names)):
+            break
+        names = listed
+        log = _read_listed(folder, names, log, final=final)
+    return log
+
+
+def _segments_in(folder: Path) -> list[str]:
+    return [name for name in disk.names(folder) if is_segment(name)]
+
+
+def _read_listed(
+    folder: Path, names: list[str], since: FileRunLog | None, *, final: bool
+) -> FileRunLog:
     if since is not None and not _continues(since, folder, names):
         since = None
     if since is None:
