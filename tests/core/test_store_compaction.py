@@ -348,6 +348,18 @@ class TestDroppingAttempts:
             writer.put(made(5))  # an old copy that comes back
         assert run_id(5) not in full.read()
 
+    def test_segments_of_a_bounded_size_are_enough_for_it(self, full):
+        before = answer(full)
+        folder = Folder.of(full.root, full.experiment_id)
+        size = segments(full)[0].stat().st_size
+        done = Compactor(
+            folder, gzip=False, drop_attempts=True, is_over=never_over, limit=size
+        ).run()
+        assert len(done.made) > 1
+        after = answer(full)
+        assert (after["lines"], after["series"]) == (before["lines"], before["series"])
+        assert all(len(attempts) == 1 for attempts in after["attempts"].values())
+
     def test_a_single_segment_is_written_anew_for_it(self, full):
         full.compact()
         done = full.compact(drop_attempts=True)
