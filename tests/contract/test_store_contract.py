@@ -368,6 +368,13 @@ class TestForgetting:
         log = store.read()
         assert (len(log), log.state(run_id()).epoch, log.forgotten(run_id())) == (1, 2, 2)
 
+    def test_several_runs_are_forgotten_at_once(self, store):
+        for n in range(3):
+            store.put_run_record(made(number=n))
+        store.delete_runs([run_id(0), run_id(2), run_id(9), run_id(0)])
+        assert list(store.read()) == [run_id(1)]
+        assert store.read().forgotten(run_id(2)) == 1
+
     def test_forgetting_what_is_unknown_is_nothing(self, store):
         store.delete_run(run_id())
         assert store.read().forgotten(run_id()) == 0

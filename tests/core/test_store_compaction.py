@@ -306,6 +306,15 @@ class TestWhatStays:
         assert victim.exists()
         assert run_id(28) in full.read()
 
+    def test_an_input_that_cannot_be_removed_is_named_and_passed_over(self, full, monkeypatch):
+        before, victim = answer(full), segments(full)[0]
+        real = disk.remove
+        monkeypatch.setattr(disk, "remove", lambda path: path == victim or real(path))
+        (kept,) = full.compact().kept
+        assert (kept.place, victim.exists()) == (str(victim), True)
+        assert "cannot be removed" in kept.reason
+        assert answer(full) == before
+
     def test_nothing_is_done_in_a_folder_that_cannot_be_written_to(self, full, monkeypatch):
         before = names(full)
         monkeypatch.setattr(os, "access", lambda *_: False)
@@ -342,6 +351,18 @@ class TestDroppingAttempts:
         with full.writer("again") as writer:
             writer.put(made(5))  # an old copy that comes back
         assert run_id(5) not in full.read()
+
+    def test_segments_of_a_bounded_size_are_enough_for_it(self, full):
+        before = answer(full)
+        folder = Folder.of(full.root, full.experiment_id)
+        size = segments(full)[0].stat().st_size
+        done = Compactor(
+            folder, gzip=False, drop_attempts=True, is_over=never_over, limit=size
+        ).run()
+        assert len(done.made) > 1
+        after = answer(full)
+        assert (after["lines"], after["series"]) == (before["lines"], before["series"])
+        assert all(len(attempts) == 1 for attempts in after["attempts"].values())
 
     def test_a_single_segment_is_written_anew_for_it(self, full):
         full.compact()
@@ -579,6 +600,49 @@ class TestAtOnce:
         full.compact()
         assert answer(store_at(full.root)) == before
         assert len(names(full)) == 1
+
+    @pytest.mark.parametrize(
+        ("since", "sees"), [(False, "what is gone"), (False, "nothing"), (True, "nothing")]
+    )
+    def test_a_listing_that_a_compaction_overtakes_hides_no_run(
+        self, full, monkeypatch, since, sees
+    ):
+        before = answer(full)
+        reader = store_at(full.root)
+        if since:
+            reader.read()
+        real, compacted = disk.names, []
+
+        def overtaken(folder):
+            listed = real(folder)
+            if compacted or folder != runs_of(full):
+                return listed
+            compacted.append(True)
+            full.compact()
+            return listed if sees != "nothing" else []
+
+        monkeypatch.setattr(disk, "names", overtaken)
+        assert answer(reader) == before
+        assert compacted
+
+    def test_what_was_read_before_is_to_be_read_again(self, full):
+        log = full.read()
+        full.compact()
+        with pytest.raises(StoreError, match="removed while it was in use; read the store again"):
+            list(log.lines())
+
+    def test_a_segment_that_goes_while_it_is_read_hides_no_run(self, full, monkeypatch):
+        before = answer(full)
+        real, compacted = disk.blocks, []
+
+        def overtaken(path, *offset):
+            if not compacted:
+                compacted.append(True)
+                full.compact()
+            return real(path, *offset)
+
+        monkeypatch.setattr(disk, "blocks", overtaken)
+        assert answer(store_at(full.root)) == before
 
     def test_writers_beside_compactions_lose_nothing(self, tmp_path):
         store = store_at(tmp_path)

@@ -8,6 +8,9 @@ writers, only ever leave lines twice, which is the same as once.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,7 +25,7 @@ from metalab.store.lines import crc_of, parse_line
 from metalab.store.maintenance import Compaction, IsOver, Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from metalab.store.file.layout import Folder
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Compactor"]
 
 _LIMIT = Options().roll
+
+Merging = Callable[[Iterable[Input]], Merged]
 
 
 @attrs.frozen
@@ -53,27 +58,35 @@ class Compactor:
 
     def plan(self) -> Compaction:
         """Return what ``run`` would do; nothing is written."""
-        log = read_runs(self.runs)
-        inputs, kept = choose(log, self.is_over)
-        batches = [batch for batch in self._batches(inputs) if self._is_worth_it(batch, log)]
-        merged = [each for batch in batches for each in batch]
-        paths = [*_left_behind(log), *(each.path for each in merged)]
-        sizes = sum(map(disk.size_of, paths))
+        with self._told():
+            log = read_runs(self.runs)
+            inputs, kept = choose(log, self.is_over)
+            merging = self._merging(log)
+            batches = [each for each in self._batches(inputs) if self._is_worth_it(each, merging)]
+            merged = [each.path for batch in batches for each in batch]
+            paths = [*_left_behind(log), *merged]
+            sizes = sum(map(disk.size_of, paths))
         return Compaction(tuple(map(str, paths)), (), sizes, None, 0, tuple(kept))
 
     def run(self) -> Compaction:
         """Merge what may be merged; raises StoreError if the disk fails or lies."""
         self.folder.check_writable()
-        try:
+        with self._told():
             done = self._finish()
             log = read_runs(self.runs)
             inputs, kept = choose(log, self.is_over)
             done = _joined(done, Compaction(kept=tuple(kept)))
+            merging = self._merging(log)  # before anything of what was read is removed
             for batch in self._batches(inputs):
-                done = _joined(done, self._merge(batch, log))
+                done = _joined(done, self._merge(batch, merging))
+        return done
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise disk.explain(error, f"{self.runs} cannot be compacted") from error
-        return done
 
     def _batches(self, inputs: Iterable[Input]) -> list[list[Input]]:
         wanted = [each for each in inputs if self.drop_attempts or not self._is_full(each)]
@@ -86,20 +99,22 @@ class Compactor:
     def _packs(self, each: Input) -> bool:
         return self.gzip and not each.is_compressed
 
-    def _is_worth_it(self, batch: Sequence[Input], log: FileRunLog) -> bool:
+    def _merging(self, log: FileRunLog) -> Merging:
+        """Return what makes one of the lines of several segments."""
+        drop = _Displaced(log) if self.drop_attempts else _nothing_goes
+        return partial(merge, prev_good=log.prev_good, drop=drop)
+
+    def _is_worth_it(self, batch: Sequence[Input], merging: Merging) -> bool:
         """Tell whether a batch would become smaller or fewer."""
         if len(batch) > 1 or self._packs(batch[0]):
             return True
-        return self.drop_attempts and self._merged(batch, log).dropped > 0
+        return self.drop_attempts and merging(batch).dropped > 0
 
-    def _merged(self, batch: Sequence[Input], log: FileRunLog) -> Merged:
-        return merge(batch, log.prev_good, _Displaced(log) if self.drop_attempts else _nothing)
-
-    def _merge(self, batch: Sequence[Input], log: FileRunLog) -> Compaction:
+    def _merge(self, batch: Sequence[Input], merging: Merging) -> Compaction:
         try:
-            if not self._is_worth_it(batch, log):
+            if not self._is_worth_it(batch, merging):
                 return Compaction()
-            merged = self._merged(batch, log)
+            merged = merging(batch)
             path = self._write(batch, merged)
             size = disk.size_of(path)
         except FileNotFoundError as error:
@@ -146,7 +161,10 @@ class Compactor:
             except FileNotFoundError:  # another compaction has copied it, too
                 continue
             disk.remove(path)
-            gone.append(str(path))
+            if path.exists():
+                kept.append(Kept(str(path), "it cannot be removed; readers pass over it"))
+            else:
+                gone.append(str(path))
         if gone:
             disk.sync_directory(self.runs)
         return tuple(gone), tuple(kept)
@@ -175,7 +193,7 @@ def _joined(one: Compaction, other: Compaction) -> Compaction:
     )
 
 
-def _nothing(_line: bytes, _document: Mapping[str, Any]) -> bool:
+def _nothing_goes(_line: bytes, _document: Mapping[str, Any]) -> bool:
     return False
 
 

@@ -42,11 +42,22 @@ def read_runs(folder: Path, since: FileRunLog | None = None, *, final: bool = Tr
             return since
         reading = _Reading(folder, names, since)
         log = reading.read(news, final=final)
-        # What vanished may have been compacted: what it held then stands in a newer segment.
-        listed, names = names, _segments(folder) if reading.vanished else names
+        listed, names = names, _segments(folder)
+        if not (reading.vanished or _were_compacted(listed, names)):
+            return log
         if names == listed:
             log.damage += tuple(_absent(folder / name) for name in reading.vanished if final)
             return log
+        since = log
+
+
+def _were_compacted(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Tell whether a compaction has overtaken a listing.
+
+    It may remove segments after they were listed, or while they are: but only once the one
+    with their lines can be seen.
+    """
+    return any(name.startswith(COMPACTED) for name in set(after).difference(before))
 
 
 def _absent(path: Path) -> Damage:
