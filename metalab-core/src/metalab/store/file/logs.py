@@ -6,6 +6,7 @@ process, and a machine's death costs their last seconds.
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LogFile", "read_logs"]
 
 _BACKLOG = 1 << 20
+_said = re.compile(rb"\S+ ([0-9]{1,9})\.([0-9]{1,9}) ([a-z0-9%._~-]+) (.*)", re.DOTALL)
 
 
 class LogFile:
@@ -86,8 +88,10 @@ def read_logs(
     found: dict[tuple[int, int], dict[bytes, list[bytes]]] = {}
     for path in paths:
         for line in _lines_of(path, f"{run_id} ".encode()):
-            _, number, name, text = line.split(b" ", 3)
-            epoch, _, tries = number.partition(b".")
+            parts = _said.fullmatch(line)
+            if parts is None:  # a machine died while it was written
+                continue
+            epoch, tries, name, text = parts.groups()
             logs = found.setdefault((int(epoch), int(tries)), {})
             logs.setdefault(name, []).append(text + b"\n")
     if attempt is None:
