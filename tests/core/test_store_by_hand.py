@@ -132,9 +132,10 @@ def test_who_may_only_read_reads_all_and_is_refused_before_anything_is_run(compl
     before = answers(complete)
     script = f"""if True:
         import os
-        from core.store_tools import made, store_at
+        from core.store_tools import EXPERIMENT, made, store_at
         from core.test_store_by_hand import answers
         from metalab.errors import StoreError
+        from metalab.store import FileStoreConfig
         import metalab.cli, metalab.store.file.writer
         root = {str(complete.root)!r}
         store = store_at(root)
@@ -142,8 +143,8 @@ def test_who_may_only_read_reads_all_and_is_refused_before_anything_is_run(compl
         os.chroot(root) if os.geteuid() == 0 else None
         os.chdir("/")
         if os.geteuid() == 0:
-            os.seteuid(65534)
-            store = store_at("/")
+            os.setuid(65534)
+            store = FileStoreConfig("/").open().scoped(EXPERIMENT)
         records, log, content, damage = answers(store)
         assert (len(records), log, content, damage) == (3, "again\\n", b"\\x93NUMPY", ())
         delete = lambda: store.delete_run(records[0].run_id)
