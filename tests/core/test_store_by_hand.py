@@ -11,8 +11,8 @@ from glob import glob
 import attrs
 import pytest
 
-from core.store_tools import made, store_at
-from metalab.records import Status
+from core.store_tools import made, python, store_at
+from metalab.records import ArtifactDescriptor, Status
 
 RUN = "9f3c" + "0" * 28
 
@@ -94,6 +94,104 @@ def test_every_line_is_strict_json(store):
     for path in store.get_working_directory().rglob("*.jsonl"):
         for line in path.read_text().splitlines():
             json.loads(line, parse_constant=refuse)
+
+
+def answers(store) -> tuple[object, ...]:
+    (artifact,) = store.list_artifacts(RUN)
+    with store.open_artifact(artifact) as file:
+        content = file.read()
+    return store.list_run_records(), store.get_log(RUN), content, store.read().damage
+
+
+@pytest.fixture
+def complete(store):
+    """The store, with a record that names its artifact."""
+    with store.writer("w") as writer:
+        record = attrs.evolve(made(), run_id=RUN, attempt=2)
+        kept = writer.put_artifact(record, "curve", b"\x93NUMPY", extension="npy")
+        writer.append_log(record, "again")
+        artifact = ArtifactDescriptor("id", "curve", "bytes", "bytes", *kept)
+        writer.put(attrs.evolve(record, artifacts=[artifact]))
+    return store
+
+
+def test_a_store_may_be_moved_and_renamed(complete, tmp_path):
+    before = answers(complete)
+    moved = tmp_path / "elsewhere" / "under another name"
+    moved.parent.mkdir()
+    complete.root.rename(moved)
+    store = store_at(moved)
+    assert answers(store) == before
+    with store.writer("w") as writer:
+        writer.put(made(7))
+    assert len(store.read()) == len(before[0]) + 1
+
+
+def test_who_may_only_read_reads_all_and_is_refused_before_anything_is_run(complete):
+    """In a process of its own: root, who may write anywhere, becomes somebody else there."""
+    before = answers(complete)
+    script = f"""if True:
+        import os
+        from core.store_tools import EXPERIMENT, made, store_at
+        from core.test_store_by_hand import answers
+        from metalab.errors import StoreError
+        from metalab.store import FileStoreConfig
+        import metalab.cli, metalab.store.file.writer
+        root = {str(complete.root)!r}
+        store = store_at(root)
+        answers(store)  # imports what is imported late, while that may be read
+        os.chroot(root) if os.geteuid() == 0 else None
+        os.chdir("/")
+        if os.geteuid() == 0:
+            os.setuid(65534)
+            store = FileStoreConfig("/").open().scoped(EXPERIMENT)
+        records, log, content, damage = answers(store)
+        assert (len(records), log, content, damage) == (3, "again\\n", b"\\x93NUMPY", ())
+        delete = lambda: store.delete_run(records[0].run_id)
+        put = lambda: store.put_run_record(made(9))
+        for refused in (store.make, delete, put, lambda: store.put_manifest({{}})):
+            try:
+                refused()
+            except StoreError as error:
+                assert "permission" in str(error), error
+            else:
+                raise AssertionError(refused)
+        os._exit(0)  # nothing that ends a process can be found from here
+    """
+    folders = [complete.root, *(path for path in complete.root.rglob("*") if path.is_dir())]
+    for path in folders:
+        path.chmod(0o555)
+    try:
+        assert python(script).wait(30) == 0
+    finally:
+        for path in folders:
+            path.chmod(0o755)
+    assert answers(complete) == before
+
+
+def test_a_live_store_is_copied_with_rsync_at_any_moment(tmp_path):
+    if shutil.which("rsync") is None:
+        pytest.skip("rsync is not installed")
+    store = store_at(tmp_path / "live")
+    copy = [*["rsync", "-a"], f"{store.root}/", f"{tmp_path / 'copy'}/"]
+    sizes = []
+    with store.writer("w") as writer:
+        for n in range(300):
+            uri, digest, size = writer.put_artifact(made(n), "a", b"%d" % n, extension="bin")
+            artifact = ArtifactDescriptor("id", "a", "bytes", "bytes", uri, digest, size)
+            writer.put(made(n, artifacts=[artifact]))
+            if n % 60 == 0:
+                subprocess.run(copy, check=True)
+                log = store_at(tmp_path / "copy").read()
+                assert log.damage == ()
+                sizes.append(len(log))
+    assert sizes == sorted(sizes)
+    assert sizes[-1] > 200
+    subprocess.run(copy, check=True)
+    copied = store_at(tmp_path / "copy")
+    assert copied.list_run_records() == store.list_run_records()
+    for n, record in enumerate(copied.list_run_records()):
+        assert copied.open_artifact(record.artifacts[0]).read() == b"%d" % n
 
 
 def test_the_page_names_every_folder(store):

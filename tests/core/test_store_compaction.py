@@ -356,9 +356,7 @@ class TestDroppingAttempts:
         before = answer(full)
         folder = Folder.of(full.root, full.experiment_id)
         size = segments(full)[0].stat().st_size
-        done = Compactor(
-            folder, gzip=False, drop_attempts=True, is_over=never_over, limit=size
-        ).run()
+        done = Compactor(folder, gzip=False, drop_attempts=True, is_over=_never, limit=size).run()
         assert len(done.made) > 1
         after = answer(full)
         assert (after["lines"], after["series"]) == (before["lines"], before["series"])

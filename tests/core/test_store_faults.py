@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import time
+from functools import partial
 
 import pytest
 
@@ -44,6 +45,25 @@ class TestAFailingDisk:
         log = store.read()
         assert sorted(log) == [run_id(n) for n in range(60)]
         assert log.damage == ()
+
+    @pytest.mark.parametrize("what", ["write", "sync", "create", "sync_directory"])
+    @pytest.mark.parametrize("number", [errno.EIO, errno.EDQUOT, errno.ESTALE, errno.ENOSPC])
+    def test_each_of_the_first_calls_may_fail(self, tmp_path, monkeypatch, what, number):
+        for call in range(1, 7):
+            store = store_at(tmp_path / str(call), commit_interval=30)
+            store.make()
+            acknowledged: list[int] = []
+            with store.writer("w") as writer, monkeypatch.context() as patched:
+                (store.get_working_directory() / "runs").mkdir(parents=True)
+                faulty = Faulty(getattr(disk, what), [call], number)
+                patched.setattr(disk, what, faulty)
+                for n in range(9):
+                    writer.put(made(n), partial(acknowledged.append, n))
+                    if n % 3 == 2:
+                        writer.flush()
+            assert acknowledged == list(range(9)), call
+            assert sorted(store.read()) == [run_id(n) for n in range(9)], call
+            assert store.read().damage == (), call
 
     @pytest.mark.parametrize("calls", [[1], [2], [5], [2, 3, 4], [3, 6, 9, 12]])
     def test_half_a_line_is_left_behind_and_the_line_written_again(
@@ -171,9 +191,11 @@ class TestAFailingDisk:
 
 
 class TestMeddling:
-    @pytest.mark.parametrize("how", ["removed", "replaced", "cut", "folder removed"])
+    @pytest.mark.parametrize(
+        "how", ["removed", "replaced", "renamed", "cut", "folder removed", "store renamed"]
+    )
     def test_lines_whose_file_is_not_ours_any_more_are_written_again(self, tmp_path, how):
-        store = store_at(tmp_path, commit_interval=30)
+        store = store_at(tmp_path / "store", commit_interval=30)
         acknowledged = []
         with store.writer("w") as writer:
             writer.put(made(0), lambda: acknowledged.append(0))
@@ -183,6 +205,10 @@ class TestMeddling:
             elif how == "replaced":
                 path.unlink()
                 path.write_bytes(b"mine\n")
+            elif how == "renamed":
+                path.rename(path.with_name("mine.jsonl"))
+            elif how == "store renamed":
+                store.root.rename(tmp_path / "renamed")
             elif how == "cut":
                 os.truncate(path, 10)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from core.store_tools import made, run_id, store_at
 from metalab.records import Provenance, Status
@@ -62,6 +62,7 @@ class TestFold:
         parts = [answer(given_lines[:cut]), answer(given_lines[cut:])]
         assert fold(each for part in parts for each in part.values()) == answer(given_lines)
 
+    @settings(max_examples=300)
     @given(lines(), st.integers(1, 3), st.randoms(use_true_random=False))
     def test_a_store_gives_the_fold_of_its_lines_however_they_lie(
         self, tmp_path_factory, given_lines, files, chance

@@ -4,42 +4,92 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
+from typing import TYPE_CHECKING
 
+import pytest
+
+from core.kill_tools import bytes_of, metrics_of, points_of
 from core.store_tools import python, run_id, segments, store_at
+from metalab.store.document import record_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROUNDS_A_STORE = 10
+
+
+class Nursery:
+    """Starts workers, and kills each after a while."""
+
+    def __init__(self) -> None:
+        script = "from core.kill_tools import serve; serve()"
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = python(script, **pipes, text=True)
+
+    def kill_one(self, root: Path, first: int, delay: float) -> list[int]:
+        """Return the numbers of the runs that the worker acknowledged before it was killed."""
+        said = self._process.stdout
+        self._process.stdin.write(f"{root} {first}\n")
+        self._process.stdin.flush()
+        acknowledged = []
+        for line in said:
+            word, number = line.split()
+            if word == "ack":
+                acknowledged.append(int(number))
+            elif word == "pid":
+                time.sleep(delay)
+                os.kill(int(number), signal.SIGKILL)
+            else:
+                assert int(number) == signal.SIGKILL
+                return acknowledged
+        raise AssertionError("no worker can be started")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._process.communicate(timeout=60)
+
+
+def check_runs(store, numbers: list[int], chance: random.Random) -> None:
+    """See to it that runs are there with all that was written of them."""
+    log = store.read()
+    assert log.damage == ()
+    ids = [run_id(number) for number in numbers]
+    for number, line in zip(numbers, log.lines(ids), strict=True):
+        record = record_of(line)
+        assert record.metrics == metrics_of(number)
+        assert [artifact.name for artifact in record.artifacts] == ["a"] * (number % 3 == 0)
+        for artifact in record.artifacts:
+            assert store.open_artifact(artifact).read() == bytes_of(number)
+        assert log.series(record.run_id) == {"loss": points_of(number)}
+    for number in chance.sample(numbers, min(3, len(numbers))):
+        assert store.get_log(run_id(number)) == f"run {number} says so\n"
 
 
 class TestKilledProcesses:
-    def test_what_was_acknowledged_survives_a_kill_at_any_moment(self, tmp_path):
-        script = f"""if True:
-            import os
-            from core.store_tools import made, store_at
-            store = store_at({str(tmp_path)!r})
-            writer = store.writer("w")
-            first = int(os.environ["FIRST"])
-            os.write(1, b"go\\n")
-            for n in range(first, first + 100_000):
-                writer.put(made(n), lambda n=n: os.write(1, b"%d\\n" % n))
-        """
-        acknowledged = set()
-        chance = random.Random(11)
-        for number in range(10):
-            os.environ["FIRST"] = str(number * 100_000)
-            process = python(script, stdout=subprocess.PIPE)
-            assert process.stdout.readline() == b"go\n"
-            time.sleep(0.02 + 0.1 * chance.random())
-            process.send_signal(signal.SIGKILL)
-            said = process.stdout.read().split(b"\n")
-            acknowledged.update(int(each) for each in said[:-1])
-            process.wait()
-            process.stdout.close()
-        del os.environ["FIRST"]
-        assert acknowledged
-        log = store_at(tmp_path).read()
-        assert {run_id(n) for n in acknowledged} <= set(log)
-        assert log.damage == ()
+    @pytest.mark.parametrize("rounds", [50, pytest.param(2000, marks=pytest.mark.slow)])
+    def test_what_was_acknowledged_survives_a_kill_at_any_moment(self, tmp_path, rounds):
+        total = 0
+        with Nursery() as nursery:
+            for number in range(rounds):
+                chance = random.Random(f"kill {number}")  # a round alone can be had again
+                root = tmp_path / str(number // ROUNDS_A_STORE)
+                first = number % ROUNDS_A_STORE * 1_000_000
+                acknowledged = nursery.kill_one(root, first, 0.1 * chance.random())
+                try:
+                    check_runs(store_at(root), acknowledged, chance)
+                except Exception as error:
+                    error.add_note(f"in round {number}, of the store {root}")
+                    raise
+                total += len(acknowledged)
+                if (number + 1) % ROUNDS_A_STORE == 0:
+                    shutil.rmtree(root)
+        assert total > rounds
 
     def test_what_was_put_survives_a_kill_before_it_is_acknowledged(self, tmp_path):
         script = f"""if True:

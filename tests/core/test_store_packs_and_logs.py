@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,62 @@ class TestPacksOnAFailingDisk:
                 writer.put_artifact(made(0), "a", b"x" * size, extension="bin")
             monkeypatch.undo()
         assert not [p for p in tmp_path.rglob("*") if ".tmp" in p.name]
+
+    def test_a_disk_that_fails_again_while_they_are_written_again_is_tried_once_more(
+        self, tmp_path, monkeypatch
+    ):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            self.put_one(store, writer, 0, b"0" * 100)
+            sync, write = disk.sync, disk.write
+            # The sync fails, and then the first writes to the part that should hold all anew.
+            broken = Faulty(write, range(1, 4))
+
+            def fail(fd):
+                monkeypatch.setattr(disk, "sync", sync)
+                monkeypatch.setattr(disk, "write", broken)
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+            monkeypatch.setattr(disk, "sync", fail)
+            writer.flush()
+        assert broken.calls > 3
+        (artifact,) = store.list_artifacts(run_id(0))
+        assert not artifact.uri.startswith(f"packs/{writer.name}.tar")
+        self.check(store, 1)
+
+    def test_those_in_a_part_that_took_no_more_are_written_again_too(self, tmp_path, monkeypatch):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            self.put_one(store, writer, 0, b"0" * 100)
+            with monkeypatch.context() as patched:
+                patched.setattr(disk, "write", Faulty(disk.write, [1]))
+                self.put_one(store, writer, 1, b"1" * 100)
+            writer.flush()
+        packs = {store.list_artifacts(run_id(n))[0].uri.partition("#")[0] for n in range(2)}
+        assert packs == {f"packs/{writer.name}-3.tar"}
+        self.check(store, 2)
+
+    def test_a_disk_that_never_syncs_is_an_error_and_is_not_filled_with_copies(
+        self, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("metalab.store.file.packs._BUFFER", 1000)
+        store = store_at(tmp_path, store_timeout=0.3)
+        writer = store.writer("w")
+        writer.put(made(99))
+        writer.flush()
+        with monkeypatch.context() as patched:
+            patched.setattr(disk, "sync", Faulty(disk.sync, range(1, 10_000)))
+            for number in range(11):
+                writer.put_artifact(made(number), "a", b"%d" % number * 100, extension="bin")
+            with pytest.raises(StoreError, match="cannot be written to the store"):
+                writer.flush()
+            with pytest.raises(StoreError, match="cannot be written to the store"):
+                writer.put_artifact(made(11), "a", b"x" * 100, extension="bin")
+        assert len(list((store.get_working_directory() / "packs").iterdir())) < 20
+        deadline = time.monotonic() + 20
+        while writer._pack._waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
+        writer.close()
 
     def test_adding_waits_while_too_much_is_not_durable(self, tmp_path, monkeypatch):
         monkeypatch.setattr("metalab.store.file.packs._BUFFER", 1000)

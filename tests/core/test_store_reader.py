@@ -158,39 +158,6 @@ class TestTornFiles:
             assert len(log) == min(max(whole - 1, 0), 2)
             assert log.damage == ()
 
-    def test_a_flipped_bit_costs_at_most_its_line_and_is_reported(self, written):
-        (path,) = segments(written)
-        content = path.read_bytes()
-        chance = random.Random(7)
-        for _ in range(400):
-            place = chance.randrange(len(content) * 8)
-            flipped = bytearray(content)
-            flipped[place // 8] ^= 1 << place % 8
-            path.write_bytes(flipped)
-            store = FileStoreConfig(written.root).open().scoped(EXPERIMENT)
-            kept = found(store)
-            assert kept.items() <= expected(*range(COUNT)).items()
-            assert len(kept) >= COUNT - 1
-            if len(kept) < COUNT:
-                assert store.read().damage
-
-    def test_a_hole_of_zeros_costs_only_what_it_covers(self, written):
-        (path,) = segments(written)
-        content = path.read_bytes()
-        chance = random.Random(8)
-        for _ in range(100):
-            start = chance.randrange(len(content))
-            size = chance.randrange(1, 600)
-            holed = (
-                content[:start]
-                + bytes(len(content[start : start + size]))
-                + content[start + size :]
-            )
-            path.write_bytes(holed)
-            store = FileStoreConfig(written.root).open().scoped(EXPERIMENT)
-            assert found(store).items() <= expected(*range(COUNT)).items()
-            assert len(found(store)) >= COUNT - size // 300 - 2
-
     def test_a_damaged_line_is_named_by_file_and_line(self, written):
         (path,) = segments(written)
         lines = path.read_bytes().splitlines(keepends=True)

@@ -84,10 +84,14 @@ class Journal:
                 self._flows = False
 
     def touch(self) -> None:
-        """Ask for a commit although there is no line, for the sake of what it prepares."""
+        """Ask for a commit although there is no line, for the sake of what it prepares.
+
+        Raises StoreError as append.
+        """
         with self._lock:
             self._touched += 1
             self._note()
+            self._trouble.raise_if_hopeless(len(self._backlog.lines))
 
     def announce(self, key: str, make: Callable[[], bytes]) -> None:
         """Write the line that ``make`` returns unless another is appended in its stead soon."""

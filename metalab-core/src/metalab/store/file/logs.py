@@ -139,8 +139,10 @@ def read_logs(
     found: dict[tuple[int, int], dict[bytes, list[bytes]]] = {}
     for path in paths:
         for line in _lines_of(path, f"{run_id} ".encode()):
-            _, number, name, text = line.split(b" ", 3)
-            epoch, _, tries = number.partition(b".")
+            parts = _line.fullmatch(line)
+            if parts is None:  # a machine died while it was written
+                continue
+            _, epoch, tries, name, text = parts.groups()
             logs = found.setdefault((int(epoch), int(tries)), {})
             logs.setdefault(name, []).append(text + b"\n")
     if attempt is None:

@@ -55,7 +55,8 @@ class Pack:
     """Appends artifacts to a tar file; safe to use from several threads.
 
     Members stay in memory until they are durable, so that they can be written again, to the
-    next part, should the disk fail.
+    next part, should the disk fail. From then until they are, they are *doubted*: no sync of
+    another file says anything about them.
     """
 
     def __init__(self, writer: str, folder: Callable[[], Path], dirty: Callable[[], None]) -> None:
@@ -66,17 +67,22 @@ class Pack:
         self._segment: Segment | None = None
         self._part = 0
         self._waiting: list[_Member] = []
+        self._doubted = False
         self._moved: dict[str, str] = {}
 
     def add(self, name: str, data: bytes) -> str:
-        """Append an artifact and return its uri; raises OSError if two files in turn fail."""
+        """Append an artifact and return its uri.
+
+        Raises OSError if two files in turn fail, StoreError if the disk has been failing for
+        too long.
+        """
         with self._changed:
             while self._waiting and sum(len(each.data) for each in self._waiting) > _BUFFER:
+                self._dirty()
                 self._changed.wait(1.0)
             try:
                 uri = self._append(name, data)
             except OSError:
-                self.abandon()
                 uri = self._append(name, data)
             self._waiting.append(_Member(uri, name, data))
         self._dirty()
@@ -94,21 +100,25 @@ class Pack:
     def sync(self, *, durable: bool) -> bool:
         """Make what was added durable; True if uris moved meanwhile. Raises OSError."""
         with self._changed:
+            moved = self._doubted
+            if moved:
+                self._move()
             segment, count = self._segment, len(self._waiting)
             size = segment.size if segment is not None else 0
         if segment is None or not count:
-            return False
+            return moved
         try:
             if durable:
                 segment.sync()
             segment.check(size)
         except OSError:
-            self._move()
-            return True
+            with self._changed:
+                self._doubted = True
+            raise
         with self._changed:
             del self._waiting[:count]
             self._changed.notify_all()
-        return False
+        return moved
 
     def close(self) -> None:
         """Let go of the file."""
@@ -122,7 +132,12 @@ class Pack:
             self._segment = Segment.create(file)
         header = _header(name, len(data))
         start = self._segment.size + len(header)
-        self._segment.append(header + data + bytes(-len(data) % tarfile.BLOCKSIZE))
+        try:
+            self._segment.append(header + data + bytes(-len(data) % tarfile.BLOCKSIZE))
+        except OSError:
+            self._doubted = bool(self._waiting)
+            self.abandon()  # it may end in half a member, behind which no offset is right
+            raise
         return f"packs/{self._segment.path.name}#{start}+{len(data)}"
 
     def abandon(self) -> None:
@@ -132,13 +147,13 @@ class Pack:
             self._segment = None
 
     def _move(self) -> None:
-        """Write all that is not durable to a new part, and make it so."""
-        with self._changed:
-            self.abandon()
-            members = [attrs.evolve(m, uri=self._append(m.name, m.data)) for m in self._waiting]
-            renamed = {m.uri: new.uri for m, new in zip(self._waiting, members, strict=True)}
-            self._moved = {old: renamed.get(uri, uri) for old, uri in self._moved.items()} | renamed
-            self._waiting = members
+        """Write all that is not durable to a new part; raises OSError, and is tried again then."""
+        self.abandon()
+        members = [attrs.evolve(m, uri=self._append(m.name, m.data)) for m in self._waiting]
+        renamed = {m.uri: new.uri for m, new in zip(self._waiting, members, strict=True)}
+        self._moved = {old: renamed.get(uri, uri) for old, uri in self._moved.items()} | renamed
+        self._waiting = members
+        self._doubted = False
 
 
 def _header(name: str, size: int) -> bytes:
