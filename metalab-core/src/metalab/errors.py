@@ -12,6 +12,7 @@ __all__ = [
     "MetalabError",
     "MissingExtraError",
     "PluginError",
+    "QueryError",
     "RunFailedError",
     "StoreError",
     "StoreNotFoundError",
@@ -51,6 +52,10 @@ class StoreNotFoundError(StoreError, FileNotFoundError):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class QueryError(MetalabError, ValueError):
+    """A query cannot be understood, or names what no run has or what may mean two things."""
 
 
 class CaptureError(MetalabError):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from metalab.store.file.config import FileStoreConfig as FileStoreConfig
     from metalab.store.file.store import FileStore as FileStore
     from metalab.store.locator import LocatorInfo as LocatorInfo, parse_locator as parse_locator
+    from metalab.store.query.query import Aggregate as Aggregate, Query as Query
+    from metalab.store.query.table import Table as Table
     from metalab_postgres import (
         PostgresIndex as PostgresIndex,
         PostgresStore as PostgresStore,
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "Aggregate": "metalab.store.query.query",
     "DEFAULT_STORE_ROOT": "metalab.store.config",
     "FileStore": "metalab.store.file.store",
     "FileStoreConfig": "metalab.store.file.config",
     "LocatorInfo": "metalab.store.locator",
+    "Query": "metalab.store.query.query",
     "Store": "metalab.store.base",
     "StoreConfig": "metalab.store.config",
+    "Table": "metalab.store.query.table",
     "create_store": "metalab.store.config",
     "parse_locator": "metalab.store.locator",
     "parse_to_config": "metalab.store.config",
@@ -39,11 +44,14 @@ _PLUGINS = ("PostgresIndex", "PostgresStore", "PostgresStoreConfig")
 
 __all__ = [
     "DEFAULT_STORE_ROOT",
+    "Aggregate",
     "FileStore",
     "FileStoreConfig",
     "LocatorInfo",
+    "Query",
     "Store",
     "StoreConfig",
+    "Table",
     "create_store",
     "parse_locator",
     "parse_to_config",
