@@ -146,6 +146,11 @@ class TestGrammar:
         with pytest.raises(QueryError, match="at most"):
             parse_filter(text)
 
+    @pytest.mark.parametrize("word", ["and", "or"])
+    def test_a_filter_may_be_as_long_as_it_likes(self, word):
+        text = f" {word} ".join(["x = 1"] * 5000)
+        assert numbers_of(ask(runs_with(1, 2), text)) == [0]
+
     def test_a_minus_stands_only_before_what_is_sorted_by(self):
         assert [each.descending for each in Query(sort="-x, y").sort] == [True, False]
         with pytest.raises(QueryError, match="-x: a minus stands only"):

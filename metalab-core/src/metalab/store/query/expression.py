@@ -95,14 +95,14 @@ class Not:
 class And:
     """All of two or more expressions hold."""
 
-    parts: tuple[Expression, ...]
+    parts: tuple[Expression, ...] = attrs.field(validator=attrs.validators.min_len(2))
 
 
 @attrs.frozen
 class Or:
     """One of two or more expressions holds."""
 
-    parts: tuple[Expression, ...]
+    parts: tuple[Expression, ...] = attrs.field(validator=attrs.validators.min_len(2))
 
 
 Expression = Comparison | Member | Has | Missing | Not | And | Or
