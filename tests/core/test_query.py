@@ -182,15 +182,14 @@ tests = st.one_of(
     st.builds(Has, columns, literals),
     st.builds(Missing, columns),
 )
-expressions = st.recursive(
-    tests,
-    lambda inner: (
-        st.builds(Not, inner)
-        | st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple))
-        | st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple))
-    ),
-    max_leaves=5,
-)
+
+
+def compound(inner):
+    several = st.lists(inner, min_size=2, max_size=3).map(tuple)
+    return st.builds(Not, inner) | st.builds(And, several) | st.builds(Or, several)
+
+
+expressions = st.recursive(tests, compound, max_leaves=5)
 values = st.one_of(literals, st.none(), st.lists(st.integers(0, 2), max_size=2))
 fields = st.fixed_dictionaries({}, optional={"x": values})
 metrics = st.fixed_dictionaries({}, optional={"y": values, "z z": values, 'q"': values})

@@ -42,9 +42,9 @@ _HOMES = {
 }
 _PLUGINS = ("PostgresIndex", "PostgresStore", "PostgresStoreConfig")
 
-__all__ = [
-    "DEFAULT_STORE_ROOT",
+__all__ = [  # noqa: RUF022  sorted as text, constants among the rest
     "Aggregate",
+    "DEFAULT_STORE_ROOT",
     "FileStore",
     "FileStoreConfig",
     "LocatorInfo",
