@@ -14,7 +14,7 @@ import pytest
 from contract.memory_store import MemoryStoreConfig
 from metalab.errors import StoreError, StoreNotFoundError
 from metalab.records import ArtifactDescriptor, Provenance, RunRecord, Status
-from metalab.store import FileStoreConfig, StoreConfig
+from metalab.store import Aggregate, FileStoreConfig, Query, StoreConfig
 from metalab.store.base import LogLine
 from metalab.store.claiming import Claim
 from metalab.store.document import document_of, record_of
@@ -143,6 +143,34 @@ class TestRecords:
         ):
             writer.put(made(metrics={"bad": object()}))
         assert store.get_run_record(run_id()) is None
+
+
+class TestQuery:
+    def test_a_query_chooses_sorts_and_cuts(self, store):
+        records = [made(number=n, index=9 - n, metrics={"loss": float(n % 3)}) for n in range(10)]
+        put(store, *records, made(Status.FAILED, number=10))
+        table = store.query(Query("loss >= 1", sort="-loss", limit=4, columns="index,loss"))
+        assert table.values == ((1, 2.0), (4, 2.0), (7, 2.0), (2, 1.0))
+        assert store.query(Query("status = failed")).to_dict()["run_id"] == [run_id(10)]
+
+    def test_values_that_json_lacks_are_compared_exactly(self, store):
+        values = [2**53 + 1, 2.0**53, math.nan, -0.0, None, 2**70, "é", (1, 2)]
+        put(store, *(made(number=n, index=n, metrics={"v": v}) for n, v in enumerate(values)))
+        table = store.query(Query(sort="v", columns="index"))
+        assert table.to_dict() == {"index": [3, 1, 0, 5, 6, 7, 2, 4]}
+        assert len(store.query(Query("v = 9007199254740993"))) == 1
+
+    def test_groups(self, store):
+        put(store, *(made(number=n, index=n, metrics={"v": n, "g": n % 2}) for n in range(4)))
+        table = store.query(Query(aggregate=Aggregate(by="g", of="v"), columns="g,runs,v.mean"))
+        assert table.values == ((0, 2, 1.0), (1, 2, 2.0))
+
+    def test_a_store_without_runs_answers_with_no_row(self, store):
+        assert store.query(Query("loss < 1")).values == ()
+
+    def test_only_the_current_record_of_a_run_counts(self, store):
+        put(store, made(Status.FAILED), made(attempt=2))
+        assert len(store.query(Query("status = failed"))) == 0
 
 
 class TestFold:

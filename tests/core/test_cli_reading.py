@@ -152,6 +152,38 @@ class TestLs:
         assert (run["params"], run["error"]) == ({"x": 3}, "ValueError: three is too many")
         assert said("ls", full, "-e", "first", "--status", "running") == "no runs\n"
 
+    def test_a_query_chooses_and_sorts_runs(self, full, said):
+        runs = strict(said("ls", full, "-e", "first", "--where", "x < 3", "--sort=-x", "--json"))
+        assert [run["params"]["x"] for run in runs] == [2, 1]
+        assert said("ls", full, "-e", "first", "--where", "x > 99") == "no runs\n"
+
+    def test_a_query_and_a_status_must_both_hold(self, full, said):
+        words = ("--status", "failed", "--where", "x < 3 or x = 3", "--columns", "x,status")
+        assert strict(said("ls", full, "-e", "first", *words, "--json")) == [
+            {"x": 3, "status": "failed"}
+        ]
+
+    def test_columns_are_shown_and_no_others(self, full, said):
+        words = ("ls", full, "-e", "first", "--columns", "x,error.type", "--sort=-x")
+        assert said(*words).split() == ["x", "error.type", "3", "ValueError", "2", "1"]
+        assert said(*words, "-n", "1").splitlines()[-1] == "and 2 more; --limit 0 shows all"
+        assert len(strict(said(*words, "-n", "2", "--json"))) == 2
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            (("-e", "first", "--where", "x <"), "query 'x <', column 4: the end was found"),
+            (("--where", "x < 1"), "--where, --sort and --columns need --experiment"),
+        ],
+    )
+    def test_a_query_that_cannot_be_meant_ends_with_2(self, full, capsys, words, expected):
+        assert main(["ls", full, *words]) == 2
+        assert capsys.readouterr().err.startswith(f"metalab: error: {expected}")
+
+    def test_a_name_that_no_run_has_is_said_with_those_there_are(self, full, refused):
+        text = refused("ls", full, "-e", "first", "--where", "speed < 1")
+        assert text == "no run has a param or metric 'speed'; there is loss, x, y"
+
     def test_a_limit_says_what_it_left_out(self, full, said):
         text = said("ls", full, "-e", "first", "-n", "1")
         assert text.splitlines()[-1] == "and 2 more; --limit 0 shows all"

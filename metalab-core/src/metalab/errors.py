@@ -12,6 +12,7 @@ __all__ = [
     "MetalabError",
     "MissingExtraError",
     "PluginError",
+    "QueryError",
     "RunFailedError",
     "StoreError",
     "StoreNotFoundError",
@@ -56,6 +57,10 @@ class StoreNotFoundError(StoreError, FileNotFoundError):
 
 class StoreWarning(UserWarning):
     """Tells what of a store could not be read or copied, while all else was."""
+
+
+class QueryError(MetalabError, ValueError):
+    """A query cannot be understood, or names what no run has or what may mean two things."""
 
 
 class CaptureError(MetalabError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from metalab.cli.causes import cause_of
 from metalab.cli.collection import (
     Experiment,
@@ -16,14 +18,19 @@ from metalab.cli.collection import (
 )
 from metalab.cli.output import iso, print_json
 from metalab.cli.overview import Overview, show_overviews
+from metalab.cli.query import add_query, query_of
 from metalab.cli.text import show_table
+from metalab.cli.usage import UsageError
 from metalab.records import Status
+from metalab.results import Results
 from metalab.results.cells import is_numeric, written
 
 if TYPE_CHECKING:
     import argparse
 
-    from metalab.results import Results, Run
+    from metalab.results import Run
+    from metalab.store.base import Store
+    from metalab.store.query.query import Query
 
 __all__ = ["add_arguments", "run"]
 
@@ -34,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.description = (
         "List the experiments of a store; or the runs of one, if it is chosen with "
-        "--experiment or STORE is its folder."
+        "--experiment or STORE is its folder. --where, --sort and --columns are about runs."
     )
     add_store(parser)
     add_experiment(parser)
@@ -43,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[status.value for status in Status],
         help="of the runs, only those with this status",
     )
+    add_query(parser)
     parser.add_argument(
         "-n",
         "--limit",
@@ -55,8 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List experiments or runs."""
+    query = query_of(arguments)
     store = open_store(arguments.store)
     if arguments.experiment is None and not store.is_scoped:
+        if query is not None:
+            raise UsageError("--where, --sort and --columns need --experiment, to choose the runs")
         found = [Overview.of(Experiment.read(each)) for each in experiments_of(store)]
         if arguments.json:
             print_json([each.document() for each in found])
@@ -64,17 +75,49 @@ def run(arguments: argparse.Namespace) -> int:
             show_overviews(found, store.locator)
         return 0
     (only,) = experiments_of(store, arguments.experiment)
-    results = Experiment.read(only).results()
-    if arguments.status is not None:
+    if query is not None and query.columns:
+        return _list_columns(only, query, arguments)
+    results = _results(only, query)
+    if query is None and arguments.status is not None:
         results = results.filter(status=arguments.status)
     shown = results[: _limit(arguments) or len(results)]
     if arguments.json:
         print_json([_described(each) for each in shown])
         return 0
     _show_runs(shown)
-    if left_out := len(results) - len(shown):
-        print(f"and {left_out:,} more; --limit 0 shows all")
+    _show_left_out(len(results) - len(shown))
     return 0
+
+
+def _results(store: Store, query: Query | None) -> Results:
+    if query is None:
+        return Experiment.read(store).results()
+    order = store.query(evolve(query, columns="run_id")).to_dict()["run_id"]
+    return Results.from_store(store, order=order)
+
+
+def _list_columns(store: Store, query: Query, arguments: argparse.Namespace) -> int:
+    limit = _limit(arguments)
+    # One more row than is shown would not say how many are left out.
+    table = store.query(evolve(query, limit=limit if limit and arguments.json else None))
+    if arguments.json:
+        print_json(list(table.rows()))
+        return 0
+    shown = table.values[: limit or len(table)]
+    if not shown:
+        print("no runs")
+        return 0
+    columns = list(zip(*shown, strict=True))
+    numeric = [place for place, column in enumerate(columns) if is_numeric(column)]
+    cells = list(zip(*map(written, columns), strict=True))
+    show_table(list(table.columns), cells, numeric)
+    _show_left_out(len(table) - len(shown))
+    return 0
+
+
+def _show_left_out(count: int) -> None:
+    if count:
+        print(f"and {count:,} more; --limit 0 shows all")
 
 
 def _limit(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from metalab.store.file.config import FileStoreConfig as FileStoreConfig
     from metalab.store.file.store import FileStore as FileStore
     from metalab.store.locator import LocatorInfo as LocatorInfo, parse_locator as parse_locator
+    from metalab.store.query.query import Aggregate as Aggregate, Query as Query
+    from metalab.store.query.table import Table as Table
     from metalab.store.transfer import export_store as export_store
     from metalab_postgres import (
         PostgresIndex as PostgresIndex,
@@ -27,12 +29,15 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "Aggregate": "metalab.store.query.query",
     "DEFAULT_STORE_ROOT": "metalab.store.config",
     "FileStore": "metalab.store.file.store",
     "FileStoreConfig": "metalab.store.file.config",
     "LocatorInfo": "metalab.store.locator",
+    "Query": "metalab.store.query.query",
     "Store": "metalab.store.base",
     "StoreConfig": "metalab.store.config",
+    "Table": "metalab.store.query.table",
     "create_store": "metalab.store.config",
     "export_store": "metalab.store.transfer",
     "import_store": "metalab.store.earlier.importing",
@@ -41,13 +46,16 @@ _HOMES = {
 }
 _PLUGINS = ("PostgresIndex", "PostgresStore", "PostgresStoreConfig")
 
-__all__ = [
+__all__ = [  # noqa: RUF022  sorted as text, constants among the rest
+    "Aggregate",
     "DEFAULT_STORE_ROOT",
     "FileStore",
     "FileStoreConfig",
     "LocatorInfo",
+    "Query",
     "Store",
     "StoreConfig",
+    "Table",
     "create_store",
     "export_store",
     "import_store",

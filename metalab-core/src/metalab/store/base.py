@@ -16,6 +16,7 @@ import attrs
 from metalab.errors import StoreError
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
+from metalab.store.query.answer import answer
 from metalab.store.reading import ArtifactFile, Damage, LogLine, Loss, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from metalab.store.claiming import Claims, Ending
     from metalab.store.config import StoreConfig
     from metalab.store.maintenance import Compaction, Inspection
+    from metalab.store.query.query import Query
+    from metalab.store.query.table import Table
 
 __all__ = [
     "Acknowledge",
@@ -101,6 +104,13 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def read(self, since: RunLog | None = None) -> RunLog:
         """Return what is stored now; ``since`` lets the store read only what is new."""
+
+    def query(self, query: Query) -> Table:
+        """Answer a query about the runs, as ``metalab.store.query`` says.
+
+        Raises QueryError for a name that no run has, or that may mean two things.
+        """
+        return answer(query, self.read())
 
     @abc.abstractmethod
     def put_manifest(self, manifest: Mapping[str, Any]) -> str:

@@ -91,7 +91,7 @@ class Journal:
         with self._lock:
             self._touched += 1
             self._note()
-            self._trouble.raise_if_hopeless(len(self._backlog.lines))
+            self._raise_if_hopeless()
 
     def announce(self, key: str, make: Callable[[], bytes]) -> None:
         """Write the line that ``make`` returns unless another is appended in its stead soon."""

@@ -1,0 +1,83 @@
+"""Groups: runs taken together by equal values, and what is told of each group."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from metalab.records import Status
+from metalab.store.query.expression import Column
+from metalab.store.query.interval import Sample
+from metalab.store.query.order import NUMBER, kind_of, sort_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from metalab.store.query.query import Aggregate
+
+__all__ = ["column_names", "grouped"]
+
+_TOLD = ("n", "mean", "sd", "min", "max", "low", "high")
+
+
+def column_names(aggregate: Aggregate) -> tuple[str, ...]:
+    """Return the columns of a table of groups."""
+    told = (f"{column}.{name}" for column in aggregate.of for name in _TOLD)
+    return (*map(str, aggregate.by), "runs", "failed", *told)
+
+
+@attrs.define
+class _Group:
+    place: tuple[int, str]
+    shown: tuple[Any, ...]
+    numbers: list[list[Any]]
+    runs: int = 0
+    failed: int = 0
+
+    def row(self) -> tuple[Any, ...]:
+        return (*self.shown, self.runs, self.failed, *(v for n in self.numbers for v in _told(n)))
+
+
+def grouped(
+    aggregate: Aggregate,
+    rows: Iterable[Any],
+    getters: Mapping[Column, Callable[[Any], Any]],
+    place_of: Callable[[Any], tuple[int, str]],
+) -> list[tuple[Any, ...]]:
+    """Return a row for each group, in the order of the plan; their numbers are held meanwhile."""
+    by, of = ([getters[column] for column in each] for each in (aggregate.by, aggregate.of))
+    status = getters[Column("status")]
+    groups: dict[Any, _Group] = {}
+    for row in rows:
+        values = tuple(get(row) for get in by)
+        key, place = tuple(map(sort_key, values)), place_of(row)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = _Group(place, values, [[] for _ in of])
+        elif place < group.place:
+            group.place, group.shown = place, values
+        group.runs += 1
+        group.failed += status(row) == Status.FAILED
+        for numbers, get in zip(group.numbers, of, strict=True):
+            if _is_number(value := get(row)):
+                numbers.append(value)
+    return [group.row() for group in sorted(groups.values(), key=lambda group: group.place)]
+
+
+def _is_number(value: Any) -> bool:
+    return kind_of(value) == NUMBER and not value != value  # noqa: PLR0124, SIM202  NaN
+
+
+def _told(numbers: list[Any]) -> tuple[Any, ...]:
+    sample = Sample.of(list(map(_as_float, numbers)))
+    ends = (min(numbers, default=None), max(numbers, default=None))
+    return (sample.n, sample.mean, sample.sd, *ends, sample.low, sample.high)
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
