@@ -176,6 +176,29 @@ class TestRm:
         ]
         assert len(metalab.load_results(kept, "others:1")) == 2
 
+    def test_runs_can_be_chosen_by_a_filter(self, kept, said):
+        launch(kept, "others")
+        said("rm", "--where", "x >= 2", "-e", "halves:1", "--store", kept, "--yes")
+        assert [run.params["x"] for run in metalab.load_results(kept, "halves:1")] == [1]
+        assert len(metalab.load_results(kept, "others:1")) == 3
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            ([], "name the runs, or say which with --where"),
+            (["abc", "--where", "x = 1"], "name the runs, or say which with --where"),
+            (["--where", "x ="], "column 4: the end was found"),
+        ],
+    )
+    def test_it_wants_to_know_which_runs(self, kept, refused, words, why):
+        assert why in refused("rm", *words, "--store", kept, "--yes", code=2)
+        assert len(metalab.load_results(kept)) == 3
+
+    def test_a_filter_is_about_one_experiment(self, kept, refused):
+        launch(kept, "others")
+        said = refused("rm", "--where", "x = 1", "--store", kept, "--yes", code=2)
+        assert "--where needs --experiment" in said
+
     def test_nothing_is_forgotten_where_one_name_is_not_clear(self, kept, refused):
         first = metalab.load_results(kept)[0].run_id
         said = refused("rm", first, "nosuch", "--store", kept, "--yes", code=1)

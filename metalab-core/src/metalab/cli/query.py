@@ -12,7 +12,7 @@ from metalab.store.query.query import Query
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_query", "query_of"]
+__all__ = ["add_query", "filter_of", "query_of"]
 
 
 def add_query(parser: argparse.ArgumentParser) -> None:
@@ -38,14 +38,24 @@ def query_of(arguments: argparse.Namespace) -> Query | None:
     given = (arguments.where, arguments.sort, arguments.columns)
     if given == (None, None, None):
         return None
-    try:
-        query = Query(
-            filter=arguments.where, sort=arguments.sort or "", columns=arguments.columns or ""
-        )
-    except QueryError as error:
-        raise UsageError(str(error)) from error
+    query = _asked(arguments.where, arguments.sort or "", arguments.columns or "")
     if arguments.status is None:
         return query
     status = Comparison(Column("status"), "=", arguments.status)
     both = status if query.filter is None else And((status, query.filter))
     return Query(both, query.sort, columns=query.columns)
+
+
+def filter_of(where: str) -> Query:
+    """Return the query for the ids of the runs that a filter is true of.
+
+    Raises UsageError if it cannot be understood.
+    """
+    return _asked(where, "", "run_id")
+
+
+def _asked(where: str | None, sort: str, columns: str) -> Query:
+    try:
+        return Query(filter=where, sort=sort, columns=columns)
+    except QueryError as error:
+        raise UsageError(str(error)) from error

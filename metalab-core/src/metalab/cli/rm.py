@@ -5,8 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from metalab.cli.collection import add_store_option, find_runs, open_store
+from metalab.cli.collection import (
+    add_experiment,
+    add_store_option,
+    experiments_of,
+    find_runs,
+    open_store,
+)
 from metalab.cli.output import print_json
+from metalab.cli.query import filter_of
 from metalab.cli.text import many
 from metalab.cli.usage import UsageError
 
@@ -30,10 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run_ids",
         metavar="RUN",
-        nargs="+",
+        nargs="*",
         help="the id of a run, or what it alone begins with",
     )
+    parser.add_argument(
+        "--where", metavar="FILTER", help="forget the runs that this is true of, as in metalab ls"
+    )
     add_store_option(parser)
+    add_experiment(parser)
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument(
         "--json", action="store_true", help="print a JSON list of what is forgotten"
@@ -63,7 +74,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _chosen(arguments: argparse.Namespace) -> list[tuple[Store, str]]:
     """Return the runs that are meant, each once, and the store of each."""
-    return find_runs(open_store(arguments.store), arguments.run_ids)
+    if (arguments.where is None) == (not arguments.run_ids):
+        raise UsageError("name the runs, or say which with --where")
+    store = open_store(arguments.store)
+    if arguments.where is None:
+        return find_runs(store, arguments.run_ids)
+    query = filter_of(arguments.where)
+    homes = experiments_of(store, arguments.experiment)
+    if len(homes) > 1:
+        raise UsageError("--where needs --experiment, to choose the runs")
+    return [(home, run_id) for home in homes for (run_id,) in home.query(query).values]
 
 
 def _agreed(run_ids: Sequence[str]) -> bool:

@@ -71,13 +71,13 @@ class Backlog:
         self.lines.append(line)
         self._waiting.append(acknowledged)
         self.size += len(line)
-        if self._retired_with is not None:
-            return
-        if self.segment is None:
-            self.mend()
+        segment = self.segment
+        if segment is None or self._retired_with is not None:
+            if self._retired_with is None:
+                self.mend()
             return
         try:
-            self.segment.append(line)
+            segment.append(line)
         except OSError:
             self._retired_with = len(self.lines) - 1
             raise
@@ -103,9 +103,12 @@ class Backlog:
 
     def settle(self, count: int) -> list[Acknowledge | None]:
         """Drop the first lines, which are durable; returns whom to tell."""
-        self.size -= sum(map(len, self.lines[:count]))
         waiting = self._waiting[:count]
-        del self.lines[:count], self._waiting[:count]
+        if count == len(self.lines):
+            self.lines, self._waiting, self.size = [], [], 0
+        else:
+            self.size -= sum(map(len, self.lines[:count]))
+            del self.lines[:count], self._waiting[:count]
         self.settled += count
         if self._retired_with is not None:
             self._retired_with -= count

@@ -19,7 +19,7 @@ from metalab.store.file.backlog import Backlog, Parts
 from metalab.store.file.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from metalab.store.file.options import Options
     from metalab.store.writing import Acknowledge
@@ -310,16 +310,18 @@ class Journal:
             again = self._backlog.lines or self._touched > touched
             self._since = monotonic() if again else None
             self._flows = self._flows and self._since is not None
-        for acknowledged in filter(None, waiting):
-            _call(acknowledged)
+        _acknowledge(waiting)
         with self._lock:
             self._done += count
             self._prepared = touched
             self._changed.notify_all()
 
 
-def _call(acknowledged: Acknowledge) -> None:
-    try:
-        acknowledged()
-    except Exception:  # noqa: BLE001  another's code: its failure must not cost others their turn
-        _log.exception("an acknowledgement failed")
+def _acknowledge(waiting: Iterable[Acknowledge | None]) -> None:
+    for acknowledged in waiting:
+        if acknowledged is None:
+            continue
+        try:
+            acknowledged()
+        except Exception:  # noqa: BLE001  another's code: its failure must not cost others their turn
+            _log.exception("an acknowledgement failed")
