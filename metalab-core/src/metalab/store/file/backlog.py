@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from metalab.store.file import disk
+
 if TYPE_CHECKING:
     from metalab.store.file.segment import Segment
     from metalab.store.writing import Acknowledge
@@ -70,17 +72,22 @@ class Backlog:
         """Take a line and write it, unless the segment is retired."""
         self.lines.append(line)
         self._waiting.append(acknowledged)
-        self.size += len(line)
+        length = len(line)
+        self.size += length
         segment = self.segment
         if segment is None or self._retired_with is not None:
             if self._retired_with is None:
                 self.mend()
             return
         try:
-            segment.append(line)
+            # As segment.append does, without a call: 0.1 us of the 0.9 that a line costs here.
+            written = disk.write(segment.fd, line)
+            if written != length:
+                raise segment.cut_short(written, length)
         except OSError:
             self._retired_with = len(self.lines) - 1
             raise
+        segment.size += written
 
     def distrust(self) -> None:
         """Retire the segment: what it holds may not be what was written."""

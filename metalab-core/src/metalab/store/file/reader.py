@@ -86,12 +86,12 @@ def _news(since: FileRunLog, names: Sequence[str], *, final: bool) -> list[str] 
     file system may leave a name out of a listing once.
     """
     known = since.positions
-    copied = {name for name in names if is_replaced(since.folder / name, since.replaced)}
-    news = [name for name in names if name not in known and name not in copied]
-    missing = known.keys() - set(names)
-    for name in dict.fromkeys([*since.live, *sorted(missing)]):
-        if name in copied:
-            continue
+    news = [name for name in names if name not in known]
+    missing = known.keys() - set(names) if len(names) - len(news) < len(known) else set()
+    copied = _copied(since, names)
+    news = [name for name in news if name not in copied]
+    wanted = dict.fromkeys([*since.live, *sorted(missing)])
+    for name in (name for name in wanted if name not in copied):
         position, path = known[name], since.folder / name
         try:
             size = disk.size_of(path)
@@ -105,6 +105,14 @@ def _news(since: FileRunLog, names: Sequence[str], *, final: bool) -> list[str] 
             if position.reach(name):
                 return None
     return news
+
+
+def _copied(since: FileRunLog, names: Sequence[str]) -> set[str]:
+    """Return those of the segments whose lines stand in a merged one."""
+    if not since.replaced:
+        return set()
+    left = since.replaced.keys() & set(names)
+    return {name for name in left if is_replaced(since.folder / name, since.replaced)}
 
 
 class _Reading:

@@ -27,7 +27,7 @@ class Segment:
         self.path = path
         self.size = 0
         self.good = 0
-        self._fd = fd
+        self.fd = fd
         self._named = False
 
     @classmethod
@@ -37,9 +37,9 @@ class Segment:
 
     def append(self, data: bytes) -> None:
         """Append data in one write; raises OSError, too, if not all of it was taken."""
-        written = disk.write(self._fd, data)
+        written = disk.write(self.fd, data)
         if written != len(data):
-            raise self._cut_short(written, len(data))
+            raise self.cut_short(written, len(data))
         self.size += written
 
     def append_all(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
@@ -48,45 +48,46 @@ class Segment:
         for batch in _batches(lines):
             data = b"".join(batch)
             try:
-                written = disk.write(self._fd, data)
+                written = disk.write(self.fd, data)
             except OSError as error:
                 return done, error
             if written != len(data):
                 whole = [end for end in accumulate(map(len, batch)) if end <= written]
                 self.size += max(whole, default=0)
-                return done + len(whole), self._cut_short(written, len(data))
+                return done + len(whole), self.cut_short(written, len(data))
             self.size += written
             done += len(batch)
         return done, None
 
     def sync(self) -> None:
         """Return once what was written, and the file's name, are durable; OSError if not."""
-        disk.sync(self._fd)
+        disk.sync(self.fd)
         if not self._named:
             disk.sync_directory(self.path.parent)
             self._named = True
 
     def check(self, size: int) -> None:
         """Raise OSError if the name no longer leads to the bytes written here."""
-        if not disk.is_ours(self._fd, self.path, size):
+        if not disk.is_ours(self.fd, self.path, size):
             raise OSError(
                 errno.ESTALE, "the file was removed, replaced or cut by another", str(self.path)
             )
 
     def touch(self) -> None:
         """Renew the file's time, to show that its writer lives."""
-        disk.touch(self._fd)
+        disk.touch(self.fd)
 
     def close(self) -> None:
         """Let go of the file."""
-        disk.close(self._fd)
+        disk.close(self.fd)
 
     def discard(self) -> None:
         """Remove the file: nothing in it was promised to anybody."""
-        disk.close(self._fd)
+        disk.close(self.fd)
         disk.remove(self.path)
 
-    def _cut_short(self, written: int, size: int) -> OSError:
+    def cut_short(self, written: int, size: int) -> OSError:
+        """Return what to raise where fewer bytes were taken than were given."""
         # The kernel gives the reason only to the next write, and there must be none.
         return OSError(errno.ENOSPC, f"only {written} of {size} bytes fitted", str(self.path))
 
