@@ -113,6 +113,14 @@ class TestLooking:
         put(store, *(attrs.evolve(made(n), launch="second") for n in (2, 3)), launch="second")
         assert follower.look().is_done
 
+    def test_a_launch_is_over_once_its_writers_have_ended(self, store, follower):
+        with store.writer("launch") as writer:
+            writer.put(made(1))
+            writer.flush()
+            assert not follower.look().is_done
+            assert not follower.is_over()
+        assert follower.is_over()
+
     def test_only_lines_of_runs_that_changed_are_read(self, store, follower, monkeypatch):
         put(store, *(made(n) for n in range(200)))
         follower.look()
@@ -264,3 +272,11 @@ class TestProcess:
         assert process.wait(20) == 0
         assert "4/4 runs, 1 failed, score 2.5, done" in shown.decode()
         assert "failed: ValueError: too far" in shown.decode()
+
+
+def test_a_launch_that_ended_early_ends_the_watching_with_1(store, capsys):
+    put(store, made(0), made(1, Status.CANCELLED))
+    assert main(["watch", str(store.root), "--interval", "0.01"]) == 1
+    out, err = capsys.readouterr()
+    assert "2/4 runs" in out
+    assert "the launch is over, and not all of its runs have ended" in err

@@ -64,12 +64,16 @@ class Look:
 
 @attrs.frozen
 class _Known:
-    """What was read so far: the last launch, and the runs that ended since it began."""
+    """What was read so far: the last launch, and the runs that ended since it began.
+
+    ``writers`` are those who ended them, or have begun others.
+    """
 
     log: RunLog
     name: str
     launch: Mapping[str, Any]
     ended: frozenset[str]
+    writers: frozenset[str]
 
     @property
     def to_do(self) -> int | None:
@@ -104,6 +108,11 @@ class Follower:
         self._known = known
         return look
 
+    def is_over(self) -> bool:
+        """Tell whether all who have executed runs of the launch have ended, in order or not."""
+        writers = self._known.writers if self._known is not None else frozenset[str]()
+        return bool(writers) and all(self._store.ending(each) is not None for each in writers)
+
     def _read(self, log: RunLog, before: _Known | None) -> tuple[_Known, list[_Line]]:
         """Decode the lines of the runs that changed; of all runs, if there is a new launch."""
         launches = self._store.launches()
@@ -116,8 +125,14 @@ class Follower:
             changed = dict.fromkeys(log.changed(before.log))
             launch, blocks = before.launch, log.blocks(changed)
         lines = [line for block in blocks for line in _decode(block)]
-        ended = frozenset(line.id for line in lines if line.has_ended_in(name, launch))
-        return _Known(log, name, launch, before.ended | ended if before else ended), lines
+        ended = [line for line in lines if line.has_ended_in(name, launch)]
+        begun = [line for line in lines if line.status == Status.RUNNING]
+        ids = frozenset(line.id for line in ended)
+        writers = frozenset(line.writer for line in ended + begun)
+        if before is not None:
+            ids, writers = ids | before.ended, writers | before.writers
+        known = _Known(log, name, launch, ids, writers)
+        return known, lines
 
     def _seen(self, known: _Known, lines: Sequence[_Line]) -> Look:
         log, to_do, rate = known.log, known.to_do, self._rate(len(known.ended))
@@ -161,6 +176,7 @@ class _Line(msgspec.Struct, gc=False):
     id: str
     status: str
     launch: str = ""
+    writer: str = ""
     time: _Time = msgspec.field(default_factory=_Time)
 
     def has_ended_in(self, name: str, launch: Mapping[str, Any]) -> bool:

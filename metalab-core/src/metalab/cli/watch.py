@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _INTERVAL = 2.0
+_OVER = (
+    "the launch is over, and not all of its runs have ended; run the same again to go on with them"
+)
 _METRICS = 3
 
 
@@ -50,14 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Watch until all is done, or until Ctrl-C."""
+    """Watch until all is done or nobody executes runs any more, 1 then; or until Ctrl-C."""
     if not arguments.interval > 0:
         raise UsageError(f"--interval {arguments.interval:g}: give seconds, more than 0")
     store = _only(experiments_of(open_store(arguments.store), arguments.experiment), arguments)
     looks = _looks(Follower(store), arguments.interval)
+    last = None
     with suppress(KeyboardInterrupt), _shown(as_json=arguments.json) as show:
         for look in looks:
             show(look)
+            last = look
+        if last is not None and not last.is_done:
+            print(f"metalab: {_OVER}", file=sys.stderr)
+            return 1
     return 0
 
 
@@ -78,6 +86,7 @@ def _only(stores: list[Store], arguments: argparse.Namespace) -> Store:
 
 def _looks(follower: Follower, interval: float) -> Iterator[Look]:
     told = ""
+    over = False
     while True:
         try:
             look = follower.look()
@@ -93,6 +102,9 @@ def _looks(follower: Follower, interval: float) -> Iterator[Look]:
             yield look
             if look.is_done:
                 return
+        elif over:  # and nothing was written since that was found
+            return
+        over = look is None and follower.is_over()
         time.sleep(interval)
 
 
