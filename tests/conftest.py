@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ def in_tmp(tmp_path, monkeypatch):
     """Work inside an empty folder, so that the default store is made there."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def pytest_configure():
+    """Let Ctrl-C reach what tests start: a shell's background jobs, and so this, may ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
