@@ -125,10 +125,11 @@ class _Standing:
 
 
 def _told(launch: Mapping[str, Any]) -> str:
-    started = datetime.fromisoformat(launch["started"])
+    started = launch.get("started")
+    when = local(datetime.fromisoformat(started)) if started else "at an unknown time"
     who = f"{launch.get('user') or 'somebody'} on {launch.get('host')}"
     return (
-        f"last launched {local(started)} by {who}, executor {launch.get('executor')}: "
+        f"last launched {when} by {who}, executor {launch.get('executor')}: "
         f"{launch.get('runs', 0):,} runs, {launch.get('done', 0):,} done before"
     )
 

@@ -98,6 +98,7 @@ class LocalSubmission(Submission):
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
             self._fail(error)
         finally:
+            self._share.stop()
             self._batch.ledger.finish()
             self._done.set()
 

@@ -80,11 +80,15 @@ class Share:
 
     def next_elsewhere(self) -> int | None:
         """Return the index of a run that succeeded in another launch, each once; else None."""
-        return self._inheritance.succeeded.popleft() if self._inheritance.succeeded else None
+        try:
+            return self._inheritance.succeeded.popleft()
+        except IndexError:
+            return None
 
     def stop(self) -> None:
-        """Deal out nothing further; returns at once."""
+        """Deal out nothing further, and follow nobody; returns at once."""
         self._stopped = True
+        self._over.set()
         # Whoever holds the lock, for as long as a disk may take, looks at the flag before
         # it waits again, and does not wait for long.
         if self._changed.acquire(blocking=False):
@@ -93,7 +97,6 @@ class Share:
 
     def release(self) -> None:
         """Leave to others what was claimed and not begun; the writer is to be closed next."""
-        self._over.set()
         left = sorted({index // self._size for index in self._ready})
         if left and self._claims is not None:
             self._writer.release(self._plan, left)
@@ -165,9 +168,8 @@ class Share:
         while (unit := self._first_free()) is not None:
             owner = self._owners.get(unit)
             if self._take(claims, unit, 1 if owner is None else owner.generation + 1):
-                self._deal(
-                    unit, self._open[unit], None if owner is None else self._ending_of(owner)
-                )
+                before = None if owner is None else self._ending_of(owner)
+                self._deal(unit, self._open[unit], before)
                 return True
             self._look(claims)  # another was first
         return False

@@ -33,6 +33,7 @@ __all__ = [
     "close",
     "create",
     "explain",
+    "explained",
     "folders",
     "is_gone",
     "is_hopeless",
@@ -369,6 +370,17 @@ def is_hopeless(error: OSError) -> bool:
 def is_gone(error: OSError) -> bool:
     """Tell whether a file that was listed is not there any more, as its server may put it, too."""
     return isinstance(error, FileNotFoundError) or error.errno == errno.ESTALE
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Raise StoreError, which says ``what`` could not be done, for an error of the disk within."""
+    try:
+        yield
+    except StoreError:
+        raise  # one kind of it is an OSError, too
+    except OSError as error:
+        raise explain(error, what) from error
 
 
 def explain(error: OSError, what: str) -> StoreError:

@@ -214,8 +214,10 @@ def _json(document: dict[str, Any]) -> bytes:
 
 def read_json(path: Path, advice: str = "restore it from a copy") -> dict[str, Any]:
     """Return the JSON object in a file; raises StoreError that says what to do."""
+    with disk.explained(f"{path} cannot be read"):
+        content = disk.read_all(path)
     try:
-        document = json.loads(disk.read_all(path))
+        document = json.loads(content)
     except ValueError as error:
         raise StoreError(f"{path} is damaged ({error}); {advice}") from error
     if not isinstance(document, dict):

@@ -128,29 +128,23 @@ class FileStore(Store):
         """Return the claims on the units of a plan; see Store.claims."""
         self._folder.check()
         make = partial(self._folder.make, "claims", file_name(plan))
-        try:
+        with disk.explained("no claims can be made"):
             return FileClaims(make, runs, self._config.options.timeout)
-        except OSError as error:
-            raise disk.explain(error, "no claims can be made") from error
 
     def ending(self, writer: str) -> Ending | None:
         """Return how a writer ended, or None if it may still be at work; see Store.ending."""
         if self._liveness is None:
             folder = self._folder.path / "runs"
             self._liveness = Liveness(folder, self._config.options.heartbeat, _is_alive)
-        try:
+        with disk.explained(f"the segments of {writer} cannot be read"):
             return self._liveness.ending(writer)
-        except OSError as error:
-            raise disk.explain(error, f"the segments of {writer} cannot be read") from error
 
     def read(self, since: RunLog | None = None) -> FileRunLog:
         """Return what is stored now; see Store.read."""
         known = since if isinstance(since, FileRunLog) else self._log
         folder = self._folder.path / "runs"
-        try:
+        with disk.explained(f"{folder} cannot be read"):
             self._log = read_runs(folder, known, final=since is None)
-        except OSError as error:
-            raise disk.explain(error, f"{folder} cannot be read") from error
         return self._log
 
     def put_manifest(self, manifest: Mapping[str, Any]) -> str:
@@ -162,10 +156,11 @@ class FileStore(Store):
     def manifests(self) -> dict[str, dict[str, Any]]:
         """Return every manifest by name, oldest first."""
         folder = self._folder.path / "manifests"
-        paths = [folder / name for name in disk.names(folder) if name.endswith(".json")]
-        paths = [path for path in paths if not path.name.startswith(".")]
-        paths.sort(key=lambda path: path.stat().st_mtime_ns)
-        return {path.stem: layout.read_json(path) for path in paths}
+        with disk.explained(f"{folder} cannot be read"):
+            paths = [folder / name for name in disk.names(folder) if name.endswith(".json")]
+            paths = [path for path in paths if not path.name.startswith(".")]
+            paths.sort(key=lambda path: path.stat().st_mtime_ns)
+            return {path.stem: layout.read_json(path) for path in paths}
 
     def put_launch(self, launch: str, document: Mapping[str, Any]) -> None:
         """Keep what one call of ``metalab.run`` was asked to do; once a launch."""
@@ -177,14 +172,16 @@ class FileStore(Store):
     def launches(self) -> dict[str, dict[str, Any]]:
         """Return what ``put_launch`` kept, by launch, oldest first."""
         folder = self._folder.path / "launches"
-        paths = [folder / name / "launch.json" for name in disk.names(folder)]
-        paths = [path for path in paths if path.is_file()]
-        paths.sort(key=lambda path: path.stat().st_mtime_ns)
-        return {layout.unquoted(path.parent.name): layout.read_json(path) for path in paths}
+        with disk.explained(f"{folder} cannot be read"):
+            paths = [folder / name / "launch.json" for name in disk.names(folder)]
+            paths = [path for path in paths if path.is_file()]
+            paths.sort(key=lambda path: path.stat().st_mtime_ns)
+            return {layout.unquoted(path.parent.name): layout.read_json(path) for path in paths}
 
     def open_artifact(self, artifact: ArtifactDescriptor | str) -> BinaryIO:
         """Open an artifact's bytes; see Store.open_artifact."""
-        return open_uri(self._folder.path, artifact)
+        with disk.explained("an artifact cannot be read"):
+            return open_uri(self._folder.path, artifact)
 
     def get_log(self, run_id: str, name: str = "run") -> str | None:
         """Return a log of the run's current attempt, or None if it has none of that name."""
@@ -203,11 +200,13 @@ class FileStore(Store):
     ) -> Compaction:
         """Merge the segments of writers that have ended; see Store.compact."""
         compactor = Compactor(self._folder, gzip, drop_attempts, self._has_died)
-        return compactor.plan() if dry_run else compactor.run()
+        with disk.explained(f"{self._folder.path} cannot be compacted"):
+            return compactor.plan() if dry_run else compactor.run()
 
     def inspect(self, *, remove_strays: bool = False) -> Inspection:
         """Check every line and every artifact; see Store.inspect."""
-        return inspect_folder(self._folder, remove_strays=remove_strays)
+        with disk.explained(f"{self._folder.path} cannot be inspected"):
+            return inspect_folder(self._folder, remove_strays=remove_strays)
 
     def logs(self) -> dict[str, LogLines]:
         """Return all that was logged by writer; see Store.logs."""
@@ -238,26 +237,25 @@ class FileStore(Store):
 
     def _publish(self, folder: tuple[str, ...], name: str, content: bytes) -> Path:
         self._folder.check()
-        try:
+        with disk.explained(f"{name} cannot be written"):
             path = self._folder.make(*folder) / name
             if not path.exists():
                 disk.publish(path, content)
-        except OSError as error:
-            raise disk.explain(error, f"{name} cannot be written") from error
         return path
 
     def _logs(self, run_id: str) -> dict[str, str]:
-        written = log_files(self._folder.path / "logs")
-        files = [path for paths in written.values() for path in paths]
         log = self.read()
         state = log.state(run_id)
-        if state is None:
-            return read_logs(files, run_id, None)
-        attempt = (state.epoch, state.attempt)
-        document = parse_line(next(log.lines([run_id]))) or {}
-        own = written.get(document.get("writer", ""), [])
-        # A worker that died has its end written by another.
-        return read_logs(own, run_id, attempt) or read_logs(files, run_id, attempt)
+        with disk.explained(f"the logs of {run_id} cannot be read"):
+            written = log_files(self._folder.path / "logs")
+            files = [path for paths in written.values() for path in paths]
+            if state is None:
+                return read_logs(files, run_id, None)
+            attempt = (state.epoch, state.attempt)
+            document = parse_line(next(log.lines([run_id]))) or {}
+            own = written.get(document.get("writer", ""), [])
+            # A worker that died has its end written by another.
+            return read_logs(own, run_id, attempt) or read_logs(files, run_id, attempt)
 
 
 def _end(writer: FileWriter) -> None:
