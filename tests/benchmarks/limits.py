@@ -25,7 +25,7 @@ class Limit:
 
 
 LIMITS = {
-    "S1": Limit(1.5, from_runs=10_000),
+    "S1": Limit(1.5, from_runs=100_000),
     "S2": Limit(2.0, from_runs=100_000),
     "S3": Limit(1.5, from_runs=100_000),
     # Besides listing the names they are put in order and compared with those that are known.
