@@ -135,6 +135,23 @@ class TestCertain:
         assert watch.ending(writer.name) == Ending("killed")
 
     @needs_proc
+    def test_a_process_of_another_user_that_proc_hides_is_not_taken_for_dead(self, monkeypatch):
+        monkeypatch.setattr(host, "_status_of", lambda _pid: None)
+
+        def refuse(_pid, _signal):
+            raise PermissionError
+
+        monkeypatch.setattr(host.os, "kill", refuse)
+        assert host.is_running(1, 7)
+
+        def nobody(_pid, _signal):
+            raise ProcessLookupError
+
+        monkeypatch.setattr(host.os, "kill", nobody)
+        assert not host.is_running(1, 7)
+        assert not host.is_running(None, 7)
+
+    @needs_proc
     def test_a_live_process_of_this_machine_is_never_silent(self, store, watch, clock):
         writer = joined(store)
         assert look(watch, clock, writer, 20) == [None] * 20

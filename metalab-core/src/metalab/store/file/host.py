@@ -62,9 +62,24 @@ def _read(name: str) -> str | None:
 
 def is_running(pid: object, start: object) -> bool:
     """Tell whether the process of this machine that began at a tick still runs."""
-    status = _status_of(pid) if isinstance(pid, int) else None
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    status = _status_of(pid)
+    if status is None:
+        return _is_hidden(pid)
     # A zombie has been killed, and waits for nothing but its parent's attention.
-    return status is not None and status[0] not in "ZX" and int(status[19]) == start
+    return status[0] not in "ZX" and int(status[19]) == start
+
+
+def _is_hidden(pid: int) -> bool:
+    """Tell whether a process is there that /proc does not show: another user's may be hidden."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _pid_start() -> int | None:
