@@ -17,6 +17,7 @@ from metalab.errors import StoreError
 from metalab.store.file import disk
 from metalab.store.file.compressed import DAMAGE, Texts
 from metalab.store.lines import parse_line
+from metalab.store.names import split_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Stretch",
+    "closes",
+    "is_closed",
     "is_compressed",
     "is_segment",
     "line_numbers",
@@ -34,6 +37,8 @@ __all__ = [
     "stretches",
 ]
 
+_CLOSE = b'{"t":"close"'
+_LAST = 4096
 _PLAIN, _COMPRESSED = ".jsonl", ".jsonl.gz"
 
 
@@ -58,6 +63,21 @@ def is_segment(name: str) -> bool:
 def is_compressed(name: str) -> bool:
     """Tell whether a file of this name is compressed."""
     return name.endswith(_COMPRESSED)
+
+
+def closes(line: bytes, name: str) -> bool:
+    """Tell whether a line ends the segment of this name; one joined by hand holds others' ends."""
+    document = parse_line(line) if line.startswith(_CLOSE) else None
+    if document is None:
+        return False
+    named: object = split_part(name)
+    return (document.get("writer"), document.get("part")) == named
+
+
+def is_closed(path: Path) -> bool:
+    """Tell whether a plain segment's last line says that its writer has ended it."""
+    last = disk.read_last(path, _LAST)
+    return closes(last.rstrip(b"\n").rpartition(b"\n")[2], path.name)
 
 
 def stretches(path: Path, offset: int = 0) -> Iterator[Stretch]:

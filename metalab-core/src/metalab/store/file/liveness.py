@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from metalab.store.claiming import Ending
 from metalab.store.file import disk
+from metalab.store.file.content import is_closed
 from metalab.store.file.host import is_running, process_identity
 from metalab.store.lines import parse_line
 from metalab.store.names import split_part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["Liveness"]
@@ -71,7 +71,7 @@ class Liveness:
     def _find(self, writer: str) -> Ending | None:
         try:
             path = self._last_part(writer)
-            return _CLOSED if path is None or _is_closed(path) else self._find_dead(writer, path)
+            return _CLOSED if path is None or is_closed(path) else self._find_dead(writer, path)
         except FileNotFoundError:  # removed since it was listed; asked again, that is plain
             return None
 
@@ -105,11 +105,3 @@ class Liveness:
         elif now - last.at >= self._heartbeat:
             self._looks[writer] = _Look(token, now, last.times + 1)
         return self._looks[writer].times >= _LOOKS
-
-
-def _is_closed(path: Path) -> bool:
-    """Tell whether a segment's last line says that its writer has ended it."""
-    last = disk.read_last(path, _LONGEST_LINE).rstrip(b"\n").rpartition(b"\n")[2]
-    document: Mapping[str, Any] = parse_line(last) or {}
-    named: object = split_part(path.name)
-    return document.get("t") == "close" and (document.get("writer"), document.get("part")) == named

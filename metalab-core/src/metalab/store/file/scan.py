@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.store.file import disk
-from metalab.store.file.content import is_compressed, offsets_of, stretches
+from metalab.store.file.content import closes, is_closed, is_compressed, offsets_of, stretches
 from metalab.store.file.index import ID, RUN
 from metalab.store.lines import FORMAT, TAIL, parse_line
-from metalab.store.names import split_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Position", "Scanner"]
 
 _START = b'{"t":"'
-_CLOSE = b'{"t":"close"'
-_LAST = 4096
 _DAMAGED = "the line is damaged: its checksum does not match, or it lacks what it needs"
 
 
@@ -100,7 +97,7 @@ class Scanner:
             self._last = lines[-1] if lines else self._last
             damaged = [rest for bad in self._absorb(lines, offset) for rest in self._rest_of(*bad)]
             for place, line in damaged:
-                if waits is None and not (sealed or self._ends_closed()):
+                if waits is None and not (sealed or is_closed(self._path)):
                     waits = place, line
                 if waits is None or final:
                     self._bad.append((place, _DAMAGED))
@@ -113,28 +110,20 @@ class Scanner:
     @property
     def is_whole(self) -> bool:
         """Whether every line up to the one that ends this very segment was good."""
-        return self._is_closed(self._last) and not (self._bad or self._refused)
+        return closes(self._last, self._path.name) and not (self._bad or self._refused)
 
     def _position(self) -> Position:
         if is_compressed(self._path.name):
             # Nobody appends to it, but a copy of it may still be on its way.
             size = disk.size_of(self._path)
             return Position(self._offset, not self._troubled, tuple(self._bad), size=size)
-        over = self._refused or self._is_closed(self._last)
+        over = self._refused or closes(self._last, self._path.name)
         return Position(self._offset, over, tuple(self._bad))
 
     def _waiting_at(self, place: int, line: bytes) -> Position:
         known = self._known.union(self._beyond)
         waits = crc32(line), len(line)
         return Position(place, False, tuple(self._bad), waits, known, self._offset)
-
-    def _is_closed(self, last: bytes) -> bool:
-        """Tell whether a line ends this very segment; one joined by hand holds others' ends."""
-        document = parse_line(last) if last.startswith(_CLOSE) else None
-        if document is None:
-            return False
-        named: object = split_part(self._path.name)
-        return (document.get("writer"), document.get("part")) == named
 
     def _absorb(self, lines: list[bytes], offset: int) -> list[tuple[int, bytes]]:
         """Index lines and return those that are damaged, by offset."""
@@ -210,11 +199,6 @@ class Scanner:
             return [(offset, line)]
         self._beyond.append(offset + start)
         return self._absorb([line[: start - 1]], offset) and [(offset, line[:start])]
-
-    def _ends_closed(self) -> bool:
-        """Tell whether the file's last line says that its writer has ended it."""
-        last = disk.read_last(self._path, _LAST)
-        return self._is_closed(last.rstrip(b"\n").rpartition(b"\n")[2])
 
 
 def _tails(sums: bytes) -> bytearray:
