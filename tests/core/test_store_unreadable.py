@@ -90,6 +90,14 @@ def test_nonsense_in_every_file(kept, read, content):
     _reads_or_says_why(kept, read)
 
 
+@pytest.mark.parametrize("said", ["{}", '{"id": "exp1"}', '{"id": ":1"}', '{"id": 7}'])
+def test_an_experiment_without_a_name_is_told_with_its_file(kept, said):
+    path = kept.store.get_working_directory() / "experiment.json"
+    path.write_text(said)
+    with pytest.raises(StoreError, match=r"experiment\.json names no experiment; restore it"):
+        FileStore(kept.store.root).list_experiments()
+
+
 def _reads_or_says_why(kept, read):
     with suppress(StoreError):
         read(kept)

@@ -157,7 +157,7 @@ def experiment_in(folder: Path) -> str:
         experiment_id = read_json(folder / EXPERIMENT).get("id")
     except StoreError:
         experiment_id = experiment_of_folder(folder.name)
-    if not isinstance(experiment_id, str):
+    if not (isinstance(experiment_id, str) and all(experiment_id.partition(":"))):
         raise StoreError(
             f"{folder / EXPERIMENT} names no experiment; restore it from a copy: "
             '{"format": 1, "id": "name:version"}'
