@@ -109,6 +109,19 @@ class TestCertain:
         writer.close()
         assert watch.ending(writer.name) == Ending("closed")
 
+    def test_a_writer_whose_file_is_full_and_that_has_nothing_to_write_is_not_over(
+        self, store, watch, monkeypatch
+    ):
+        writer = joined(store)
+        monkeypatch.setattr(writer._journal._backlog, "_roll", 1)
+        writer.join("q" * 32)
+        assert writer._journal._backlog.is_retired
+        assert len(list(store.get_working_directory().glob("runs/*.jsonl"))) == 1
+        assert watch.ending(writer.name) is None
+        writer.close()
+        assert watch.ending(writer.name) == Ending("closed")
+        assert store.inspect().flaws == ()
+
     @needs_proc
     @pytest.mark.parametrize("reap", [True, False], ids=["reaped", "zombie"])
     def test_a_killed_process_of_this_machine_is_dead_at_once(self, tmp_path, store, reap):

@@ -39,8 +39,9 @@ class Backlog:
     """Lines in order, the first of them in the present segment; all methods want a lock held.
 
     A segment that failed, or is full, is *retired*: it takes no more lines, and ``mend``
-    opens the next part once those that it holds for certain are settled. Methods that write
-    raise OSError; the lines stay.
+    opens the next part once those that it holds for certain are settled. A full one gets its
+    last line only then: without a next part that line says that the writer is over. Methods
+    that write raise OSError; the lines stay.
     """
 
     def __init__(self, parts: Parts, roll: int) -> None:
@@ -54,6 +55,7 @@ class Backlog:
         self._parts = parts
         self._roll = roll
         self._retired_with: int | None = None
+        self._is_full = False
         self._settled_before = 0
 
     @property
@@ -93,6 +95,7 @@ class Backlog:
         """Retire the segment: what it holds may not be what was written."""
         if self.segment is not None:
             self._retired_with = 0
+            self._is_full = False
 
     def rewrite(self, rewrite: Rewrite) -> None:
         """Replace the lines, which all go to the next part."""
@@ -103,8 +106,8 @@ class Backlog:
     def mend(self) -> None:
         """See to it that a segment holds the first lines, if there are any."""
         if self.segment is not None and self.segment.size >= self._roll and not self.is_retired:
-            self.segment.append(self._closing())
             self._retired_with = len(self.lines)
+            self._is_full = True
         if self.held == 0 and self.lines:
             self._open_next()
 
@@ -125,14 +128,19 @@ class Backlog:
         """Write the last line, if all before it are durable, and let go of the file."""
         if self.segment is None:
             return
-        if not (self.is_retired or self.lines):
-            try:
-                self.segment.append(self._closing())
-            except OSError as error:
-                # All lines are durable; without this one readers ask once more, that is all.
-                _log.debug("%s could not be ended: %s", self.segment.path, error)
+        if not self.lines and (self._is_full or not self.is_retired):
+            self._end(self.segment)
         self.segment.close()
         self.segment = None
+
+    def _end(self, segment: Segment) -> None:
+        """Write the last line of a segment, all of whose lines are settled."""
+        lines = 1 + self.settled - self._settled_before
+        try:
+            segment.append(self._parts.closing(self.part, lines))
+        except OSError as error:
+            # All lines are durable; without this one readers ask once more, that is all.
+            _log.debug("%s could not be ended: %s", segment.path, error)
 
     def _open_next(self) -> None:
         last = self.segment
@@ -146,15 +154,12 @@ class Backlog:
             segment.discard()
             raise error
         if last is not None:
+            if self._is_full:
+                self._end(last)
             last.close()
+        self._is_full = False
         self.segment = segment
         self.part += 1
         self._settled_before = self.settled
         # What did not fit is no reason to give up what did: files may have a largest size.
         self._retired_with = None if error is None else held
-
-    def _closing(self) -> bytes:
-        """Return the last line of the segment, which counts those before it."""
-        return self._parts.closing(
-            self.part, 1 + self.settled + len(self.lines) - self._settled_before
-        )

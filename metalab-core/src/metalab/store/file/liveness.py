@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -18,9 +18,10 @@ from metalab.store.file import disk
 from metalab.store.file.content import is_closed
 from metalab.store.file.host import is_running, process_identity
 from metalab.store.lines import parse_line
-from metalab.store.names import split_part
+from metalab.store.names import part_name, split_part
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["Liveness"]
@@ -69,11 +70,24 @@ class Liveness:
         return self._over[writer]
 
     def _find(self, writer: str) -> Ending | None:
+        if self._is_seen_alive(writer):
+            return None
         try:
             path = self._last_part(writer)
             return _CLOSED if path is None or is_closed(path) else self._find_dead(writer, path)
         except FileNotFoundError:  # removed since it was listed; asked again, that is plain
             return None
+
+    def _is_seen_alive(self, writer: str) -> bool:
+        """Tell whether a process of this machine still writes the first part: the folder, which
+        may be long, need not be listed then.
+        """
+        path = self._folder / f"{part_name(writer, 1)}.jsonl"
+        try:
+            opening = _opening_of(path)
+            return _is_of_here(opening) and _is_running(opening) and not is_closed(path)
+        except FileNotFoundError:
+            return False
 
     def _last_part(self, writer: str) -> Path | None:
         names = [
@@ -86,12 +100,9 @@ class Liveness:
         return self._folder / max(names, key=lambda name: split_part(name)[1])
 
     def _find_dead(self, writer: str, path: Path) -> Ending | None:
-        first, _, _ = disk.read_from(path, 0, _LONGEST_LINE).partition(b"\n")
-        opening = parse_line(first) or {}
-        here = process_identity()
-        if all(here[key] is not None and opening.get(key) == here[key] for key in _SAME_HOST):
-            gone = not is_running(opening.get("pid"), opening.get("pid_start"))
-            return Ending("killed") if gone else None
+        opening = _opening_of(path)
+        if _is_of_here(opening):
+            return None if _is_running(opening) else Ending("killed")
         executor, owner = opening.get("executor"), opening.get("owner")
         if executor and owner and self._ask(executor, owner) is False:
             return Ending("gone")
@@ -105,3 +116,18 @@ class Liveness:
         elif now - last.at >= self._heartbeat:
             self._looks[writer] = _Look(token, now, last.times + 1)
         return self._looks[writer].times >= _LOOKS
+
+
+def _opening_of(path: Path) -> Mapping[str, Any]:
+    first, _, _ = disk.read_from(path, 0, _LONGEST_LINE).partition(b"\n")
+    return parse_line(first) or {}
+
+
+def _is_of_here(opening: Mapping[str, Any]) -> bool:
+    """Tell whether a writer's pid means something to this process."""
+    here = process_identity()
+    return all(here[key] is not None and opening.get(key) == here[key] for key in _SAME_HOST)
+
+
+def _is_running(opening: Mapping[str, Any]) -> bool:
+    return is_running(opening.get("pid"), opening.get("pid_start"))
