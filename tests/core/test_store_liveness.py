@@ -64,6 +64,7 @@ def watch(store, clock):
 
 def joined(store, **roles):
     writer = store.writer("launch", **roles)
+    writer.attend()
     writer.join("p" * 32)
     return writer
 
@@ -226,6 +227,7 @@ class TestHeartbeat:
         writer = store.writer("launch")
         fast = attrs.evolve(writer._journal._options, heartbeat=0.05)
         monkeypatch.setattr(writer._journal, "_options", fast)
+        writer.attend()
         writer.join("p" * 32)
         (path,) = store.get_working_directory().glob("runs/*.jsonl")
         size, before = path.stat().st_size, path.stat().st_mtime_ns

@@ -29,6 +29,7 @@ class LocalSubmission(Submission):
         self._executor = executor
         self._writer = batch.store.writer(batch.launch, executor=executor)
         self._workers: dict[str, Worker] = {}
+        self._writer.attend()
         self._share = Share(batch, self._writer)
         self._token = CancellationToken()
         self._lock = threading.Lock()

@@ -57,6 +57,10 @@ class Share:
         self._over = threading.Event()
         self._told: set[str] = set()
         self._inheritance = Inheritance(batch, writer)
+        if self._claims is not None:
+            # Begun here: while the interpreter shuts down no thread can be, and the launch goes on.
+            follow = partial(self._follow, self._claims)
+            threading.Thread(target=follow, name="metalab-follow", daemon=True).start()
 
     def attempt(self, run_id: str) -> Try:
         """Return as which attempt, and how, a run that was dealt is executed."""
@@ -190,8 +194,6 @@ class Share:
         if not self._joined:
             self._joined = True
             self._writer.join(self._plan)
-            follow = partial(self._follow, claims)
-            threading.Thread(target=follow, name="metalab-follow", daemon=True).start()
         return claims.take(Claim(unit, generation, self._writer.name, self._batch.launch))
 
     def _follow(self, claims: Claims) -> None:

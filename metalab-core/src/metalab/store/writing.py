@@ -123,6 +123,13 @@ class StoreWriter(RunWriter):
 
     # A store that has no claims, and cannot tell how a writer ended, needs none of these.
 
+    def attend(self) -> None:
+        """Be ready to write, and show that this lives, until it is closed.
+
+        Called before its worker begins: what threads it needs must be started by then, since
+        none can be while the interpreter shuts down, and a launch may go on then.
+        """
+
     def join(self, plan: str) -> None:
         """Write that this works on a plan, durably: claims may name this writer from now on."""
 

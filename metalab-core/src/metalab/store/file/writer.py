@@ -110,10 +110,13 @@ class FileWriter(StoreWriter):
         """Write that a run's lines before an epoch count no more."""
         self._append(lambda stamp: forget_document(run_id, epoch, stamp))
 
-    def join(self, plan: str) -> None:
-        """Write that this works on a plan; from now on it shows that it lives. See StoreWriter."""
-        self._append(lambda stamp: plan_document(plan, stamp))
+    def attend(self) -> None:
+        """Be ready to write, and show that this lives, until it is closed; see StoreWriter."""
         self._journal.beat()
+
+    def join(self, plan: str) -> None:
+        """Write that this works on a plan, durably; see StoreWriter."""
+        self._append(lambda stamp: plan_document(plan, stamp))
         self._journal.flush()
 
     def release(self, plan: str, units: Sequence[int]) -> None:
