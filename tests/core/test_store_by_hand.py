@@ -42,7 +42,7 @@ def commands(store) -> dict[str, str]:
 def shell(store, command: str) -> str:
     program = command.split(maxsplit=1)[0]
     if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
+        pytest.skip(f"{program} is not installed; apt-get install {program}")
     return subprocess.run(
         command,
         shell=True,
@@ -171,7 +171,7 @@ def test_who_may_only_read_reads_all_and_is_refused_before_anything_is_run(compl
 
 def test_a_live_store_is_copied_with_rsync_at_any_moment(tmp_path):
     if shutil.which("rsync") is None:
-        pytest.skip("rsync is not installed")
+        pytest.skip("rsync is not installed; apt-get install rsync")
     store = store_at(tmp_path / "live")
     copy = [*["rsync", "-a"], f"{store.root}/", f"{tmp_path / 'copy'}/"]
     sizes = []

@@ -75,7 +75,7 @@ class TestFormat:
     def test_everyday_tools_read_it(self, path, command):
         program = command.split(maxsplit=1)[0]
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+            pytest.skip(f"{program} is not installed; apt-get install {program}")
         commands = {
             "jq": "zcat {} | jq -r 'select(.t==\"run\") | .t' | wc -l",
             "duckdb": (

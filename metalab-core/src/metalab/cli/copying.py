@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ from metalab.store.copying import Contents
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from metalab.store.copying import TransferReport
 
-__all__ = ["Meter", "add_options", "contents_of", "tell"]
+__all__ = ["Meter", "add_options", "copied"]
 
 _REDRAW_SECONDS = 0.2
 _SHOWN = 20
@@ -40,8 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 
-def contents_of(arguments: argparse.Namespace) -> Contents:
-    """Return what the options ask for."""
+def _contents_of(arguments: argparse.Namespace) -> Contents:
     return Contents(
         artifacts=not arguments.no_artifacts,
         derived=not arguments.no_derived,
@@ -71,8 +72,23 @@ class Meter:
             sys.stderr.flush()
 
 
-def tell(report: TransferReport, arguments: argparse.Namespace) -> int:
-    """Say what was copied and what was not; 1 if anything could not be."""
+def copied(
+    copy: Callable[[str, str, str | None, Contents, Meter], TransferReport],
+    arguments: argparse.Namespace,
+) -> int:
+    """Copy as the options ask for and say what was copied; 1 if anything could not be."""
+    with closing(Meter()) as meter:
+        report = copy(
+            arguments.source,
+            arguments.destination,
+            arguments.experiment,
+            _contents_of(arguments),
+            meter,
+        )
+    return _tell(report, arguments)
+
+
+def _tell(report: TransferReport, arguments: argparse.Namespace) -> int:
     counts = report.counts()
     if arguments.json:
         print_json({**counts, "problems": report.problems})

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from metalab.cli.copying import Meter, add_options, contents_of, tell
+from metalab.cli.copying import add_options, copied
 from metalab.store.transfer import transfer
 
 if TYPE_CHECKING:
@@ -29,12 +28,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export; 1 if anything could not be copied."""
-    with closing(Meter()) as meter:
-        report = transfer(
-            arguments.source,
-            arguments.destination,
-            arguments.experiment,
-            contents_of(arguments),
-            meter,
-        )
-    return tell(report, arguments)
+    return copied(transfer, arguments)

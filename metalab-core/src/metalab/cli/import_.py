@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from metalab.cli.copying import Meter, add_options, contents_of, tell
+from metalab.cli.copying import add_options, copied
 from metalab.store.config import DEFAULT_STORE_ROOT
 from metalab.store.earlier.importing import import_store
 
@@ -36,12 +35,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Import; 1 if anything could not be."""
-    with closing(Meter()) as meter:
-        report = import_store(
-            arguments.source,
-            arguments.destination,
-            arguments.experiment,
-            contents_of(arguments),
-            meter,
-        )
-    return tell(report, arguments)
+    return copied(import_store, arguments)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 import rich.box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -39,9 +39,7 @@ class RichProgressTracker(LiveTracker):
         # What is printed while the bar is drawn goes above it, but only from streams that
         # nobody directed elsewhere.
         self._bar = Progress(
-            TextColumn("{task.fields[title]}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[status]}", markup=False),
+            *_columns(),
             console=self._console,
             auto_refresh=False,
             transient=True,
@@ -82,13 +80,7 @@ class StatusBar:
 
     def __init__(self) -> None:
         self._console = Console()
-        self._bar = Progress(
-            TextColumn("{task.fields[title]}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[status]}", markup=False),
-            console=self._console,
-            auto_refresh=False,
-        )
+        self._bar = Progress(*_columns(), console=self._console, auto_refresh=False)
         self._task = self._bar.add_task("", title="", status="")
 
     def __enter__(self) -> Self:
@@ -109,6 +101,15 @@ class StatusBar:
     def print(self, line: str, style: str = "") -> None:
         """Print a line above the bar."""
         self._console.print(Text(line, style=style))
+
+
+def _columns() -> list[ProgressColumn]:
+    """Return what a bar is drawn of: between a title and a status."""
+    return [
+        TextColumn("{task.fields[title]}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[status]}", markup=False),
+    ]
 
 
 def print_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
     from metalab.store.source import Source
 
-__all__ = ["Contents", "Place", "Progress", "TransferReport", "export_store", "transfer"]
+__all__ = [
+    "Contents",
+    "Place",
+    "Progress",
+    "TransferReport",
+    "config_of",
+    "export_store",
+    "transfer",
+]
 
 Place = str | os.PathLike[str] | StoreConfig | Store
 """What names a store: a path or locator, a configuration, or an open store."""
@@ -78,7 +86,7 @@ def transfer(
     progress: Progress | None = None,
 ) -> TransferReport:
     """Copy experiments as ``export_store`` does, and report problems instead of warning."""
-    given, target = _config_of(source), _config_of(destination)
+    given, target = config_of(source), config_of(destination)
     _refuse_overlap(given, target)
     with ExitStack() as stack:
         opened = source if isinstance(source, Store) else stack.enter_context(given.open())
@@ -184,7 +192,8 @@ class _ExperimentCopy:
             return {}
 
 
-def _config_of(place: Place) -> StoreConfig:
+def config_of(place: Place) -> StoreConfig:
+    """Return the configuration of a store that is named in any of the ways."""
     if isinstance(place, Store):
         return place.config
     return place if isinstance(place, StoreConfig) else parse_to_config(place)

@@ -15,11 +15,9 @@ from metalab.store.earlier.records import LAUNCH, run_id_of, status_of
 from metalab.store.earlier.source import EarlierSource
 from metalab.store.locator import parse_locator
 from metalab.store.names import experiment_folder
-from metalab.store.transfer import Place, Progress, copy_experiments, transfer
+from metalab.store.transfer import Place, Progress, config_of, copy_experiments, transfer
 
 if TYPE_CHECKING:
-    import os
-
     from metalab.records import Status
 
 __all__ = ["import_store"]
@@ -41,7 +39,7 @@ def import_store(
     folders = _earlier(source)
     if not folders or isinstance(source, Store | StoreConfig):
         return transfer(source, destination, experiment_id, contents, progress)
-    target = destination.config if isinstance(destination, Store) else _config_of(destination)
+    target = config_of(destination)
     if parse_to_config(source).holds(target):
         raise ValueError(
             f"{target.locator} is or lies in {source}, which is only read; name another destination"
@@ -69,10 +67,6 @@ def _earlier(source: Place) -> list[EarlierFolder]:
     if info.scheme != "file":
         return []
     return earlier_folders(Path(info.path))
-
-
-def _config_of(place: str | os.PathLike[str] | StoreConfig) -> StoreConfig:
-    return place if isinstance(place, StoreConfig) else parse_to_config(place)
 
 
 def _sources(folder: EarlierFolder, problems: list[str]) -> list[EarlierSource]:

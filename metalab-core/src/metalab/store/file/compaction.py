@@ -9,7 +9,6 @@ writers, only ever leave lines twice, which is the same as once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from metalab.store.lines import crc_of, parse_line
 from metalab.store.maintenance import Compaction, IsOver, Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from metalab.store.file.layout import Folder
@@ -58,7 +57,7 @@ class Compactor:
 
     def plan(self) -> Compaction:
         """Return what ``run`` would do; nothing is written."""
-        with self._told():
+        with disk.explained(f"{self.runs} cannot be compacted"):
             log = read_runs(self.runs)
             inputs, kept = choose(log, self.is_over)
             merging = self._merging(log)
@@ -71,7 +70,7 @@ class Compactor:
     def run(self) -> Compaction:
         """Merge what may be merged; raises StoreError if the disk fails or lies."""
         self.folder.check_writable()
-        with self._told():
+        with disk.explained(f"{self.runs} cannot be compacted"):
             done = self._finish()
             log = read_runs(self.runs)
             inputs, kept = choose(log, self.is_over)
@@ -80,13 +79,6 @@ class Compactor:
             for batch in self._batches(inputs):
                 done = _joined(done, self._merge(batch, merging))
         return done
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise disk.explain(error, f"{self.runs} cannot be compacted") from error
 
     def _batches(self, inputs: Iterable[Input]) -> list[list[Input]]:
         wanted = [each for each in inputs if self.drop_attempts or not self._is_full(each)]

@@ -78,10 +78,8 @@ class FileStore(Store):
         self._collection.check_writable()
         if self.is_scoped:
             self._folder.check_writable()
-        try:
+        with disk.explained(f"no store can be made at {self.root}"):
             self._collection.make()
-        except OSError as error:
-            raise disk.explain(error, f"no store can be made at {self.root}") from error
 
     def check(self) -> None:
         """Raise StoreNotFoundError unless there is such a store; writes nothing."""
@@ -200,8 +198,7 @@ class FileStore(Store):
     ) -> Compaction:
         """Merge the segments of writers that have ended; see Store.compact."""
         compactor = Compactor(self._folder, gzip, drop_attempts, self._has_died)
-        with disk.explained(f"{self._folder.path} cannot be compacted"):
-            return compactor.plan() if dry_run else compactor.run()
+        return compactor.plan() if dry_run else compactor.run()
 
     def inspect(self, *, remove_strays: bool = False) -> Inspection:
         """Check every line and every artifact; see Store.inspect."""

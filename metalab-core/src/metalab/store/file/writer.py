@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import weakref
+from contextlib import closing
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -131,18 +132,16 @@ class FileWriter(StoreWriter):
         self, run: AttemptKey, name: str, source: bytes | Path, *, extension: str
     ) -> tuple[str, str, int]:
         """Keep the bytes of an artifact; see RunWriter."""
-        try:
+        with disk.explained(f"the artifact {name!r} cannot be kept"):
             small = artifacts.small_bytes(source)
             if small is None:
                 return artifacts.keep_large(self._folder, run, name, source, extension)
             uri = self._pack.add(artifacts.member_name(run, name, extension), small)
-        except OSError as error:
-            raise disk.explain(error, f"the artifact {name!r} cannot be kept") from error
         return uri, artifacts.sha256(small), len(small)
 
     def append_log(self, run: AttemptKey, text: str, name: str = "run") -> None:
         """Add one line to a log of a run."""
-        try:
+        try:  # a context manager would cost as much again as the line
             self._log.append(run.run_id, (run.epoch, run.attempt), name, text)
         except OSError as error:
             raise disk.explain(error, "a log cannot be written") from error
@@ -163,13 +162,9 @@ class FileWriter(StoreWriter):
         after = self._log_parts.get(name, 0) + secrets.randbelow(_GAP)
         self._log_parts[name] = after + 1
         log = LogFile(name, partial(self._make, "logs"), after=after)
-        try:
+        with closing(log), disk.explained("a log cannot be written"):
             log.copy(lines)
             log.flush()
-        except OSError as error:
-            raise disk.explain(error, "a log cannot be written") from error
-        finally:
-            log.close()
 
     def flush(self) -> None:
         """Return once everything put so far is durable and acknowledged."""
@@ -193,10 +188,8 @@ class FileWriter(StoreWriter):
         self._begin()
 
     def _flush_log(self) -> None:
-        try:
+        with disk.explained("a log cannot be written"):
             self._log.flush()
-        except OSError as error:
-            raise disk.explain(error, "a log cannot be written") from error
 
     def _make(self, name: str) -> Path:
         return self._folder.make(name)
