@@ -62,10 +62,8 @@ def test_progress_is_counted(store, commands):
     assert counted == ["1", "failed", "2", "success"]
 
 
-if shutil.which("duckdb"):  # no package installs the command, so nobody is asked to have it
-
-    def test_a_table_is_one_query(store, commands):
-        assert "success" in shell(store, commands["a table"])
+def test_a_table_is_one_query(store, commands):
+    assert "success" in shell(store, commands["a table"])
 
 
 def test_a_log_is_a_grep_away(store, commands):
