@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from metalab.errors import CancelledError
+from metalab.errors import CancelledError, RunTimeoutError
 from metalab.runtime import CancellationToken, Runtime
 
 
@@ -85,7 +85,7 @@ class TestStopping:
         late = Runtime(deadline=time.monotonic() - 1, token=CancellationToken())
         assert late.remaining() == 0
         assert late.should_stop
-        with pytest.raises(CancelledError, match="time limit has passed"):
+        with pytest.raises(RunTimeoutError, match="time limit has passed"):
             late.check_cancelled()
 
 

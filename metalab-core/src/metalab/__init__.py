@@ -31,8 +31,10 @@ if TYPE_CHECKING:
         MetalabError as MetalabError,
         MissingExtraError as MissingExtraError,
         PluginError as PluginError,
+        RunTimeoutError as RunTimeoutError,
         StoreError as StoreError,
         StoreNotFoundError as StoreNotFoundError,
+        WorkerDiedError as WorkerDiedError,
     )
     from metalab.events import (
         Event as Event,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from metalab.execution.handle import RunHandle as RunHandle
     from metalab.execution.inline import InlineExecutor as InlineExecutor
     from metalab.execution.ledger import RunStatus as RunStatus
+    from metalab.execution.policy import Retry as Retry
+    from metalab.execution.process.executor import ProcessExecutor as ProcessExecutor
     from metalab.execution.thread import ThreadExecutor as ThreadExecutor
     from metalab.experiment import Experiment as Experiment
     from metalab.hookspecs import hookimpl as hookimpl
@@ -116,6 +120,8 @@ _MODULES = {
     "metalab.execution.handle": "RunHandle",
     "metalab.execution.inline": "InlineExecutor",
     "metalab.execution.ledger": "RunStatus",
+    "metalab.execution.policy": "Retry",
+    "metalab.execution.process.executor": "ProcessExecutor",
     "metalab.execution.thread": "ThreadExecutor",
     "metalab.experiment": "Experiment",
     "metalab.hookspecs": "hookimpl",
@@ -177,16 +183,19 @@ __all__ = [
     "ParamSource",
     "PlanReport",
     "PluginError",
+    "ProcessExecutor",
     "Progress",
     "ProgressTracker",
     "Provenance",
     "RandomSource",
     "ResolvedSource",
     "Results",
+    "Retry",
     "Run",
     "RunHandle",
     "RunRecord",
     "RunStatus",
+    "RunTimeoutError",
     "Runtime",
     "SeedBundle",
     "SeedPlan",
@@ -197,6 +206,7 @@ __all__ = [
     "StoreError",
     "StoreNotFoundError",
     "ThreadExecutor",
+    "WorkerDiedError",
     "__version__",
     "choice",
     "context_spec",

@@ -11,9 +11,11 @@ __all__ = [
     "IdentityError",
     "MetalabError",
     "MissingExtraError",
+    "PayloadError",
     "PluginError",
     "QueryError",
     "RunFailedError",
+    "RunTimeoutError",
     "StoreError",
     "StoreNotFoundError",
     "StoreWarning",
@@ -71,12 +73,23 @@ class CancelledError(MetalabError):
     """Raised inside an operation that asks whether its run was cancelled."""
 
 
+class PayloadError(MetalabError):
+    """An experiment cannot be sent to another process, or not be made there."""
+
+
 class RunFailedError(MetalabError):
     """A run returned something that is no result."""
 
 
+class RunTimeoutError(MetalabError, TimeoutError):
+    """A run did not end within its time limit."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
 class WorkerDiedError(MetalabError):
-    """Whatever executed a run died of it, so it is not executed again."""
+    """Whatever executed a run died of it, as often as that is put up with."""
 
 
 class ExperimentFailedError(MetalabError):

@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     RUN_STARTED = "run_started"
     RUN_FINISHED = "run_finished"
     RUN_FAILED = "run_failed"
+    RUN_RETRIED = "run_retried"
     RUN_CANCELLED = "run_cancelled"
     RUN_SKIPPED = "run_skipped"
     ARTIFACT_SAVED = "artifact_saved"
@@ -52,6 +53,11 @@ class Event:
     def run_failed(cls, run_id: str, error: str = "", **payload: Any) -> Event:
         """Tell that a run failed and that its record is durable."""
         return cls(EventKind.RUN_FAILED, run_id, payload={"error": error, **payload})
+
+    @classmethod
+    def run_retried(cls, run_id: str, error: str = "", **payload: Any) -> Event:
+        """Tell that an attempt at a run failed, and that the launch will make another."""
+        return cls(EventKind.RUN_RETRIED, run_id, payload={"error": error, **payload})
 
     @classmethod
     def run_cancelled(cls, run_id: str, **payload: Any) -> Event:

@@ -45,7 +45,7 @@ class RunSpec:
 class RunIds(Sequence[str]):
     """The ids of a plan's runs in order, 16 bytes each."""
 
-    packed: bytes = attrs.field(repr=False)
+    packed: bytes | memoryview = attrs.field(repr=False)
 
     def __len__(self) -> int:
         return len(self.packed) // _ID_BYTES

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from metalab.errors import PluginError
 from metalab.execution.base import Batch, Executor, Submission
 from metalab.execution.departure import keep_open, release
 from metalab.execution.handle import RunHandle
 from metalab.execution.ledger import Ledger
-from metalab.execution.policy import FailurePolicy
+from metalab.execution.policy import FailurePolicy, Limits, Retry
 from metalab.launch import describe_launch, new_launch
 from metalab.place import Place
 from metalab.planning import Plan, check_experiment, make_plan
@@ -51,6 +53,9 @@ def run(
     *,
     on_code_change: CodeChangePolicy = "ask",
     on_failure: str | int = "continue",
+    retry: Retry | int | None = None,
+    timeout: float | None = None,
+    memory: str | int | None = None,
 ) -> RunHandle:
     """Execute the runs of an experiment that have no success stored, and return a handle at once.
 
@@ -65,14 +70,18 @@ def run(
     executes them again if they took under a minute and raises CodeChangedError otherwise;
     ``"rerun"``, ``"keep"``, ``"warn"`` and ``"error"`` decide. ``on_failure`` is
     ``"continue"``, ``"stop"`` or a number of failed runs after which no more are taken.
+    ``retry`` is a Retry, or how many attempts a run that fails gets in all. A run may take
+    ``timeout`` seconds and ``memory`` bytes (or ``"4G"``), where the executor can end it.
 
     What is wrong with the arguments is raised here, before anything is written.
     """
     check_experiment(experiment, "run")
     _check_options(resume, on_event)
     check_policy(on_code_change)
-    failures = FailurePolicy(on_failure)
+    failures, retries = FailurePolicy(on_failure), Retry.of(retry)
+    limits = Limits(timeout, memory)
     pool = _executor(executor)
+    pool.check(limits)
     metrics = as_derived_metrics(derived_metrics)
     # Without a tracker and a callback no event need be made.
     tracker = None if progress is False else create_progress_tracker(progress)
@@ -91,6 +100,7 @@ def run(
         ledger = _open_ledger(plan, left, tracker, on_event)
         ledger.finish()
         return RunHandle(plan, found, launch, ledger, None, on_event)
+    pool.admit(plan, metrics, retries, limits)
     target = place.make()
     ledger = _open_ledger(plan, left, tracker, on_event)
     batch = Batch(
@@ -102,6 +112,8 @@ def run(
         manifest=target.put_manifest(manifest),
         ledger=ledger,
         failures=failures,
+        retry=retries,
+        limits=limits,
         derived_metrics=metrics,
         underived=underived,
         log=log,
@@ -187,6 +199,11 @@ def _launch_document(batch: Batch, left: Remainder, executor: Executor) -> dict[
         runs=len(batch.plan),
         pending=len(left.pending),
         done=len(left.done),
+        policy={
+            "on_failure": batch.failures.limit,
+            "retry": batch.retry.to_dict(),
+            **attrs.asdict(batch.limits),
+        },
     )
 
 

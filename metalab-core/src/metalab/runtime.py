@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
-from metalab.errors import CancelledError
+from metalab.errors import CancelledError, RunTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -95,11 +95,11 @@ class Runtime:
         return (self._token is not None and self._token.cancelled) or self.remaining() <= 0
 
     def check_cancelled(self) -> None:
-        """Raise CancelledError if the run should stop."""
+        """Raise CancelledError if the run was cancelled, RunTimeoutError if its time is up."""
         if self._token is not None and self._token.cancelled:
             raise CancelledError("the run was cancelled")
         if self.remaining() <= 0:
-            raise CancelledError("the run's time limit has passed")
+            raise RunTimeoutError("the run's time limit has passed")
 
     def remaining(self) -> float:
         """Return the seconds before the time limit, at least 0; infinity without a limit."""

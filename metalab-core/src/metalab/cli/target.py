@@ -96,6 +96,8 @@ def _kind(value: object) -> str:
 class _Loader(SourceFileLoader):
     """Compiles a file as it stands: bytecode kept from an edit in the same second would differ."""
 
+    is_script = True  # to import it by its name in another process would run it once more
+
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
         code: CodeType = self.source_to_code(self.get_data(path), path)

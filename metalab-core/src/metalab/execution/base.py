@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import abc
+import os
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import attrs
+
+from metalab.errors import MetalabError
+from metalab.execution.policy import Limits, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -17,30 +21,40 @@ if TYPE_CHECKING:
     from metalab.results.derived import DerivedMetric
     from metalab.store.base import RunLog, Store
 
-__all__ = ["Batch", "Executor", "Submission"]
+__all__ = ["Batch", "Executor", "Submission", "Work"]
 
 
-@attrs.frozen(eq=False)
-class Batch:
-    """All that an executor needs to execute the pending runs of one launch.
+@attrs.frozen(eq=False, kw_only=True)
+class Work:
+    """What a worker needs to execute the runs of a launch, in whatever process.
 
-    ``pending`` holds indices into ``plan``. ``tries`` holds, by run id, the (epoch,
-    attempt) of those runs that have a record already; the others begin with (0, 1).
-    ``manifest`` names the experiment's manifest in the store. What happens to each run is
-    told to ``ledger``. ``underived`` holds the indices of runs that are not pending but
-    lack a derived metric. ``log`` is what was stored when the batch was made, and
-    ``started`` the ids of the runs that were under way then.
+    ``manifest`` names the experiment's manifest in the store.
     """
 
     plan: Plan
-    pending: Sequence[int]
-    tries: Mapping[str, tuple[int, int]]
     store: Store
     launch: str
     manifest: str
+    derived_metrics: Sequence[DerivedMetric] = ()
+    retry: Retry = attrs.field(factory=lambda: Retry.of(None))
+    limits: Limits = attrs.field(factory=Limits)
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Batch(Work):
+    """All that an executor needs to execute the pending runs of one launch.
+
+    ``pending`` holds indices into ``plan``. ``tries`` holds, by run id, the (epoch,
+    attempt) of those runs that have a record already; the others begin with (0, 1). What
+    happens to each run is told to ``ledger``. ``underived`` holds the indices of runs that
+    are not pending but lack a derived metric. ``log`` is what was stored when the batch was
+    made, and ``started`` the ids of the runs that were under way then.
+    """
+
+    pending: Sequence[int]
+    tries: Mapping[str, tuple[int, int]]
     ledger: Ledger
     failures: FailurePolicy
-    derived_metrics: Sequence[DerivedMetric] = ()
     underived: Sequence[int] = ()
     log: RunLog | None = None
     started: Collection[str] = ()
@@ -65,6 +79,14 @@ class Submission(abc.ABC):
         """Tell whether the batch is over."""
         return self.wait(0)
 
+    @staticmethod
+    def _check_process(pid: int) -> None:
+        if os.getpid() != pid:
+            raise RuntimeError(
+                "a launch goes on in the process that began it, and not in one forked from it; "
+                "read its results there, or with metalab.load_results"
+            )
+
     @abc.abstractmethod
     def secure(self) -> None:
         """Make durable what was finished so far; called before a process leaves in haste."""
@@ -78,6 +100,22 @@ class Executor(abc.ABC):
 
     name: ClassVar[str]
     can_kill: ClassVar[bool] = False
+
+    def check(self, limits: Limits) -> None:
+        """Refuse limits that this executor has no means to enforce; raises MetalabError."""
+        if limits.needed is not None and not self.can_kill:
+            raise MetalabError(
+                f"{limits.needed}: the executor {self.name!r} cannot end a run that goes on; "
+                "use executor='process'"
+            )
+
+    def admit(  # noqa: B027  most executors take what they are given
+        self, plan: Plan, metrics: Sequence[DerivedMetric], retry: Retry, limits: Limits
+    ) -> None:
+        """Refuse what cannot be executed here, before anything is written.
+
+        Raises MetalabError, as where it cannot be sent to other processes.
+        """
 
     @abc.abstractmethod
     def submit(self, batch: Batch) -> Submission:

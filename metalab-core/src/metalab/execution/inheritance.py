@@ -36,14 +36,20 @@ _decode = msgspec.json.Decoder().decode
 class Try:
     """One attempt at a run, before it begins.
 
-    ``careful`` says that it must be on record before the operation is called, since it may
-    kill this process; ``doom`` why it is not called at all.
+    ``tries`` counts the attempts of the present launch, this one included. ``careful`` says
+    that it must be on record before the operation is called, since it may kill this process;
+    ``doom`` why it is not called at all.
     """
 
     epoch: int = 0
     attempt: int = 1
+    tries: int = 1
     careful: bool = False
     doom: str | None = None
+
+    def next(self, *, careful: bool = False) -> Try:
+        """Return the attempt that follows this one in the same launch."""
+        return Try(self.epoch, self.attempt + 1, self.tries + 1, careful or self.careful)
 
 
 _FIRST = Try()
@@ -70,6 +76,10 @@ class Inheritance:
             return known
         planned = self._batch.tries.get(run_id)
         return _FIRST if planned is None else Try(*planned)
+
+    def again(self, run_id: str, attempt: Try) -> None:
+        """Note as which attempt a run is executed next."""
+        self._tries[run_id] = attempt
 
     def refresh(self) -> RunLog:
         """Read what is new in the store."""
@@ -131,7 +141,8 @@ class Inheritance:
         losses = [loss for loss in log.losses(run_id) if loss.epoch == epoch]
         if state.status is Status.RUNNING and (loss := self._bury(log, run_id, state)):
             losses.append(loss)
-        return Try(epoch, attempt, careful or bool(losses), _doom(log, run_id, losses))
+        doom = _doom(log, run_id, losses)
+        return Try(epoch, attempt, careful=careful or bool(losses), doom=doom)
 
     def _bury(self, log: RunLog, run_id: str, state: RunState) -> Loss | None:
         """Record that the attempt under way is lost, if its writer has died."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from metalab.records import RunRecord
 
-__all__ = ["Ledger", "RunStatus"]
+__all__ = ["ENDINGS", "Ledger", "RunStatus", "ending", "retrial"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Ledger:
         self._started = array("Q")
         self._counts = dict.fromkeys((Status.SUCCESS, Status.FAILED, Status.CANCELLED), 0)
         self._abandoned = 0
+        self._retried = 0
         self._over = False
         self._listeners: list[tuple[EventCallback, frozenset[EventKind]]] = []
         self._heard: frozenset[EventKind] = frozenset()
@@ -118,10 +119,31 @@ class Ledger:
 
     def acknowledgement(self, record: RunRecord) -> Callable[[], None]:
         """Return what counts a run once its record is durable, and tells those who listen now."""
-        if _ENDINGS[record.status] in self._heard:
+        if ENDINGS[record.status] in self._heard:
             return partial(self._count_and_tell, record)
         # Records that nobody is told of are let go at once: their memory stays in the cache.
         return partial(self._count, record.status, record.index)
+
+    @property
+    def heard(self) -> frozenset[EventKind]:
+        """The kinds of event that somebody listens for."""
+        return self._heard
+
+    def hears(self, status: Status | None) -> bool:
+        """Tell whether somebody listens for runs that end so."""
+        return ENDINGS.get(status) in self._heard if status is not None else False
+
+    def begun(self, indices: Sequence[int]) -> None:
+        """Count runs that were begun elsewhere, whose events come by themselves."""
+        self._started.extend(indices)
+
+    def ended(self, status: Status, indices: Sequence[int]) -> None:
+        """Count runs whose records are durable, and whose events come by themselves."""
+        with self._lock:
+            self._counts[status] += len(indices)
+            self._ended.extend(indices)
+            if self._watchers:
+                self._changed.notify_all()
 
     def _count(self, status: Status, index: int) -> None:
         with self._lock:
@@ -132,14 +154,25 @@ class Ledger:
 
     def _count_and_tell(self, record: RunRecord) -> None:
         self._count(record.status, record.index)
-        self.tell(_ending(record))
+        self.tell(ending(record))
+
+    def retried(self, record: RunRecord) -> None:
+        """Count a run as pending again, whose attempt under way has failed, and tell of it."""
+        self.reopened(1)
+        if EventKind.RUN_RETRIED in self._heard:
+            self.tell(retrial(record))
+
+    def reopened(self, runs: int) -> None:
+        """Count so many runs as pending again that were begun, and have not ended."""
+        with self._lock:
+            self._retried += runs
 
     def elsewhere(self, index: int, status: Status, record: Callable[[], RunRecord]) -> None:
         """Count a run that another launch brought to an end; its record is read for listeners."""
         self._started.append(index)
         self._count(status, index)
-        if _ENDINGS[status] in self._heard:
-            self.tell(_ending(record()))
+        if ENDINGS[status] in self._heard:
+            self.tell(ending(record()))
 
     def when_finished(self, closer: Callable[[], None]) -> None:
         """Call the closer once the launch is over; at once if it is already."""
@@ -191,7 +224,9 @@ class Ledger:
     @property
     def _running(self) -> int:
         # Started runs whose record is not durable yet; none is once the launch is over.
-        return 0 if self._over else len(self._started) + self._skipped - len(self._ended)
+        if self._over:
+            return 0
+        return len(self._started) - self._retried + self._skipped - len(self._ended)
 
     def endings(self) -> Iterator[int]:
         """Yield the plan index of each run as it ends, the skipped ones first."""
@@ -225,18 +260,28 @@ class Ledger:
                 _LOG.exception("a listener failed on the event %s", event.kind)
 
 
-_ENDINGS = {
+ENDINGS = {
     Status.SUCCESS: EventKind.RUN_FINISHED,
     Status.FAILED: EventKind.RUN_FAILED,
     Status.CANCELLED: EventKind.RUN_CANCELLED,
 }
+"""The event that tells of each way in which a run ends."""
 
 
-def _ending(record: RunRecord) -> Event:
+def ending(record: RunRecord) -> Event:
+    """Return the event that tells how a run ended."""
     if record.status is Status.SUCCESS:
         return Event.run_finished(record.run_id, record=record, metrics=record.metrics)
     if record.status is Status.CANCELLED:
         return Event.run_cancelled(record.run_id, record=record)
+    return Event.run_failed(record.run_id, _cause(record), record=record)
+
+
+def retrial(record: RunRecord) -> Event:
+    """Return the event that tells that an attempt failed which is not the last."""
+    return Event.run_retried(record.run_id, _cause(record), record=record, attempt=record.attempt)
+
+
+def _cause(record: RunRecord) -> str:
     error = record.error or {}
-    text = f"{error.get('type', 'Failed')}: {error.get('message', '')}"
-    return Event.run_failed(record.run_id, text, record=record)
+    return f"{error.get('type', 'Failed')}: {error.get('message', '')}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from metalab.execution.base import Submission
 from metalab.execution.sharing import Share
 from metalab.execution.worker import Worker
+from metalab.records import Status
 from metalab.runtime import CancellationToken
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ class LocalSubmission(Submission):
     def _do_next(self, hand: Worker) -> bool:
         index = self._share.next()
         if index is not None:
-            if not hand.execute(index):
-                self.stop()
+            self._execute(hand, index)
             return True
         elsewhere = self._share.next_elsewhere()
         if elsewhere is not None:
@@ -84,6 +84,15 @@ class LocalSubmission(Submission):
             return True
         self._is_dealt_out = True
         return False
+
+    def _execute(self, hand: Worker, index: int) -> None:
+        spec = self._batch.plan[index]
+        attempt = self._share.attempt(spec.run_id)
+        ended = hand.execute(spec, attempt)
+        if ended.again:
+            self._share.again(index, attempt.next(), self._batch.retry.delay(attempt.tries))
+        elif ended.status is Status.FAILED and self._batch.failures.failed():
+            self.stop()
 
     def close_if_over(self) -> None:
         """Close the batch if nothing is left to take and nobody works on it."""
@@ -117,11 +126,7 @@ class LocalSubmission(Submission):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the last record is durable; RuntimeError in a forked child."""
-        if os.getpid() != self._pid:
-            raise RuntimeError(
-                "a launch goes on in the process that began it, and not in one forked from it; "
-                "read its results there, or with metalab.load_results"
-            )
+        self._check_process(self._pid)
         return self._done.wait(timeout)
 
     def error(self) -> BaseException | None:
@@ -135,7 +140,9 @@ class LocalSubmission(Submission):
     def _worker(self, name: str) -> Worker:
         # Only the thread of that name asks, so there is no race for its key.
         if name not in self._workers:
-            self._workers[name] = Worker(self._batch, self._share, self._writer, self._token, name)
+            self._workers[name] = Worker(
+                self._batch, self._batch.ledger, self._writer, self._token, name
+            )
         return self._workers[name]
 
     def _fail(self, error: BaseException) -> None:

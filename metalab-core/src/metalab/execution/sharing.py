@@ -7,6 +7,7 @@ for it as they end, and the units of a launch that died are claimed anew.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import threading
 from bisect import bisect_left
@@ -45,6 +46,7 @@ class Share:
         self._claims = batch.store.claims(self._plan, len(batch.plan)) if batch.pending else None
         self._size = len(batch.plan) if self._claims is None else self._claims.size
         self._ready: deque[int] = deque()
+        self._delayed: list[tuple[float, int]] = []  # a heap of (when, index)
         self._changed = threading.Condition()
         self._stopped = False
         self._open = dict(self._units())  # those that are neither claimed here nor done elsewhere
@@ -82,6 +84,42 @@ class Share:
                     break
         return None
 
+    def take(self, most: int) -> list[int]:
+        """Return up to so many indices of runs to execute, none where that takes waiting.
+
+        Raises StoreError as next.
+        """
+        with self._changed:
+            if not self._stopped and (self._ready or self._make_ready()):
+                return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+            self._looked = None
+            if self._open and not self._stopped:
+                self._tell_of_waiting()
+        return []
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there is nothing left to take, and nothing will be that others have now."""
+        return self._stopped or not (self._ready or self._delayed or self._open)
+
+    def patience(self, pause: float) -> float:
+        """Return the seconds to wait before it makes sense to take again: a pause, or less."""
+        with self._changed:
+            return self._until_due(pause)
+
+    def give_back(self, indices: Sequence[int]) -> None:
+        """Take back runs that were dealt and not begun; they are dealt next."""
+        with self._changed:
+            self._ready.extendleft(reversed(indices))
+            self._changed.notify_all()
+
+    def again(self, index: int, attempt: Try, delay: float = 0.0) -> None:
+        """Have a run executed once more, as that attempt, after so many seconds."""
+        with self._changed:
+            self._inheritance.again(self._batch.plan.ids[index], attempt)
+            heapq.heappush(self._delayed, (monotonic() + delay, index))
+            self._changed.notify_all()
+
     def next_elsewhere(self) -> int | None:
         """Return the index of a run that succeeded in another launch, each once; else None."""
         try:
@@ -101,7 +139,8 @@ class Share:
 
     def release(self) -> None:
         """Leave to others what was claimed and not begun; the writer is to be closed next."""
-        left = sorted({index // self._size for index in self._ready})
+        begun = (index for _, index in self._delayed)
+        left = sorted({index // self._size for index in (*self._ready, *begun)})
         if left and self._claims is not None:
             self._writer.release(self._plan, left)
 
@@ -118,21 +157,43 @@ class Share:
     def _refill(self) -> bool:
         """Make runs ready, waiting for others if need be; False once there are none."""
         pause = _FIRST_PAUSE
-        while self._open and not self._stopped:
-            if self._claims is None:
-                number, indices = next(iter(self._open.items()))
-                self._deal(number, indices, None)
-                return True
-            if self._is_time_to_look():
-                self._look(self._claims)
-            if self._claim_one(self._claims):
+        while (self._open or self._delayed) and not self._stopped:
+            if self._make_ready():
                 return True
             if self._open and not self._stopped:
                 self._tell_of_waiting()
-                self._changed.wait(pause)
+            if not self._stopped:
+                self._changed.wait(self._until_due(pause))
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 self._looked = None
         return False
+
+    def _make_ready(self) -> bool:
+        """Make runs ready without waiting for anybody; False if none can be now."""
+        self._resume_delayed()
+        if self._ready:
+            return True
+        if self._claims is None:
+            for number, indices in self._open.items():
+                self._deal(number, indices, None)
+                return True
+            return False
+        if not self._open:
+            return False
+        if self._is_time_to_look():
+            self._look(self._claims)
+        return self._claim_one(self._claims)
+
+    def _resume_delayed(self) -> None:
+        while self._delayed and self._delayed[0][0] <= monotonic():
+            self._ready.append(heapq.heappop(self._delayed)[1])
+
+    def _until_due(self, pause: float) -> float:
+        """Return the seconds to wait: a pause, or less if a run is to be tried again sooner."""
+        if not self._delayed:
+            return pause
+        due = max(0.0, self._delayed[0][0] - monotonic())
+        return min(due, pause) if self._open else due
 
     def _tell_of_waiting(self) -> None:
         others = {claim for unit, claim in self._owners.items() if unit in self._open}

@@ -8,9 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from metalab.execution.base import Executor, Submission
+from metalab.execution.cpus import worker_count
 from metalab.execution.local import LocalSubmission
 from metalab.hookspecs import hookimpl
-from metalab.seeds import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,11 +32,7 @@ class ThreadExecutor(Executor):
     name = "thread"
 
     def __init__(self, max_workers: int | None = None) -> None:
-        if max_workers is None:
-            max_workers = usable_cpus()
-        self.max_workers = whole_number(max_workers, "max_workers")
-        if self.max_workers < 1:
-            raise ValueError(f"max_workers={max_workers}: an executor needs at least one worker")
+        self.max_workers = worker_count(max_workers)
         self._closed = False
         self._begin()
 
@@ -94,13 +90,6 @@ class ThreadExecutor(Executor):
             self._batches = [batch for batch in self._batches if not batch.is_done()]
             self._threads.discard(number)
             return None
-
-
-def usable_cpus() -> int:
-    """Count the CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @hookimpl

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from metalab.capture import Capture
+from metalab.errors import RunFailedError
 from metalab.execution.outcome import (
     Outcome,
     check_doom,
@@ -23,17 +24,36 @@ from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken, Runtime
 
 if TYPE_CHECKING:
-    from metalab.execution.base import Batch
+    from collections.abc import Callable
+
+    from metalab.events import Event
+    from metalab.execution.base import Work
     from metalab.execution.inheritance import Try
-    from metalab.execution.sharing import Share
     from metalab.planning import RunSpec
     from metalab.store.base import StoreWriter
 
-__all__ = ["Worker"]
+__all__ = ["Ended", "Witness", "Worker"]
+
+
+class Witness(Protocol):
+    """Is told what happens to the runs that a worker executes; see Ledger."""
+
+    def tell(self, event: Event) -> None: ...
+    def started(self, index: int, record: Callable[[], RunRecord]) -> None: ...
+    def acknowledgement(self, record: RunRecord) -> Callable[[], None]: ...
+    def retried(self, record: RunRecord) -> None: ...
+
+
+@attrs.frozen
+class Ended:
+    """How an attempt ended, and whether another one is to be made."""
+
+    status: Status
+    again: bool = False
 
 
 class Worker:
-    """Executes runs of one batch, one at a time.
+    """Executes runs of one launch, one at a time.
 
     ``name`` tells the worker from others of its launch in logs and records, as in
     ``thread:0``.
@@ -41,28 +61,28 @@ class Worker:
 
     def __init__(
         self,
-        batch: Batch,
-        share: Share,
+        work: Work,
+        witness: Witness,
         writer: StoreWriter,
         token: CancellationToken,
         name: str,
     ) -> None:
-        self._batch = batch
-        self._share = share
+        self._work = work
+        self._witness = witness
         self._writer = writer
         self._token = token
         self._name = name
-        self._experiment = experiment = batch.plan.experiment
+        self._experiment = experiment = work.plan.experiment
         # Asked for once, and not for each record.
         self._experiment_id = experiment.experiment_id
-        self._context_fingerprint = batch.plan.context.fingerprint
+        self._context_fingerprint = work.plan.context.fingerprint
         self._tags = tags_of(experiment.tags)
-        self._deriver = Deriver(batch.store, batch.derived_metrics, writer)
-        self._provenance = Provenance(code_hash=batch.plan.code.hash, executor_id=name)
+        self._deriver = Deriver(work.store, work.derived_metrics, writer)
+        self._provenance = Provenance(code_hash=work.plan.code.hash, executor_id=name)
         # What cannot have changed is not looked at before each run.
-        self._may_change = bool(batch.plan.context.files) or not batch.plan.is_steady
+        self._may_change = bool(work.plan.context.files) or not work.plan.is_steady
         makers = {
-            "context": lambda _spec, _capture: batch.plan.context.spec,
+            "context": lambda _spec, _capture: work.plan.context.spec,
             "params": lambda spec, _capture: spec.case.params,
             "seeds": lambda spec, _capture: spec.seeds,
             "capture": lambda _spec, capture: capture,
@@ -70,36 +90,57 @@ class Worker:
         }
         self._makers = [(name, makers[name]) for name in sorted(experiment.operation.parameters)]
 
-    def execute(self, index: int) -> bool:
-        """Execute one run of the share and put its record; False if that is to be the last.
+    def execute(self, spec: RunSpec, attempt: Try) -> Ended:
+        """Execute one run and put its record.
 
         A failure of the operation, SystemExit included, is the run's own. Raises
         KeyboardInterrupt after the record is put, and StoreError if it cannot be.
         """
-        spec = self._batch.plan[index]
-        attempt = self._share.attempt(spec.run_id)
         run = self._begin(spec, attempt)
         capture = Capture(
             run,
             self._writer,
-            emit=self._batch.ledger.tell,
+            emit=self._witness.tell,
             allow_pickle=self._experiment.allow_pickle,
             worker=self._name,
         )
         begun = time.perf_counter()
-        outcome, interrupt = self._call(run, capture, attempt.doom)
+        outcome, raised = self._call(run, capture, attempt.doom)
         duration_ms = 1000 * (time.perf_counter() - begun)
         final = self._record(run, outcome, capture, duration_ms)
-        self._writer.put(final, self._batch.ledger.acknowledgement(final))
-        if interrupt is not None:
-            raise interrupt
-        if final.status is Status.SUCCESS and self._batch.derived_metrics:
+        if final.status is Status.FAILED:
+            return self._put_failure(final, raised or RunFailedError, attempt)
+        self._writer.put(final, self._witness.acknowledgement(final))
+        if raised is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        if final.status is not Status.SUCCESS:
+            return _CANCELLED
+        if self._work.derived_metrics:
             self._deriver.add(final.run_id)
-        return final.status is not Status.FAILED or not self._batch.failures.failed()
+        return _SUCCEEDED
+
+    def _put_failure(self, final: RunRecord, kind: type[BaseException], attempt: Try) -> Ended:
+        again = attempt.doom is None and self._work.retry.allows(kind, attempt.tries)
+        if again:
+            self._writer.put(final)
+            self._witness.retried(final)
+        else:
+            self._writer.put(final, self._witness.acknowledgement(final))
+        return Ended(Status.FAILED, again)
+
+    def conclude(
+        self, spec: RunSpec, attempt: Try, outcome: Outcome, seconds: float, worker: str
+    ) -> RunRecord:
+        """Return the record of an attempt that ended with the process of another worker."""
+        begun = datetime.now(UTC) - timedelta(seconds=seconds)
+        run = _Begun(spec, spec.run_id, attempt.epoch, attempt.attempt, begun)
+        record = self._record(run, outcome, _NOTHING, 1000 * seconds)
+        provenance = attrs.evolve(record.provenance, executor_id=worker)
+        return attrs.evolve(record, provenance=provenance)
 
     def backfill(self, index: int) -> None:
         """Compute the derived metrics that a run of another launch lacks."""
-        self._deriver.add(self._batch.plan.ids[index])
+        self._deriver.add(self._work.plan.ids[index])
 
     def finish(self) -> None:
         """Compute what derived metrics are still waiting; called after the last run."""
@@ -109,14 +150,14 @@ class Worker:
         run = _Begun(spec, spec.run_id, attempt.epoch, attempt.attempt, datetime.now(UTC))
         running = partial(self._record, run, _RUNNING, _NOTHING, None)
         self._writer.start(spec.run_id, running, careful=attempt.careful)
-        self._batch.ledger.started(spec.index, running)
+        self._witness.started(spec.index, running)
         return run
 
     def _record(
         self, run: _Begun, outcome: Outcome, capture: Capture, duration_ms: float | None
     ) -> RunRecord:
         """Return the record of a run, with what it captured; without a duration, as it began."""
-        batch, spec = self._batch, run.spec
+        work, spec = self._work, run.spec
         seeds, tags = spec.seeds, self._tags.copy()
         if spec.case.tags or outcome.tags:
             tags = tags_of(tags, spec.case.tags, outcome.tags)
@@ -144,37 +185,44 @@ class Worker:
             index=spec.index,
             epoch=run.epoch,
             attempt=run.attempt,
-            manifest=batch.manifest,
-            launch=batch.launch,
+            manifest=work.manifest,
+            launch=work.launch,
         )
 
     def _call(
         self, run: _Begun, capture: Capture, doom: str | None
-    ) -> tuple[Outcome, KeyboardInterrupt | None]:
+    ) -> tuple[Outcome, type[BaseException] | None]:
         operation, spec = self._experiment.operation, run.spec
-        interrupt, arguments = None, dict[str, Any]()
+        raised, arguments = None, dict[str, Any]()
         try:
             with capture:
                 check_doom(doom)
                 if self._may_change:
-                    check_files(self._batch.plan.context)
-                    check_params(self._batch.plan, spec)
+                    check_files(self._work.plan.context)
+                    check_params(self._work.plan, spec)
                 arguments = {name: make(spec, capture) for name, make in self._makers}
                 value = operation.function(**arguments)
                 outcome = outcome_of_value(value, operation.name, capture)
-        except KeyboardInterrupt as error:
-            outcome, interrupt = outcome_of_error(error), error
         except BaseException as error:  # noqa: BLE001  an operation may raise anything at all
-            outcome = outcome_of_error(error)
+            # Not the error itself, whose traceback would hold this frame, and this frame it.
+            outcome, raised = outcome_of_error(error), type(error)
         finally:
             if "runtime" in arguments:
                 arguments["runtime"].close()
-        return outcome, interrupt
+        return outcome, raised
 
     def _make_runtime(self, _spec: RunSpec, capture: Capture) -> Runtime:
-        return Runtime(logger=capture.logger, metadata=self._experiment.metadata, token=self._token)
+        timeout = self._work.limits.timeout
+        return Runtime(
+            logger=capture.logger,
+            metadata=self._experiment.metadata,
+            token=self._token,
+            deadline=None if timeout is None else time.monotonic() + timeout,
+        )
 
 
+_SUCCEEDED = Ended(Status.SUCCESS)
+_CANCELLED = Ended(Status.CANCELLED)
 _RUNNING = Outcome(Status.RUNNING)
 _NOTHING = Capture()
 

@@ -101,6 +101,9 @@ class Store(abc.ABC):
         """Return how a writer ended, or None if it may still be at work."""
         return None
 
+    def secure(self, writer: str) -> None:  # noqa: B027  for stores whose writers die
+        """Make durable what a writer of this machine had put when its process died."""
+
     @abc.abstractmethod
     def read(self, since: RunLog | None = None) -> RunLog:
         """Return what is stored now; ``since`` lets the store read only what is new."""

@@ -56,6 +56,7 @@ __all__ = [
     "size_of",
     "sync",
     "sync_directory",
+    "sync_file",
     "temporary",
     "token_of",
     "touch",
@@ -103,6 +104,15 @@ def sync(fd: int) -> None:
         fcntl.fcntl(fd, full)
         return
     getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def sync_file(path: Path) -> None:
+    """Return once what is in a file, whoever wrote it, would survive the machine."""
+    fd = os.open(path, os.O_RDWR | _EXTRA)
+    try:
+        sync(fd)
+    finally:
+        os.close(fd)
 
 
 def sync_directory(path: Path) -> None:

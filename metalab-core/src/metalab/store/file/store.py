@@ -27,7 +27,7 @@ from metalab.store.file.reader import read_runs
 from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.writer import FileWriter
 from metalab.store.lines import parse_line
-from metalab.store.names import file_name
+from metalab.store.names import file_name, split_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -136,6 +136,14 @@ class FileStore(Store):
             self._liveness = Liveness(folder, self._config.options.heartbeat, _is_alive)
         with disk.explained(f"the segments of {writer} cannot be read"):
             return self._liveness.ending(writer)
+
+    def secure(self, writer: str) -> None:
+        """Make durable what a writer of this machine had put; see Store.secure."""
+        folder = self._folder.path / "runs"
+        with disk.explained(f"what {writer} wrote cannot be made durable"):
+            parts = [name for name in disk.names(folder) if split_part(name)[0] == writer]
+            for name in parts:
+                disk.sync_file(folder / name)
 
     def read(self, since: RunLog | None = None) -> FileRunLog:
         """Return what is stored now; see Store.read."""

@@ -1,0 +1,137 @@
+"""Payloads: a plan as bytes, from which another process of this Python makes it again.
+
+What an import finds again travels by reference. What it does not, travels by value: whatever
+is defined in the script that runs, in a notebook, inside a function, or in a module that a
+fresh interpreter would not find.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from contextlib import contextmanager
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import cloudpickle
+
+from metalab.errors import PayloadError
+from metalab.identity.names import adopt_main, main_name
+from metalab.identity.ownership import Ownership
+from metalab.planning import Plan, RunIds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+__all__ = ["Surroundings", "packed", "unpacked"]
+
+
+@attrs.frozen
+class Surroundings:
+    """What a fresh interpreter must know before it can import what this one could."""
+
+    path: list[str]
+    directory: str | None
+    main: str
+
+    @classmethod
+    def here(cls) -> Surroundings:
+        """Describe this process."""
+        try:
+            directory = os.getcwd()  # noqa: PTH109  a str
+        except FileNotFoundError:  # removed since the process began
+            directory = None
+        # An empty entry means the current folder, which may change.
+        path = [entry or directory or "" for entry in sys.path]
+        return cls(path, directory, main_name())
+
+    def enter(self) -> None:
+        """Make this process's surroundings the same."""
+        if self.directory is not None:
+            os.chdir(self.directory)
+        sys.path[:] = self.path
+
+
+def packed(plan: Plan, *more: Any) -> bytes:
+    """Return a plan, without the ids of its runs, and what belongs to it as bytes.
+
+    Raises PayloadError that names the part which cannot be sent.
+    """
+    parts = (attrs.evolve(plan, ids=RunIds(b"")), *more)
+    with _by_value():
+        try:
+            data: bytes = cloudpickle.dumps(parts, protocol=pickle.HIGHEST_PROTOCOL)
+        except Exception as error:  # whatever the objects' own __reduce__ does
+            raise _explained(plan, error) from error
+    return data
+
+
+def unpacked(data: bytes | memoryview, ids: bytes | memoryview, main: str) -> tuple[Any, ...]:
+    """Return what ``packed`` was given; ``main`` is the main_name of the process that did it."""
+    plan, *more = pickle.loads(data)  # noqa: S301  from the process that started this one
+    function = plan.experiment.operation.function
+    adopt_main(main, function.__globals__ if function.__module__ == "__main__" else None)
+    return attrs.evolve(plan, ids=RunIds(ids)), *more
+
+
+def _explained(plan: Plan, error: Exception) -> PayloadError:
+    parts = {
+        "the context": plan.context.spec,
+        "the operation": plan.experiment.operation,
+        "the params": plan.cases,
+        "the metadata": plan.experiment.metadata,
+    }
+    culprit = next((name for name, part in parts.items() if not _can_be_sent(part)), "the plan")
+    return PayloadError(
+        f"{culprit} of {plan.experiment_id} cannot be sent to another process "
+        f"({type(error).__name__}: {error}); make it where it is used, inside the operation, "
+        "or use executor='thread'"
+    )
+
+
+def _can_be_sent(part: object) -> bool:
+    try:
+        cloudpickle.dumps(part)
+    except Exception:  # noqa: BLE001  as above
+        return False
+    return True
+
+
+@contextmanager
+def _by_value() -> Iterator[None]:
+    """Have modules that a fresh interpreter would not find sent by value for a while."""
+    known = set(cloudpickle.list_registry_pickle_by_value())
+    modules = [m for m in _own_modules() if m.__name__ not in known and not _is_found(m)]
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _own_modules() -> list[ModuleType]:
+    ownership = Ownership("")
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if getattr(module, "__file__", None)
+        and getattr(module, "__name__", None) == name != "__main__"
+        and ownership.owns_module(name)
+    ]
+
+
+def _is_found(module: ModuleType) -> bool:
+    """Tell whether an import in a fresh interpreter would find this very file."""
+    spec = module.__spec__
+    if spec is None or getattr(spec.loader, "is_script", False):
+        return False
+    package = sys.modules.get(spec.parent or "")
+    if spec.parent and spec.parent != spec.name and package is not None:
+        return _is_found(package)
+    found = PathFinder.find_spec(spec.name)
+    return found is not None and found.origin == spec.origin

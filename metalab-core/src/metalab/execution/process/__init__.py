@@ -1,0 +1,1 @@
+"""The process executor: runs in processes of their own, which may die."""

@@ -1,0 +1,218 @@
+"""A worker process: takes tasks from its lane, executes them, and writes a segment of its own.
+
+Started as ``python -m metalab.execution.process.child``: a fresh interpreter, which never runs
+the user's script. What it executes comes once a launch, as a payload.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import mmap
+import os
+import pickle
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from metalab.events import EventKind
+from metalab.execution.base import Work
+from metalab.execution.inheritance import Try
+from metalab.execution.outcome import error_info
+from metalab.execution.payload import Surroundings, unpacked
+from metalab.execution.process.board import REFUSED, Board, code_of
+from metalab.execution.process.channel import Channel
+from metalab.execution.process.host import DUMP, end_group, end_with, limit_memory
+from metalab.execution.process.lane import BACKFILL, CAREFUL, FINISH, Task, tasks_in
+from metalab.execution.process.report import Outbox, Report
+from metalab.execution.worker import Ended, Worker
+from metalab.records import Status
+from metalab.runtime import CancellationToken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metalab.planning import Plan
+    from metalab.store.base import StoreWriter
+
+__all__ = ["main"]
+
+
+@attrs.frozen(eq=False)
+class _Announced:
+    """A launch of which this process knows: what was told of it, and its payload's descriptor."""
+
+    told: Mapping[str, Any]
+    file: int
+    report: Report
+    token: CancellationToken = attrs.field(factory=CancellationToken)
+
+
+@attrs.frozen(eq=False)
+class _Launch:
+    """A launch whose payload is unpacked."""
+
+    plan: Plan
+    writer: StoreWriter
+    report: Report
+    worker: Worker
+
+
+class Child:
+    """Executes tasks on the main thread; another one listens to the supervisor."""
+
+    def __init__(self, name: str, channel: Channel, board: Board) -> None:
+        self._name = name
+        self._channel = channel
+        self._board = board
+        self._outbox = Outbox(channel)
+        self._announced: dict[int, _Announced] = {}
+        self._arrived = threading.Condition()
+        self._launches: dict[int, _Launch] = {}
+        self._refused: set[int] = set()
+
+    def serve(self, lane: int) -> None:
+        """Execute tasks until the lane is closed."""
+        threading.Thread(target=self._listen, name="metalab-channel", daemon=True).start()
+        for task in tasks_in(lane, self._ask):
+            place = self._board.begin()
+            self._board.end(place, self._do(task, place))
+
+    def _ask(self) -> None:
+        self._channel.send("hungry")
+
+    def _do(self, task: Task, place: int) -> int:
+        """Do a task, and return what is to be noted of it."""
+        if task.flags & FINISH:
+            self._finish(task.launch)
+            return code_of(None)
+        launch = self._launches.get(task.launch) or self._begin(task.launch)
+        if launch is None:
+            return REFUSED
+        try:
+            return self._execute(launch, task, place)
+        except KeyboardInterrupt:  # sent to this process alone; its run is recorded as cancelled
+            return code_of(Ended(Status.CANCELLED))
+        except Exception as error:  # noqa: BLE001  the launch's, not the run's: raised where the user waits
+            self._refuse(task.launch, error)
+            return REFUSED
+
+    def _execute(self, launch: _Launch, task: Task, place: int) -> int:
+        if task.flags & BACKFILL:
+            launch.worker.backfill(task.run)
+            return code_of(None)
+        spec = launch.plan[task.run]
+        attempt = Try(task.epoch, task.attempt, task.tries, careful=bool(task.flags & CAREFUL))
+        launch.report.place = place
+        self._board.ready(place)
+        return code_of(launch.worker.execute(spec, attempt))
+
+    # Launches.
+
+    def _begin(self, number: int) -> _Launch | None:
+        if number in self._refused:
+            return None
+        try:
+            self._launches[number] = self._unpacked(number)
+        except Exception as error:  # noqa: BLE001  an import of the user's modules may raise anything
+            self._refuse(number, error)
+            return None
+        return self._launches[number]
+
+    def _unpacked(self, number: int) -> _Launch:
+        with self._arrived:
+            while number not in self._announced:
+                self._arrived.wait()
+            announced = self._announced[number]
+        told = announced.told
+        limit_memory(told["memory"])
+        surroundings = Surroundings(**told["surroundings"])
+        surroundings.enter()
+        view = memoryview(mmap.mmap(announced.file, 0, access=mmap.ACCESS_READ))
+        os.close(announced.file)
+        size = told["size"]
+        plan, metrics, retry, limits = unpacked(view[:size], view[size:], surroundings.main)
+        work = Work(
+            plan=plan,
+            store=pickle.loads(told["store"]).open(),  # noqa: S301  from the process that started this one
+            launch=told["launch"],
+            manifest=told["manifest"],
+            derived_metrics=metrics,
+            retry=retry,
+            limits=limits,
+        )
+        return self._launched(work, announced, told["executor"])
+
+    def _launched(self, work: Work, announced: _Announced, executor: str) -> _Launch:
+        writer = work.store.writer(work.launch, self._name, executor=executor)
+        writer.attend()
+        report, name = announced.report, f"{executor}:{self._name}"
+        self._channel.send("opened", report.launch, writer.name)
+        worker = Worker(work, report, writer, announced.token, name)
+        return _Launch(work.plan, writer, report, worker)
+
+    def _finish(self, number: int) -> None:
+        launch = self._launches.pop(number, None)
+        error = None
+        if launch is not None:
+            try:
+                launch.worker.finish()
+                launch.writer.close()
+            except Exception as trouble:  # noqa: BLE001  as in _do
+                error = trouble
+        self._outbox.flush()
+        self._announced.pop(number, None)
+        if error is not None:
+            self._refuse(number, error)
+        self._refused.discard(number)
+        self._channel.send("finished", number)
+
+    def _refuse(self, number: int, error: Exception) -> None:
+        if number not in self._refused:
+            self._refused.add(number)
+            self._channel.send("refused", number, *described(error))
+
+    # The other thread.
+
+    def _listen(self) -> None:
+        while (messages := self._channel.receive()) is not None:
+            for kind, number, *details in messages:
+                getattr(self, f"_hear_{kind}")(number, *details)
+        end_group(os.getpgrp())  # the process that started this one is gone
+
+    def _hear_launch(self, number: int, told: Mapping[str, Any]) -> None:
+        report = Report(number, self._board, self._outbox)
+        with self._arrived:
+            self._announced[number] = _Announced(told, self._channel.take_file(), report)
+            self._arrived.notify_all()
+
+    def _hear_cancel(self, number: int) -> None:
+        if (announced := self._announced.get(number)) is not None:
+            announced.token.cancel()
+
+    def _hear_events(self, number: int, kinds: list[str]) -> None:
+        if (announced := self._announced.get(number)) is not None:
+            announced.report.heard = frozenset(map(EventKind, kinds))
+
+
+def described(error: BaseException) -> tuple[str, str, str]:
+    """Describe an exception by type, text and traceback."""
+    told = error_info(error)
+    return told["type"], told["message"], told["traceback"]
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the supervisor that started this process, until it closes the lane."""
+    name, *descriptors = arguments
+    lane, channel, board, lifeline, crash = map(int, descriptors)
+    end_with(lifeline)
+    faulthandler.enable(crash)
+    faulthandler.register(DUMP, crash)
+    sys.argv = [""]
+    Child(name, Channel(socket.socket(fileno=channel)), Board(board)).serve(lane)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

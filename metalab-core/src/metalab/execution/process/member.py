@@ -1,0 +1,207 @@
+"""A worker process as its supervisor sees it: what it was given, and how far it has come."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from metalab.execution.process.board import STATUSES, Board
+from metalab.execution.process.channel import Channel
+from metalab.execution.process.host import anonymous_file, described_end, end_group
+from metalab.execution.process.lane import Lane, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metalab.records import Status
+
+__all__ = ["Ending", "Member"]
+
+_CHILD = "metalab.execution.process.child"
+_CRASH_TEXT = 20_000
+_AHEAD = 0.1  # seconds of work that a worker has before it
+_THREADS = (
+    "BLIS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+@attrs.frozen
+class Ending:
+    """A task that has ended, and the code that says how; its place tells when it is durable."""
+
+    task: Task
+    place: int
+    code: int
+
+    @property
+    def status(self) -> Status | None:
+        """How the run ended; None for what was no run."""
+        return STATUSES[self.code]
+
+
+class Member:
+    """One worker process. To be used by one thread."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self.name = name
+        self.lane = Lane()
+        self.channel, theirs = Channel.pair()
+        self._crash = anonymous_file("metalab-crash")
+        board = anonymous_file("metalab-board")
+        self.board = Board(board)
+        lifeline, self._lifeline = os.pipe()
+        given = (self.lane.descriptor, theirs.fileno(), board, lifeline, self._crash)
+        command = [sys.executable, *_flags(), "-m", _CHILD, name, *map(str, given)]
+        try:
+            self.process = subprocess.Popen(  # noqa: S603  this interpreter
+                command,
+                stdin=subprocess.DEVNULL,
+                pass_fds=given,
+                start_new_session=True,
+                env=_environment(threads),
+            )
+        finally:
+            theirs.close()
+            os.close(board)
+            os.close(lifeline)
+        self.queue: deque[Task] = deque()  # given and not known to have ended
+        self.launches: dict[int, str] = {}  # those announced to it, and its writers
+        self.awaiting: dict[int, deque[Ending]] = {}  # by launch: ended, and not known durable
+        self.is_started = False
+        self.is_deaf = False  # whether its channel has been closed
+        self.verdict: str | None = None
+        self.was_asked = 0  # the count of its tasks when it was last asked where it is
+        self._begun = 0
+        self._ended = 0
+        self._pace: float | None = None
+        self._paced = (time.monotonic(), 0)
+
+    # What it was given.
+
+    def give(self, tasks: list[Task]) -> None:
+        """Add tasks to its lane."""
+        self.queue.extend(tasks)
+        self.lane.put(tasks)
+
+    def take_back(self) -> list[Task]:
+        """Take from its lane what it has not begun."""
+        taken = self.lane.take_back()
+        for task in reversed(taken):
+            # The newest are last; one that it took meanwhile may stand between them.
+            self._remove_last(task)
+        return taken
+
+    def _remove_last(self, task: Task) -> None:
+        passed = []
+        while (last := self.queue.pop()) != task:
+            passed.append(last)
+        self.queue.extend(reversed(passed))
+
+    @property
+    def wanted(self) -> int:
+        """How many tasks more it should have, so that it is not idle before it is looked at."""
+        ahead = 1 if self._pace is None else int(_AHEAD / max(self._pace, 1e-7))
+        return min(max(ahead, 1) + 1, Lane.ROOM) - len(self.queue)
+
+    # How far it has come.
+
+    def begun(self) -> list[Task]:
+        """Return the tasks that it has begun since the last look."""
+        begun, known = self.board.begun, self._begun
+        self._begun = begun
+        return list(islice(self.queue, known - self._ended, begun - self._ended))
+
+    def ended(self) -> list[Ending]:
+        """Return the tasks that have ended since the last look."""
+        first, after = self._ended, self.board.ended
+        if first == after:
+            return []
+        codes = self.board.codes(first, after)
+        self._ended = after
+        take = self.queue.popleft
+        found = [Ending(take(), first + n, code) for n, code in enumerate(codes)]
+        self._learn(after)
+        return found
+
+    def _learn(self, ended: int) -> None:
+        """Learn from the tasks that ended how long one takes."""
+        now, (since, before) = time.monotonic(), self._paced
+        if now - since < _AHEAD / 4 and self._pace is not None:
+            return
+        pace = (now - since) / (ended - before)
+        self._pace = pace if self._pace is None else (self._pace + pace) / 2
+        self._paced = (now, ended)
+
+    @property
+    def under_way(self) -> Task | None:
+        """The task that it has begun and not ended; certain once it is dead."""
+        return self.queue[0] if self.board.begun > self.board.ended else None
+
+    def seconds(self) -> float | None:
+        """Return how long the operation under way has taken so far; None if none is."""
+        board = self.board
+        place, since = board.begun, board.since
+        if not board.is_ready or board.ended >= place or board.begun != place:
+            return None
+        return (time.monotonic_ns() - since) / 1e9
+
+    # Its end.
+
+    def ask_where(self, number: int) -> None:
+        """Have it write down where its threads are."""
+        self.process.send_signal(number)
+
+    def kill(self, verdict: str) -> None:
+        """End it at once, with all that it started; the verdict says why."""
+        self.verdict = self.verdict or verdict
+        end_group(self.process.pid)
+
+    def has_died(self) -> bool:
+        """Tell whether it is gone."""
+        return self.process.poll() is not None
+
+    def last_words(self) -> str:
+        """Return what the interpreter wrote down as it died, or was asked to."""
+        size = os.fstat(self._crash).st_size
+        text = os.pread(self._crash, _CRASH_TEXT, max(0, size - _CRASH_TEXT))
+        return text.decode(errors="replace").strip()
+
+    def how_it_ended(self) -> str:
+        """Say how the process ended."""
+        return described_end(self.process.returncode)
+
+    def dismiss(self) -> None:
+        """Let it end once its lane is empty."""
+        self.lane.end()
+
+    def close(self) -> None:
+        """Let go of all that was shared with it, after its death."""
+        end_group(self.process.pid)  # what it started may still be there
+        self.lane.close()
+        self.channel.close()
+        self.board.close()
+        os.close(self._crash)
+        os.close(self._lifeline)
+
+
+def _flags() -> list[str]:
+    # What -X, -W, -E and the like say of this interpreter holds for its workers.
+    flags: Any = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing uses it, too
+    return list(flags)
+
+
+def _environment(threads: int) -> Mapping[str, str]:
+    """Return this process's environment, with the threads of numerical libraries bounded."""
+    return {**dict.fromkeys(_THREADS, str(threads)), **os.environ}
