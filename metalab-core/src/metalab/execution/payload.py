@@ -10,8 +10,11 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from collections import ChainMap
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
+from io import BytesIO
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -63,7 +66,7 @@ def packed(plan: Plan, *more: Any) -> bytes:
     parts = (attrs.evolve(plan, ids=RunIds(b"")), *more)
     with _by_value():
         try:
-            data: bytes = cloudpickle.dumps(parts, protocol=pickle.HIGHEST_PROTOCOL)
+            data = _dumped(parts)
         except Exception as error:  # whatever the objects' own __reduce__ does
             raise _explained(plan, error) from error
     return data
@@ -92,9 +95,32 @@ def _explained(plan: Plan, error: Exception) -> PayloadError:
     )
 
 
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it ships no types
+    """Keeps the file names of functions, so that their tracebacks show where they are from."""
+
+
+_reduced = cloudpickle.Pickler.dispatch_table[CodeType]
+
+
+def _reduced_code(code: CodeType) -> tuple[Any, ...]:
+    # cloudpickle writes "<dynamic-code>" in place of each file's name.
+    make, details = _reduced(code)
+    return make, tuple(code.co_filename if part == _NO_FILE else part for part in details)
+
+
+_NO_FILE = "<dynamic-code>"
+_Pickler.dispatch_table = ChainMap({CodeType: _reduced_code}, cloudpickle.Pickler.dispatch_table)
+
+
+def _dumped(parts: object) -> bytes:
+    with BytesIO() as file:
+        _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(parts)
+        return file.getvalue()
+
+
 def _can_be_sent(part: object) -> bool:
     try:
-        cloudpickle.dumps(part)
+        _dumped(part)
     except Exception:  # noqa: BLE001  as above
         return False
     return True

@@ -30,7 +30,7 @@ REFUSED = 1 << 5
 """The code of a task that was not done, since its launch cannot be executed here."""
 
 _CODES = {status: number for number, status in enumerate(STATUSES)}
-_BEGUN, _ENDED, _SINCE, _READY = range(4)
+_BEGUN, _ENDED, _SINCE, _READY, _BUSY = range(5)
 _HEADER = 64
 
 
@@ -70,6 +70,7 @@ class Board:
     def end(self, place: int, code: int) -> None:
         """Note how the task begun last has ended."""
         self._codes[place % RING] = code
+        self._numbers[_BUSY] += time.monotonic_ns() - self._numbers[_SINCE]
         self._numbers[_ENDED] = place + 1
 
     def settle(self, place: int) -> None:
@@ -87,6 +88,11 @@ class Board:
     def ended(self) -> int:
         """How many tasks have ended."""
         return self._numbers[_ENDED]
+
+    @property
+    def busy(self) -> int:
+        """How many nanoseconds the tasks that ended have taken in all."""
+        return self._numbers[_BUSY]
 
     @property
     def is_ready(self) -> bool:

@@ -76,8 +76,9 @@ class ProcessExecutor(Executor):
         """Begin to execute the batch in the executor's processes."""
         if self._closed:
             raise RuntimeError("this ProcessExecutor was shut down; make a new one")
-        if os.getpid() != self._pid:
-            self._begin()  # a forked child has none of its parent's processes
+        # A forked child has none of its parent's processes.
+        if os.getpid() != self._pid or self._supervisor.over.is_set():
+            self._begin()
         payload = self._payloads.pop(batch.plan, None)
         if payload is None:
             payload = packed(batch.plan, batch.derived_metrics, batch.retry, batch.limits)

@@ -27,6 +27,7 @@ __all__ = ["Ending", "Member"]
 _CHILD = "metalab.execution.process.child"
 _CRASH_TEXT = 20_000
 _AHEAD = 0.1  # seconds of work that a worker has before it
+_LONG = 0.5  # seconds: a task that takes as long is not given before it is wanted
 _THREADS = (
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -85,8 +86,8 @@ class Member:
         self.was_asked = 0  # the count of its tasks when it was last asked where it is
         self._begun = 0
         self._ended = 0
-        self._pace: float | None = None
-        self._paced = (time.monotonic(), 0)
+        self._busy = 0
+        self._pace = _LONG  # until more is known
 
     # What it was given.
 
@@ -111,38 +112,39 @@ class Member:
 
     @property
     def wanted(self) -> int:
-        """How many tasks more it should have, so that it is not idle before it is looked at."""
-        ahead = 1 if self._pace is None else int(_AHEAD / max(self._pace, 1e-7))
-        return min(max(ahead, 1) + 1, Lane.ROOM) - len(self.queue)
+        """How many tasks more it should have, so as not to be idle before the next look.
+
+        Where a task takes long, it asks for the next one when it is done: until then that
+        is any other worker's, or another launch's, to take.
+        """
+        if self._pace >= _LONG:
+            return 1 - len(self.queue)
+        return min(2 + int(_AHEAD / max(self._pace, 1e-7)), Lane.ROOM) - len(self.queue)
 
     # How far it has come.
 
-    def begun(self) -> list[Task]:
-        """Return the tasks that it has begun since the last look."""
-        begun, known = self.board.begun, self._begun
-        self._begun = begun
-        return list(islice(self.queue, known - self._ended, begun - self._ended))
-
-    def ended(self) -> list[Ending]:
-        """Return the tasks that have ended since the last look."""
-        first, after = self._ended, self.board.ended
+    def look(self) -> tuple[list[Task], list[Ending]]:
+        """Return the tasks that it has begun since the last look, and those that have ended."""
+        # In this order: what has ended was begun before, and it goes on while this looks.
+        after = self.board.ended
+        begun = self.board.begun
+        first, known = self._ended, self._begun
+        new = list(islice(self.queue, known - first, begun - first))
+        self._begun, self._ended = begun, after
         if first == after:
-            return []
-        codes = self.board.codes(first, after)
-        self._ended = after
+            return new, []
         take = self.queue.popleft
-        found = [Ending(take(), first + n, code) for n, code in enumerate(codes)]
-        self._learn(after)
-        return found
+        codes = self.board.codes(first, after)
+        ended = [Ending(take(), first + n, code) for n, code in enumerate(codes)]
+        self._learn(after - first)
+        return new, ended
 
-    def _learn(self, ended: int) -> None:
+    def _learn(self, tasks: int) -> None:
         """Learn from the tasks that ended how long one takes."""
-        now, (since, before) = time.monotonic(), self._paced
-        if now - since < _AHEAD / 4 and self._pace is not None:
-            return
-        pace = (now - since) / (ended - before)
-        self._pace = pace if self._pace is None else (self._pace + pace) / 2
-        self._paced = (now, ended)
+        busy = self.board.busy
+        pace = (busy - self._busy) / tasks / 1e9
+        self._busy = busy
+        self._pace = min(pace, (self._pace + pace) / 2)
 
     @property
     def under_way(self) -> Task | None:

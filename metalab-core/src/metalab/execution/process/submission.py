@@ -80,8 +80,10 @@ class ProcessSubmission(Submission):
         self._letters: deque[Callable[[], None]] = deque()
         self._underived = deque(batch.underived)
         self._outstanding = 0
+        self._wanted = supervisor.workers
         self._expected: set[str] | None = None
         self._stopped = False
+        self._abandoned = False
         self._pause = _SHORTEST
         self._barren = 0  # deaths of workers before they came to call the operation
         self._error: BaseException | None = None
@@ -128,10 +130,15 @@ class ProcessSubmission(Submission):
     def take(self, most: int) -> list[Task]:
         """Take up to so many tasks, in plan order."""
         with self._changed:
-            taken = [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
-            if len(self._ready) < _FEW:
+            return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+
+    def ask_for(self, tasks: int) -> None:
+        """Ask for so many tasks more than there are; those that are soon wanted come as well."""
+        wanted = 2 * tasks if tasks > self._supervisor.workers else tasks
+        if wanted != self._wanted:
+            with self._changed:
+                self._wanted = wanted
                 self._changed.notify_all()
-        return taken
 
     def give_back(self, tasks: Sequence[Task]) -> None:
         """Take tasks back that no worker has begun."""
@@ -154,11 +161,12 @@ class ProcessSubmission(Submission):
         elif code & AGAIN:
             self._batch.ledger.reopened(1)
             self._post(partial(self._try_again, task))
-        elif not task.flags & FINISH:
+        else:
             member.awaiting[self.number].append(ending)
             if ending.status is Status.FAILED and self._batch.failures.failed():
                 self._stop()
                 self._supervisor.withdraw(self)
+            self._count_out(1)
 
     def settle(self, member: Member, waiting: deque[Ending]) -> None:
         """Count those of the tasks that are durable now, and take them out."""
@@ -200,6 +208,14 @@ class ProcessSubmission(Submission):
         self._stop()
         self._supervisor.withdraw(self)
 
+    def abandon(self, error: BaseException) -> None:
+        """End the launch although nobody tells any more what becomes of its tasks."""
+        self._error = self._error or error
+        self._stop()
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
+
     # What both threads call.
 
     def _post(self, letter: Callable[[], None]) -> None:
@@ -226,7 +242,6 @@ class ProcessSubmission(Submission):
         for code, indices in by_code.items():
             if (status := STATUSES[code]) is not None:
                 self._batch.ledger.ended(status, indices)
-        self._count_out(len(endings))
 
     # The launch's own thread.
 
@@ -245,7 +260,7 @@ class ProcessSubmission(Submission):
         if self._stopped:
             self._return_ready()
         with self._changed:
-            if self._outstanding or self._letters:
+            if self._letters or (self._outstanding and not self._abandoned):
                 return False
         return self._stopped or (self._share.is_exhausted and not self._underived)
 
@@ -262,7 +277,7 @@ class ProcessSubmission(Submission):
 
     def _fill(self) -> bool:
         """Make further runs tasks; False if that takes waiting."""
-        if len(self._ready) >= _FEW:
+        if len(self._ready) >= self._wanted:
             return True
         tasks = self._backfills()
         for index in self._share.take(_MANY):
@@ -297,10 +312,11 @@ class ProcessSubmission(Submission):
     def _rest(self, *, filled: bool) -> None:
         """Wait until there is something to do."""
         with self._changed:
-            if self._letters or (self._stopped and not self._outstanding):
+            if self._letters or self._abandoned or (self._stopped and not self._outstanding):
                 return
             if filled:
-                if self._outstanding:
+                nothing_left = self._share.is_exhausted and not self._underived
+                if self._outstanding and (nothing_left or len(self._ready) >= self._wanted):
                     self._changed.wait()
                 return
             self._changed.wait(self._share.patience(self._pause))
@@ -354,7 +370,7 @@ class ProcessSubmission(Submission):
         try:
             self._supervisor.finish(self)
             with self._changed:
-                while self._expected is None or self._expected:
+                while not self._abandoned and (self._expected is None or self._expected):
                     self._changed.wait()
             self._read_letters()
             self._share.release()

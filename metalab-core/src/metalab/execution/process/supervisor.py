@@ -12,6 +12,7 @@ import selectors
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,15 @@ _IDLE = 60.0  # seconds that workers without work are kept
 _MOST_STARTS = 3  # that fail one after the other
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Supervisor:
     """Keeps up to so many worker processes for the submissions that are added to it."""
 
     def __init__(self, workers: int, threads: int) -> None:
-        self._workers = workers
+        self.workers = workers
         self._threads = threads
         self._least = 0
         self._lock = threading.Lock()
@@ -70,7 +75,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start all workers now, whether or not there is work."""
-        self._order(partial(setattr, self, "_least", self._workers))
+        self._order(partial(setattr, self, "_least", self.workers))
 
     @property
     def ready(self) -> int:
@@ -79,10 +84,7 @@ class Supervisor:
 
     def wake(self) -> None:
         """Have it look for what is new."""
-        try:
-            os.write(self._alarm, b"!")
-        except BlockingIOError:  # it is awake
-            return
+        self._order(_nothing)
 
     def finish(self, submission: ProcessSubmission) -> None:
         """Have every worker end its part of a submission, which is told of each."""
@@ -111,12 +113,15 @@ class Supervisor:
     def _order(self, order: Callable[[], object]) -> None:
         self._orders.append(order)
         with self._lock:
+            if self.over.is_set():
+                return
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="metalab-supervisor", daemon=True
                 )
                 self._thread.start()
-        self.wake()
+            with suppress(BlockingIOError):  # it is being woken already
+                os.write(self._alarm, b"!")
 
     # The thread. All that follows runs on it.
 
@@ -125,10 +130,16 @@ class Supervisor:
             while not (self._closing and not self._submissions and not self._orders):
                 self._turn()
         except BaseException as error:  # noqa: BLE001  raised where the users wait; without it they would for ever
-            for submission in list(self._submissions.values()):
-                submission.fail(error)
+            self._give_up(error)
         finally:
             self._end()
+
+    def _give_up(self, error: BaseException) -> None:
+        """End all workers and submissions, since this thread itself has failed."""
+        _LOG.critical("the supervisor of worker processes has failed", exc_info=error)
+        self._kill_all()
+        for submission in list(self._submissions.values()):
+            submission.abandon(error)
 
     def _turn(self) -> None:
         while self._orders:
@@ -155,6 +166,8 @@ class Supervisor:
                 self._listen(key.data)
 
     def _until_next_look(self, *, changed: bool) -> float | None:
+        if self._closing and not self._submissions:
+            return 0.0
         if not any(member.queue for member in self._members):
             if self._submissions:
                 return _LONGEST
@@ -178,12 +191,16 @@ class Supervisor:
 
     def _look(self, member: Member) -> bool:
         """See how far a worker has come, and tell the submissions; False if nothing is new."""
-        begun, ended = member.begun(), member.ended()
+        begun, ended = member.look()
         if begun:
             self._failed_starts = 0
+        # The end of a launch may be noted after the launch itself is forgotten.
+        begun = [task for task in begun if not task.flags & FINISH]
         for launch in {task.launch for task in begun}:
             self._submissions[launch].begun([task for task in begun if task.launch == launch])
         for ending in ended:
+            if ending.task.flags & FINISH:
+                continue
             self._submissions[ending.task.launch].ended(member, ending)
         for launch, waiting in member.awaiting.items():
             if waiting:
@@ -240,7 +257,9 @@ class Supervisor:
     def _enforce(self, member: Member) -> None:
         """End a worker whose run takes longer than it may."""
         task = member.under_way
-        timeout = None if task is None else self._submissions[task.launch].timeout
+        if task is None or task.flags & FINISH:
+            return
+        timeout = self._submissions[task.launch].timeout
         if timeout is None or (seconds := member.seconds()) is None:
             return
         left = timeout - seconds
@@ -302,7 +321,7 @@ class Supervisor:
         """Start as many workers as there is work for."""
         work = sum(submission.available for submission in self._submissions.values())
         busy = sum(bool(member.queue) for member in self._members)
-        wanted = max(self._least, min(self._workers, busy + work))
+        wanted = max(self._least, min(self.workers, busy + work))
         if self._closing and not self._submissions:
             return
         while len(self._members) < wanted:
@@ -311,7 +330,7 @@ class Supervisor:
             except OSError as error:  # no more processes, or memory, for now
                 if self._members:
                     _LOG.warning("only %d workers can be started: %s", len(self._members), error)
-                    self._workers = len(self._members)
+                    self.workers = len(self._members)
                     return
                 raise
             self._members.append(member)
@@ -324,9 +343,9 @@ class Supervisor:
     def _deal(self) -> None:
         """Give each worker what keeps it busy until the next look, the idlest first."""
         members = [member for member in self._members if member.verdict is None]
-        members.sort(key=lambda member: len(member.queue))
         if not members:
             return
+        members.sort(key=lambda member: len(member.queue))
         self._deal_to(members)
         if not members[0].queue and self._take_from_backlogs(members):
             self._deal_to(members)
@@ -336,11 +355,12 @@ class Supervisor:
             while submission.available:
                 hungry = [member for member in members if member.wanted > 0]
                 if not hungry:
-                    return
+                    break
                 fair = max(1, submission.available // len(members))
                 for member in hungry:
                     if tasks := submission.take(min(member.wanted, fair)):
                         self._give(member, submission, tasks)
+            submission.ask_for(sum(max(0, member.wanted) for member in members))
 
     def _give(self, member: Member, submission: ProcessSubmission, tasks: list[Task]) -> None:
         if submission.number not in member.launches:
@@ -412,7 +432,8 @@ class Supervisor:
 
     def _end(self) -> None:
         self._dismiss()
-        self._selector.close()
-        os.close(self._awake)
-        os.close(self._alarm)
-        self.over.set()
+        with self._lock:
+            self.over.set()
+            self._selector.close()
+            os.close(self._awake)
+            os.close(self._alarm)
