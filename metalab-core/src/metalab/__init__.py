@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         IdentityError as IdentityError,
         MetalabError as MetalabError,
         MissingExtraError as MissingExtraError,
+        PayloadError as PayloadError,
         PluginError as PluginError,
         RunTimeoutError as RunTimeoutError,
         StoreError as StoreError,
@@ -113,7 +114,8 @@ _MODULES = {
     "metalab.context": ("ContextSpec DirPath FilePath Fingerprintable FrozenContext context_spec "),
     "metalab.errors": (
         "CancelledError CaptureError CodeChangedError CodeChangedWarning IdentityError "
-        "MetalabError MissingExtraError PluginError StoreError StoreNotFoundError "
+        "MetalabError MissingExtraError PayloadError PluginError RunTimeoutError StoreError "
+        "StoreNotFoundError WorkerDiedError "
     ),
     "metalab.events": "Event EventCallback EventKind",
     "metalab.execution.base": "Executor",
@@ -181,6 +183,7 @@ __all__ = [
     "ParamCase",
     "ParamResolver",
     "ParamSource",
+    "PayloadError",
     "PlanReport",
     "PluginError",
     "ProcessExecutor",

@@ -61,7 +61,7 @@ class ProcessExecutor(Executor):
 
     def start(self) -> Self:
         """Start all workers now, and return when they are ready for work."""
-        self._supervisor.start()
+        self._supervisor.start(self.max_workers)
         while self._supervisor.ready < self.max_workers:
             time.sleep(0.001)
         return self
@@ -70,15 +70,16 @@ class ProcessExecutor(Executor):
         self, plan: Plan, metrics: Sequence[DerivedMetric], retry: Retry, limits: Limits
     ) -> None:
         """Refuse what cannot be sent to other processes; raises PayloadError."""
+        self._renew()
+        # They start meanwhile: the launch is described and its folder made before it is submitted.
+        self._supervisor.start(len(plan))
         self._payloads[plan] = packed(plan, metrics, retry, limits)
 
     def submit(self, batch: Batch) -> Submission:
         """Begin to execute the batch in the executor's processes."""
         if self._closed:
             raise RuntimeError("this ProcessExecutor was shut down; make a new one")
-        # A forked child has none of its parent's processes.
-        if os.getpid() != self._pid or self._supervisor.over.is_set():
-            self._begin()
+        self._renew()
         payload = self._payloads.pop(batch.plan, None)
         if payload is None:
             payload = packed(batch.plan, batch.derived_metrics, batch.retry, batch.limits)
@@ -86,6 +87,11 @@ class ProcessExecutor(Executor):
         self._submissions = [each for each in self._submissions if not each.is_done()]
         self._submissions.append(submission)
         return submission
+
+    def _renew(self) -> None:
+        # A forked child has none of its parent's processes.
+        if os.getpid() != self._pid or (self._supervisor.over.is_set() and not self._closed):
+            self._begin()
 
     def shutdown(self, *, wait: bool = True) -> None:
         """Take no further batch; with ``wait``, return once those given are over."""
