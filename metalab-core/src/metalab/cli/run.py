@@ -71,6 +71,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="continue",
         help="continue, stop, or the number of failed runs at which to stop",
     )
+    parser.add_argument(
+        "--retry",
+        metavar="N",
+        type=_count,
+        help="try a run that fails up to N times in all; by default the next launch tries it",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        help="end a run that takes longer; needs --executor process",
+    )
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="how much memory a run may have, such as 500M or 4G; needs --executor process",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress and no summary")
     parser.add_argument("--json", action="store_true", help="print the summary as a JSON object")
 
@@ -90,6 +107,9 @@ def run(arguments: argparse.Namespace) -> int:
             progress=False if arguments.quiet else None,
             on_code_change=arguments.on_code_change,
             on_failure=arguments.on_failure,
+            retry=arguments.retry,
+            timeout=arguments.timeout,
+            memory=arguments.memory,
         )
         results = _awaited(handle, quiet=arguments.quiet)
     status = handle.status

@@ -11,6 +11,7 @@ from metalab.execution.base import Submission
 from metalab.execution.sharing import Share
 from metalab.execution.worker import Worker
 from metalab.records import Status
+from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken
 
 if TYPE_CHECKING:
@@ -141,9 +142,13 @@ class LocalSubmission(Submission):
         # Only the thread of that name asks, so there is no race for its key.
         if name not in self._workers:
             self._workers[name] = Worker(
-                self._batch, self._batch.ledger, self._writer, self._token, name
+                self._batch, self._batch.ledger, self._writer, self._token, name, self._deriver()
             )
         return self._workers[name]
+
+    def _deriver(self) -> Deriver | None:
+        metrics = self._batch.derived_metrics
+        return Deriver(self._batch.store, metrics, self._writer) if metrics else None
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:

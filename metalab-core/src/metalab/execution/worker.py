@@ -20,7 +20,6 @@ from metalab.execution.outcome import (
     outcome_of_value,
 )
 from metalab.records import Provenance, RunRecord, Status, tags_of
-from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken, Runtime
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from metalab.execution.base import Work
     from metalab.execution.inheritance import Try
     from metalab.planning import RunSpec
+    from metalab.results.derived import Deriver
     from metalab.store.base import StoreWriter
 
 __all__ = ["Ended", "Witness", "Worker"]
@@ -56,7 +56,7 @@ class Worker:
     """Executes runs of one launch, one at a time.
 
     ``name`` tells the worker from others of its launch in logs and records, as in
-    ``thread:0``.
+    ``thread:0``. Without a ``deriver`` no derived metrics are computed.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Worker:
         writer: StoreWriter,
         token: CancellationToken,
         name: str,
+        deriver: Deriver | None = None,
     ) -> None:
         self._work = work
         self._witness = witness
@@ -77,7 +78,7 @@ class Worker:
         self._experiment_id = experiment.experiment_id
         self._context_fingerprint = work.plan.context.fingerprint
         self._tags = tags_of(experiment.tags)
-        self._deriver = Deriver(work.store, work.derived_metrics, writer)
+        self._deriver = deriver
         self._provenance = Provenance(code_hash=work.plan.code.hash, executor_id=name)
         # What cannot have changed is not looked at before each run.
         self._may_change = bool(work.plan.context.files) or not work.plan.is_steady
@@ -115,7 +116,7 @@ class Worker:
             raise KeyboardInterrupt
         if final.status is not Status.SUCCESS:
             return _CANCELLED
-        if self._work.derived_metrics:
+        if self._deriver is not None:
             self._deriver.add(final.run_id)
         return _SUCCEEDED
 
@@ -140,11 +141,13 @@ class Worker:
 
     def backfill(self, index: int) -> None:
         """Compute the derived metrics that a run of another launch lacks."""
-        self._deriver.add(self._work.plan.ids[index])
+        if self._deriver is not None:
+            self._deriver.add(self._work.plan.ids[index])
 
     def finish(self) -> None:
         """Compute what derived metrics are still waiting; called after the last run."""
-        self._deriver.flush()
+        if self._deriver is not None:
+            self._deriver.flush()
 
     def _begin(self, spec: RunSpec, attempt: Try) -> _Begun:
         run = _Begun(spec, spec.run_id, attempt.epoch, attempt.attempt, datetime.now(UTC))

@@ -16,7 +16,6 @@ import attrs
 from metalab.errors import StoreError
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
-from metalab.store.query.answer import answer
 from metalab.store.reading import ArtifactFile, Damage, LogLine, Loss, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
@@ -113,6 +112,9 @@ class Store(abc.ABC):
 
         Raises QueryError for a name that no run has, or that may mean two things.
         """
+        # Whoever writes has no queries, and a worker process starts the sooner without them.
+        from metalab.store.query.answer import answer  # noqa: PLC0415
+
         return answer(query, self.read())
 
     @abc.abstractmethod

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from metalab.planning import Plan
+    from metalab.results.derived import Deriver
     from metalab.store.base import StoreWriter
 
 __all__ = ["main"]
@@ -150,7 +151,7 @@ class Child:
         writer.attend()
         report, name = announced.report, f"{executor}:{self._name}"
         self._channel.send("opened", report.launch, writer.name)
-        worker = Worker(work, report, writer, announced.token, name)
+        worker = Worker(work, report, writer, announced.token, name, _deriver(work, writer))
         return _Launch(work.plan, writer, report, worker)
 
     def _finish(self, number: int) -> None:
@@ -195,6 +196,15 @@ class Child:
     def _hear_events(self, number: int, kinds: list[str]) -> None:
         if (announced := self._announced.get(number)) is not None:
             announced.report.heard = frozenset(map(EventKind, kinds))
+
+
+def _deriver(work: Work, writer: StoreWriter) -> Deriver | None:
+    if not work.derived_metrics:
+        return None
+    # Most launches derive nothing, and this is a quarter of what a worker imports.
+    from metalab.results.derived import Deriver  # noqa: PLC0415
+
+    return Deriver(work.store, work.derived_metrics, writer)
 
 
 def described(error: BaseException) -> tuple[str, str, str]:

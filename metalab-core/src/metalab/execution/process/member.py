@@ -16,6 +16,7 @@ from metalab.execution.process.board import STATUSES, Board
 from metalab.execution.process.channel import Channel
 from metalab.execution.process.host import anonymous_file, described_end, end_group
 from metalab.execution.process.lane import Lane, Task
+from metalab.execution.process.words import readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,7 +179,7 @@ class Member:
         """Return what the interpreter wrote down as it died, or was asked to."""
         size = os.fstat(self._crash).st_size
         text = os.pread(self._crash, _CRASH_TEXT, max(0, size - _CRASH_TEXT))
-        return text.decode(errors="replace").strip()
+        return readable(text.decode(errors="replace"))
 
     def how_it_ended(self) -> str:
         """Say how the process ended."""
