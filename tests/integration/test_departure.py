@@ -30,7 +30,7 @@ exp = metalab.Experiment(
     name="leave", version="1", context={}, operation=slow,
     params=metalab.grid(x=list(range(6))), seeds=metalab.seeds(base=1),
 )
-handle = metalab.run(exp, sys.argv[1], progress=False)
+handle = metalab.run(exp, sys.argv[1], executor=None, progress=False)
 print("started", flush=True)
 """
 
@@ -39,12 +39,18 @@ FALLS_OFF = SCRIPT
 SLEEPS = SCRIPT + "time.sleep(60)\n"
 
 
-@pytest.fixture
-def start(tmp_path):
+IN_A_PROCESS = ("executor=None", "executor={'process': {'max_workers': 1}}")
+
+
+@pytest.fixture(params=["thread", "process"])
+def start(tmp_path, request):
+    """Start a script in a session of its own, its runs in a thread of it or in a process."""
     processes = []
 
     def start(script, seconds=0.2):
         file = tmp_path / "script.py"
+        if request.param == "process":
+            script = script.replace(*IN_A_PROCESS)
         file.write_text(textwrap.dedent(script))
         process = subprocess.Popen(
             [sys.executable, str(file), str(tmp_path / "store"), str(seconds)],
@@ -115,7 +121,10 @@ def test_a_second_ctrl_c_leaves_at_once_with_130(start, tmp_path, script):
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130
     assert time.monotonic() - begun < 5
-    assert metalab.load_results(tmp_path / "store").store is not None
+    assert {run.status for run in metalab.load_results(tmp_path / "store")} <= {
+        "cancelled",
+        "running",
+    }
 
 
 def _read_until(process, text):
@@ -126,7 +135,7 @@ def _read_until(process, text):
 
 
 def test_an_inline_run_hit_by_ctrl_c_is_recorded_as_cancelled(start, tmp_path):
-    process = start(WAITS.replace("progress=False", "progress=False, executor='inline'"), 20)
+    process = start(WAITS.replace("executor=None", "executor='inline'"), 20)
     _wait_for_calls(tmp_path, 1)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) != 0
@@ -137,12 +146,14 @@ def test_an_inline_run_hit_by_ctrl_c_is_recorded_as_cancelled(start, tmp_path):
 def test_nothing_is_lost_or_done_twice_over_kills_at_random_moments(start, tmp_path):
     """Twenty launches are killed with SIGKILL; whoever was seen as done never runs again."""
     moments = random.Random(20)
-    script = WAITS.replace("range(6)", "range(300)").replace("executor", "executor")
+    script = WAITS.replace("range(6)", "range(300)")
     done_before: set[str] = set()
     for _ in range(20):
         calls_before = len(_calls(tmp_path)) if (tmp_path / "store.calls").exists() else 0
         process = start(script, 0.004)
         process.stdout.readline()
+        if len(done_before) < 300:
+            _wait_for_calls(tmp_path, calls_before + 1)
         time.sleep(moments.uniform(0.0, 0.08))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

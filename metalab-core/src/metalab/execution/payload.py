@@ -34,9 +34,10 @@ __all__ = ["Surroundings", "packed", "unpacked"]
 
 @attrs.frozen
 class Surroundings:
-    """What a fresh interpreter must know before it can import what this one could."""
+    """What a fresh interpreter must know to import what this one could, and read its arguments."""
 
     path: list[str]
+    arguments: list[str]
     directory: str | None
     main: str
 
@@ -49,13 +50,14 @@ class Surroundings:
             directory = None
         # An empty entry means the current folder, which may change.
         path = [entry or directory or "" for entry in sys.path]
-        return cls(path, directory, main_name())
+        return cls(path, list(sys.argv), directory, main_name())
 
     def enter(self) -> None:
         """Make this process's surroundings the same."""
         if self.directory is not None:
             os.chdir(self.directory)
         sys.path[:] = self.path
+        sys.argv[:] = self.arguments
 
 
 def packed(plan: Plan, *more: Any) -> bytes:

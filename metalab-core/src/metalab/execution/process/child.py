@@ -220,7 +220,6 @@ def main(arguments: list[str]) -> None:
     end_with(lifeline)
     faulthandler.enable(crash)
     faulthandler.register(DUMP, crash)
-    sys.argv = [""]
     Child(name, Channel(socket.socket(fileno=channel)), Board(board)).serve(lane)
 
 
