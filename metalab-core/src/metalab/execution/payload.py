@@ -12,8 +12,10 @@ import pickle
 import sys
 from collections import ChainMap
 from contextlib import contextmanager
+from hashlib import sha256
 from importlib.machinery import PathFinder
 from io import BytesIO
+from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ import attrs
 import cloudpickle
 
 from metalab.errors import PayloadError
+from metalab.identity.code import code_fingerprint
+from metalab.identity.following import BYTECODE
 from metalab.identity.names import adopt_main, main_name
 from metalab.identity.ownership import Ownership
 from metalab.planning import Plan, RunIds
@@ -75,11 +79,41 @@ def packed(plan: Plan, *more: Any) -> bytes:
 
 
 def unpacked(data: bytes | memoryview, ids: bytes | memoryview, main: str) -> tuple[Any, ...]:
-    """Return what ``packed`` was given; ``main`` is the main_name of the process that did it."""
+    """Return what ``packed`` was given; ``main`` is the main_name of the process that did it.
+
+    Raises PayloadError where a module that was imported here is not the one that was there.
+    """
     plan, *more = pickle.loads(data)  # noqa: S301  from the process that started this one
     function = plan.experiment.operation.function
     adopt_main(main, function.__globals__ if function.__module__ == "__main__" else None)
+    _check_code(plan)
     return attrs.evolve(plan, ids=RunIds(ids)), *more
+
+
+def _check_code(plan: Plan) -> None:
+    """Refuse to execute other code than the results are to be recorded with."""
+    loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    files = plan.code.files
+    edited = [path for path in files if path in loaded and _hash(path) != files[path]]
+    # What was edited between its import there and the launch stands in the plan as bytecode.
+    edited += [part for part in plan.code.parts if _is_bytecode_of_module(part)]
+    # A comment may have been edited, or a function that the operation does not use.
+    if edited and code_fingerprint(plan.experiment.operation.function).hash != plan.code.hash:
+        raise PayloadError(
+            f"{', '.join(edited)}: the code of {plan.experiment_id} was edited since it was "
+            "imported; run the experiment again from a new process"
+        )
+
+
+def _is_bytecode_of_module(part: str) -> bool:
+    return part.endswith(BYTECODE) and part.partition(":")[0] in sys.modules
+
+
+def _hash(path: str) -> str | None:
+    try:
+        return sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:  # gone since it was imported
+        return None
 
 
 def _explained(plan: Plan, error: Exception) -> PayloadError:

@@ -29,7 +29,10 @@ from metalab.identity.syntax import syntax_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Following"]
+__all__ = ["BYTECODE", "Following"]
+
+BYTECODE = " (bytecode)"
+"""Ends the name of a part whose source is not what runs, so that its bytecode stands in."""
 
 # With these, code can reach what no reader of its text can name.
 _DYNAMIC = frozenset({"__import__", "eval", "exec", "globals"})
@@ -234,7 +237,7 @@ class Following:
 
     def _record_piece(self, name: str, piece: Piece, bindings: list[tuple[str, str]]) -> None:
         if piece.source is None:
-            name = f"{name} (bytecode)"
+            name = f"{name}{BYTECODE}"
         else:
             self._note_file(piece.source.filename, piece.source)
         self._record(name, [piece.content, sorted(bindings)])

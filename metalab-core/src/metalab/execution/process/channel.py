@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from array import array
 from collections import deque
 from struct import Struct
 from typing import Any
@@ -18,7 +19,8 @@ __all__ = ["Channel"]
 
 _length = Struct("<I")
 _CHUNK = 1 << 18
-_FILES = 4
+_INT = array("i").itemsize
+_EXTRA = socket.CMSG_SPACE(4 * _INT)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -59,10 +61,12 @@ class Channel:
         """
         flags = 0 if wait else socket.MSG_DONTWAIT
         try:
-            data, files, _, _ = socket.recv_fds(self._socket, _CHUNK, _FILES, flags)
+            # socket.recv_fds does not pass flags on.
+            data, extra, _, _ = self._socket.recvmsg(_CHUNK, _EXTRA, flags)
         except (BlockingIOError, ConnectionResetError):
             return None
-        self._files.extend(files)
+        for _, _, packed in extra:
+            self._files.extend(array("i", packed[: len(packed) // _INT * _INT]))
         if not data:
             return None
         self._received += data

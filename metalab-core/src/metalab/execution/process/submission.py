@@ -356,7 +356,7 @@ class ProcessSubmission(Submission):
 
     def _refusal(self, kind: str, message: str, trace: str) -> MetalabError:
         own = getattr(errors, kind, None)
-        if isinstance(own, type) and issubclass(own, errors.StoreError):
+        if isinstance(own, type) and issubclass(own, errors.StoreError | PayloadError):
             return own(message)
         error = PayloadError(
             f"the worker processes cannot execute {self._batch.plan.experiment_id}: "
