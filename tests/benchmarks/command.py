@@ -52,8 +52,8 @@ _SMALL = {
     "W1": (10_000,),
     "W2": (10_000,),
     "W3": (10_000,),
-    "W5 1 ms": (4_000,),
-    "W5 10 ms": (400,),
+    "W5 1 ms": (3_000,),
+    "W5 10 ms": (300,),
     "W5 100 ms": (40,),
     "W5 trivial": (100_000,),
     "W6": (100_000,),
@@ -149,8 +149,9 @@ def _sizes(name: str, options: argparse.Namespace) -> Sequence[int]:
 def _repetitions(contest: Contest, runs: int, options: argparse.Namespace) -> int:
     if options.repetitions:
         return options.repetitions
-    few = _BEST_OF if contest.gauge.best else 5
-    return few if runs <= 10_000 else 3 if runs <= 100_000 else 1
+    if contest.gauge.best:
+        return 1 if runs > 100_000 else 2 if options.small else _BEST_OF
+    return 5 if runs <= 10_000 else 3 if runs <= 100_000 else 1
 
 
 def _circumstances(folder: Path) -> str:
