@@ -1,7 +1,8 @@
 """One phase in this fresh process: what it costs is printed as one JSON line.
 
-``python -m benchmarks.child MODULE:FUNCTION RUNS FOLDER``. The function prepares (imports,
-definitions) and returns what is measured, which returns the number of runs it dealt with.
+``python -m benchmarks.child MODULE:FUNCTION RUNS FOLDER SECONDS``. The function prepares
+(imports, definitions, pools) and returns what is measured, which returns the number of runs it
+dealt with.
 """
 
 from __future__ import annotations
@@ -51,4 +52,5 @@ def memory_mb(field: str) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], Work(int(sys.argv[2]), Path(sys.argv[3])))))
+    name, runs, folder, seconds = sys.argv[1:]
+    print(json.dumps(measure(name, Work(int(runs), Path(folder), float(seconds)))))

@@ -14,17 +14,20 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.contests import CONTESTS, import_rows, peer_rows, rows_of
+from benchmarks.contests import CONTESTS
 from benchmarks.measure import Bench
-from benchmarks.peers import INSTALL, PEERS
+from benchmarks.peers import INSTALL, PEERS, POOLS
 from benchmarks.report import PeerRow, Row, peer_table, table
+from benchmarks.rows import cold_rows, import_rows, peer_rows, pool_rows, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from benchmarks.contests import Contest
+
 __all__ = ["main"]
 
-_WORKLOADS = ("S1", "S2", "S3", "S4", "S5", "W1", "W2", "W3", "W4", "W6")
+_WORKLOADS = ("S1", "S2", "S3", "S4", "S5", "W1", "W2", "W3", "W4", "W5", "W6")
 _SIZES = {
     "S1": (100_000,),
     "S2": (100_000,),
@@ -34,6 +37,10 @@ _SIZES = {
     "W1": (1_000, 10_000, 100_000),
     "W2": (10_000, 100_000),
     "W3": (10_000, 100_000),
+    "W5 1 ms": (10_000,),
+    "W5 10 ms": (1_000,),
+    "W5 100 ms": (100,),
+    "W5 trivial": (100_000, 1_000_000),
     "W6": (1_000_000,),
 }
 _SMALL = {
@@ -45,11 +52,17 @@ _SMALL = {
     "W1": (10_000,),
     "W2": (10_000,),
     "W3": (10_000,),
+    "W5 1 ms": (3_000,),
+    "W5 10 ms": (300,),
+    "W5 100 ms": (40,),
+    "W5 trivial": (100_000,),
     "W6": (100_000,),
 }
 _LARGE = 1_000_000
-_NEVER_LARGE = {"S4"}  # its runs are files
+_NEVER_LARGE = {"S4", "W5 1 ms", "W5 10 ms", "W5 100 ms"}  # its runs are files; theirs, hours
+_BEST_OF = 3
 _IMPORTS = 12
+_SCRIPTS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print(_circumstances(folder), end="\n\n", flush=True)
         bench = Bench(folder)
+        peers: list[PeerRow] = []
         rows = sorted(_measured(bench, options, keys), key=attrgetter("key"))
         print(table(rows, markdown=options.markdown), flush=True)
         if options.peers:
@@ -69,14 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if not options.keep:
             shutil.rmtree(folder)
-    return int(options.check and any(row.fails for row in rows))
+    return int(options.check and any(row.fails for row in (*rows, *peers)))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python tests/benchmarks",
         description="Measure metalab against floors that do the same work with plain Python: "
-        "CPU time, each phase in a fresh process, taking turns, the median.",
+        "each phase in a fresh process, taking turns.",
     )
     add = parser.add_argument
     add("--check", action="store_true", help="exit with 1 if a limit x 1.25 is exceeded")
@@ -97,12 +111,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measured(bench: Bench, options: argparse.Namespace, keys: Sequence[str]) -> Iterator[Row]:
     for contest in CONTESTS:
-        for runs in _sizes(contest.key, options) if contest.key in keys else ():
-            _say(f"{contest.key}, {runs:,} runs")
-            yield from rows_of(bench, contest, runs, _repetitions(runs, options))
+        for runs in _sizes(contest.name, options) if contest.key in keys else ():
+            _say(f"{contest.name}, {runs:,} runs")
+            yield from rows_of(bench, contest, runs, _repetitions(contest, runs, options))
     if "W4" in keys:
         _say("W4")
         yield from import_rows(bench, options.repetitions or _IMPORTS)
+    if "W5" in keys:
+        _say("W5 cold")
+        yield from cold_rows(bench, options.repetitions or _SCRIPTS)
 
 
 def _measured_peers(
@@ -112,21 +129,28 @@ def _measured_peers(
         _say(peer.name)
         runs = min(peer.runs, max(options.runs or [peer.runs]))
         yield from peer_rows(bench, peer, keys, runs, options.repetitions or 3)
+    for pool in POOLS if "W5" in keys else ():
+        for contest in [contest for contest in CONTESTS if contest.floor.seconds]:
+            _say(f"{pool.name}, {contest.name}")
+            for runs in _sizes(contest.name, options):
+                yield from pool_rows(bench, pool, contest, runs, options.repetitions or _BEST_OF)
 
 
-def _sizes(key: str, options: argparse.Namespace) -> Sequence[int]:
+def _sizes(name: str, options: argparse.Namespace) -> Sequence[int]:
     if options.runs:
         return options.runs
     if options.small:
-        return _SMALL[key]
-    if not options.large or key in _NEVER_LARGE:
-        return _SIZES[key]
-    return tuple(dict.fromkeys((*_SIZES[key], _LARGE)))
+        return _SMALL[name]
+    if not options.large or name in _NEVER_LARGE:
+        return _SIZES[name]
+    return tuple(dict.fromkeys((*_SIZES[name], _LARGE)))
 
 
-def _repetitions(runs: int, options: argparse.Namespace) -> int:
+def _repetitions(contest: Contest, runs: int, options: argparse.Namespace) -> int:
     if options.repetitions:
         return options.repetitions
+    if contest.gauge.best:
+        return 1 if runs > 100_000 else 2 if options.small else _BEST_OF
     return 5 if runs <= 10_000 else 3 if runs <= 100_000 else 1
 
 
@@ -134,7 +158,8 @@ def _circumstances(folder: Path) -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, metalab-core {version('metalab-core')}, "
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} cores, {_file_system(folder)}. CPU time (user and system) per run."
+        f"{os.cpu_count()} cores, {_file_system(folder)}. "
+        "CPU time (user and system) per run; of W5, the time that passes."
     )
 
 

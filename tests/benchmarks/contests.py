@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
-from benchmarks.measure import Cost, Phase, PhaseError
-from benchmarks.report import PeerRow, Row
+from benchmarks.cost import CPU, EFFICIENCY, THROUGHPUT, Gauge
+from benchmarks.measure import Phase
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from benchmarks.measure import Bench
-    from benchmarks.peers import Peer
-
-__all__ = ["CONTESTS", "Contender", "Contest", "import_rows", "peer_rows", "rows_of"]
-
-_IMPORT_FLOOR = "import pluggy, attrs"
-_IMPORT = "import metalab"
+__all__ = ["CONTESTS", "Contender", "Contest"]
 
 
 @attrs.frozen
@@ -32,11 +21,31 @@ class Contender:
 
 @attrs.frozen
 class Contest:
-    """A workload, its floor and who is measured against it."""
+    """A workload, its floor and who is measured against it.
 
-    key: str
+    Its ``name`` stands in the tables of sizes and of limits; the first word is its ``key``.
+    """
+
+    name: str
     floor: Phase
     contenders: tuple[Contender, ...]
+    gauge: Gauge = CPU
+
+    @property
+    def key(self) -> str:
+        """The workload, which other contests may belong to as well."""
+        return self.name.split()[0]
+
+
+def _efficiency(milliseconds: int, *further: Contender) -> Contest:
+    seconds = milliseconds / 1000
+    text = f"2 processes, {milliseconds} ms a run"
+    return Contest(
+        f"W5 {milliseconds} ms",
+        Phase("pool_floors:chunked", seconds=seconds),
+        (Contender(text, Phase("pool_ours:warm", seconds=seconds)), *further),
+        EFFICIENCY,
+    )
 
 
 _FLOOR_APPEND = Phase("floors:append")
@@ -115,75 +124,21 @@ CONTESTS = (
         Phase("store_ours:one_writer"),
         (Contender("8 writers instead of 1", Phase("store_ours:many_writers")),),
     ),
+    _efficiency(1),
+    _efficiency(
+        10,
+        Contender(
+            "the same; they are started on the clock",
+            Phase("pool_ours:cold", seconds=0.01),
+            judged=False,
+        ),
+    ),
+    _efficiency(100),
+    Contest(
+        "W5 trivial",
+        Phase("pool_ours:one_worker"),
+        (Contender("trivial runs, 2 processes instead of 1", Phase("pool_ours:two_workers")),),
+        THROUGHPUT,
+    ),
     Contest("W6", Phase("floors:identify"), (Contender("plan, all ids", Phase("ours:identify")),)),
 )
-
-
-def rows_of(bench: Bench, contest: Contest, runs: int, repetitions: int) -> Iterator[Row]:
-    """Measure a contest at so many runs. Raises PhaseError if the floor itself fails."""
-    phases = [contest.floor, *(contender.phase for contender in contest.contenders)]
-    floor, *costs = bench.take_turns(phases, runs, repetitions)
-    if isinstance(floor, PhaseError):
-        raise floor
-    for contender, cost in zip(contest.contenders, costs, strict=True):
-        row = Row(
-            contest.key,
-            contender.what,
-            floor.cpu_us,
-            None,
-            runs=runs,
-            floor_mb=floor.peak_mb,
-            judged=contender.judged,
-        )
-        if isinstance(cost, PhaseError):
-            yield attrs.evolve(row, reason=str(cost))
-        else:
-            yield attrs.evolve(row, ours=cost.cpu_us, peak_mb=cost.peak_mb)
-
-
-def import_rows(bench: Bench, repetitions: int) -> Iterator[Row]:
-    """Measure what importing costs: the whole process, its least CPU time."""
-    first_use = f"{_IMPORT}; metalab.run, metalab.Experiment"
-    floor, *costs = bench.import_ms([_IMPORT_FLOOR, _IMPORT, first_use], repetitions)
-    if isinstance(floor, PhaseError):
-        raise floor
-    for what, ours in zip((_IMPORT, first_use), costs, strict=True):
-        row = Row("W4", what, floor, None, unit="ms", judged=what == _IMPORT)
-        if isinstance(ours, PhaseError):
-            yield attrs.evolve(row, reason=str(ours))
-        else:
-            yield attrs.evolve(row, ours=ours)
-
-
-def peer_rows(
-    bench: Bench, peer: Peer, keys: Sequence[str], runs: int, repetitions: int
-) -> Iterator[PeerRow]:
-    """Measure a peer and metalab in turns, at the number of runs that the peer can do."""
-    if not peer.is_installed:
-        yield PeerRow("-", peer.name, None, None, reason="not installed")
-        return
-    ours = {contest.key: contest.contenders[0].phase for contest in CONTESTS}
-    for key in [key for key in ("W1", "W2", "W3") if key in keys]:
-        row = PeerRow(key, peer.name, None, None, runs=runs)
-        mine, theirs = bench.take_turns([ours[key], peer.phases[key]], runs, repetitions)
-        yield _told(row, mine, theirs)
-    if "W4" in keys:
-        mine_ms, theirs_ms = bench.import_ms([_IMPORT, f"import {peer.library}"], repetitions)
-        yield _told(PeerRow("W4", peer.name, None, None, unit="ms"), mine_ms, theirs_ms)
-
-
-def _told(
-    row: PeerRow, mine: Cost | float | PhaseError, theirs: Cost | float | PhaseError
-) -> PeerRow:
-    if isinstance(theirs, PhaseError):
-        return attrs.evolve(row, reason=str(theirs))
-    row = attrs.evolve(row, theirs=_figure(theirs))
-    if isinstance(theirs, Cost) and row.key == "W1":
-        row = attrs.evolve(row, files=theirs.files, disk_bytes=theirs.disk_bytes)
-    if isinstance(mine, PhaseError):
-        return attrs.evolve(row, reason=str(mine))
-    return attrs.evolve(row, ours=_figure(mine))
-
-
-def _figure(cost: Cost | float) -> float:
-    return cost.cpu_us if isinstance(cost, Cost) else cost

@@ -1,4 +1,4 @@
-"""Measuring: each phase in fresh processes, floor and system taking turns, the median kept."""
+"""Measuring: each phase in fresh processes, floor and system taking turns; one sample is kept."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import json
 import os
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
-from statistics import median
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import attrs
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from benchmarks.cost import CPU, Cost, Gauge
 
-__all__ = ["Bench", "Cost", "Phase", "PhaseError"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Bench", "Phase", "PhaseError"]
 
 _FEW = 10
+_SCRIPTS = Path(__file__).resolve().parent / "scripts"
 _TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -28,22 +32,14 @@ class PhaseError(Exception):
 
 @attrs.frozen
 class Phase:
-    """A function that prepares a piece of work; ``after`` is the phase whose folder it reads."""
+    """A function that prepares a piece of work; ``after`` is the phase whose folder it reads.
+
+    Each of its runs computes for so many ``seconds``.
+    """
 
     name: str
     after: Phase | None = None
-
-
-@attrs.frozen
-class Cost:
-    """What a phase cost: CPU microseconds per run, memory in MB, and what it left on disk."""
-
-    cpu_us: float
-    wall_us: float
-    before_mb: float
-    peak_mb: float
-    files: float
-    disk_bytes: float
+    seconds: float = 0.0
 
 
 @attrs.define
@@ -59,7 +55,7 @@ class Bench:
     _warm: set[str] = attrs.Factory(set)
 
     def take_turns(
-        self, phases: Sequence[Phase], runs: int, repetitions: int
+        self, phases: Sequence[Phase], runs: int, repetitions: int, gauge: Gauge = CPU
     ) -> list[Cost | PhaseError]:
         """Measure phases in turns, so that a slow minute of the machine falls on all of them."""
         samples: list[list[Cost]] = [[] for _ in phases]
@@ -73,39 +69,28 @@ class Bench:
                     samples[place].append(self._sample(phase, runs))
                 except PhaseError as error:
                     errors[place] = error
-        return [errors.get(place) or _median(taken) for place, taken in enumerate(samples)]
+        return [errors.get(place) or gauge.of(taken) for place, taken in enumerate(samples)]
 
     def import_ms(self, statements: Sequence[str], repetitions: int) -> list[float | PhaseError]:
         """Return the least CPU milliseconds of a whole process for each statement, in turns."""
-        taken: list[list[float]] = [[] for _ in statements]
-        errors: dict[int, PhaseError] = {}
-        for _ in range(repetitions + 1):  # the first one compiles
-            for place, statement in enumerate(statements):
-                try:
-                    taken[place].append(self._process_ms(statement))
-                except PhaseError as error:
-                    errors[place] = error
-        return [errors.get(place) or min(figures) for place, figures in enumerate(taken)]
+        calls = [partial(self._cpu_ms, statement) for statement in statements]
+        return _least(calls, repetitions)
+
+    def script_ms(self, names: Sequence[str], repetitions: int) -> list[float | PhaseError]:
+        """Return the least milliseconds from a script's start to its end, in turns."""
+        return _least([partial(self._wall_ms, name) for name in names], repetitions)
 
     def _warm_up(self, phase: Phase) -> None:
         if phase.name not in self._warm:
             self._warm.add(phase.name)
-            self._sample(phase, _FEW)
+            self._sample(attrs.evolve(phase, seconds=0.0), _FEW)
 
     def _sample(self, phase: Phase, runs: int) -> Cost:
         folder = self._folder(phase, runs)
-        result = subprocess.run(
-            [sys.executable, "-m", "benchmarks.child", phase.name, str(runs), str(folder)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self._environment(),
-        )
-        if result.returncode != 0:
-            said = (result.stderr or result.stdout).strip().splitlines() or ["nothing"]
-            raise PhaseError(f"{phase.name} exits with {result.returncode}: {said[-1]}")
+        call = ["-m", "benchmarks.child", phase.name, str(runs), str(folder), str(phase.seconds)]
+        said = self._call(phase.name, *call)
         self._folders.setdefault((phase.name, runs), folder)
-        figures = json.loads(result.stdout.splitlines()[-1])
+        figures = json.loads(said.splitlines()[-1])
         files, taken = _left_in(folder)
         return Cost(
             1e6 * figures["cpu"] / runs,
@@ -116,7 +101,7 @@ class Bench:
             taken / runs,
         )
 
-    def _process_ms(self, statement: str) -> float:
+    def _cpu_ms(self, statement: str) -> float:
         process = subprocess.Popen(
             [sys.executable, "-c", statement], stderr=subprocess.DEVNULL, env=self._environment()
         )
@@ -125,6 +110,26 @@ class Bench:
         if process.returncode != 0:
             raise PhaseError(f"`{statement}` exits with {process.returncode}")
         return 1000 * (usage.ru_utime + usage.ru_stime)
+
+    def _wall_ms(self, script: str) -> float:
+        folder = mkdtemp(prefix=f"{script}-", dir=self.folder)
+        begun = time.perf_counter()
+        self._call(script, str(_SCRIPTS / f"{script}.py"), folder)
+        return 1000 * (time.perf_counter() - begun)
+
+    def _call(self, name: str, *arguments: str) -> str:
+        """Return what an interpreter prints that is called so."""
+        result = subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self._environment(),
+        )
+        if result.returncode != 0:
+            said = (result.stderr or result.stdout).strip().splitlines() or ["nothing"]
+            raise PhaseError(f"{name} exits with {result.returncode}: {said[-1]}")
+        return result.stdout
 
     def _environment(self) -> dict[str, str]:
         paths = [str(_TESTS), os.environ.get("PYTHONPATH", "")]
@@ -141,9 +146,16 @@ class Bench:
         return Path(mkdtemp(prefix=prefix, dir=self.folder)) / "work"
 
 
-def _median(samples: Sequence[Cost]) -> Cost:
-    fields = [field.name for field in attrs.fields(Cost)]
-    return Cost(**{name: median(getattr(cost, name) for cost in samples) for name in fields})
+def _least(calls: Sequence[Callable[[], float]], repetitions: int) -> list[float | PhaseError]:
+    taken: list[list[float]] = [[] for _ in calls]
+    errors: dict[int, PhaseError] = {}
+    for _ in range(repetitions + 1):  # the first one compiles
+        for place, call in enumerate(calls):
+            try:
+                taken[place].append(call())
+            except PhaseError as error:
+                errors[place] = error
+    return [errors.get(place) or min(figures) for place, figures in enumerate(taken)]
 
 
 def _left_in(folder: Path) -> tuple[int, int]:

@@ -34,12 +34,12 @@ def experiment(runs: int) -> metalab.Experiment:
 
 def append(work: Work) -> Callable[[], int]:
     """W1: run everything with the default executor, until all of it is durable."""
-    return _running(work, None)
+    return running(work, experiment(work.runs), None)
 
 
 def append_inline(work: Work) -> Callable[[], int]:
     """W1 in the caller's thread."""
-    return _running(work, "inline")
+    return running(work, experiment(work.runs), "inline")
 
 
 def resume(work: Work) -> Callable[[], int]:
@@ -71,11 +71,14 @@ def identify(work: Work) -> Callable[[], int]:
     return lambda: len(make_plan(experiment(work.runs)).ids)
 
 
-def _running(work: Work, executor: str | None) -> Callable[[], int]:
+def running(
+    work: Work, experiment: metalab.Experiment, executor: metalab.Executor | str | None
+) -> Callable[[], int]:
+    """Run an experiment until all of it is durable."""
     _imported()
 
     def phase() -> int:
-        handle = metalab.run(experiment(work.runs), store=work.folder, executor=executor)
+        handle = metalab.run(experiment, store=work.folder, executor=executor)
         handle.wait()
         completed = handle.status.completed
         if completed != work.runs:

@@ -6,22 +6,25 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from benchmarks.limits import LIMITS, SLACK
+from benchmarks.limits import SLACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from benchmarks.limits import Limit
+
 __all__ = ["PeerRow", "Row", "peer_table", "table"]
 
 _HEAD = ("", "what", "runs", "floor", "metalab", "ratio", "limit", "verdict", "peak MB")
-_PEER_HEAD = ("", "system", "runs", "CPU", "metalab", "times", "files/run", "bytes/run")
+_MORE_IS_BETTER = {"%", "/s"}
+_PEER_HEAD = ("", "system", "runs", "peer", "metalab", "times", "verdict", "files/run", "bytes/run")
 
 
 @attrs.frozen
 class Row:
-    """One comparison with a floor: CPU in ``unit``, memory in MB; no ``ours`` if it failed.
+    """One comparison with a floor: figures in ``unit``, memory in MB; no ``ours`` if it failed.
 
-    A row that is not ``judged`` is there to be known.
+    A row without a ``limit`` is there to be known.
     """
 
     key: str
@@ -32,7 +35,7 @@ class Row:
     runs: int | None = None
     peak_mb: float | None = None
     floor_mb: float | None = None
-    judged: bool = True
+    limit: Limit | None = None
     reason: str = ""
 
     @property
@@ -41,34 +44,29 @@ class Row:
         return None if self.ours is None else self.ours / self.floor
 
     @property
-    def has_limit(self) -> bool:
-        """Whether the limits say anything about this row."""
-        small = self.runs is not None and self.runs < LIMITS[self.key].from_runs
-        return self.judged and not small
+    def judge(self) -> Limit | None:
+        """The limit, if there are runs enough for it to say anything about this row."""
+        few = self.limit is not None and self.runs is not None and self.runs < self.limit.from_runs
+        return None if few else self.limit
 
     @property
     def excess(self) -> float:
         """How far it is beyond its limit: 1.0 is at the limit, infinite if it failed."""
         if self.ours is None:
             return float("inf")
-        if not self.has_limit:
+        if (limit := self.judge) is None:
             return 0.0
-        limit = LIMITS[self.key]
-        shares = [self.ours / self.floor / limit.times]
+        excess = limit.excess(self.floor, self.ours)
         if limit.peak_mb is not None and self.peak_mb is not None:
-            shares.append(self.peak_mb / limit.peak_mb)
-        return max(shares)
+            excess = max(excess, self.peak_mb / limit.peak_mb)
+        return excess
 
     @property
     def verdict(self) -> str:
         """``ok``, ``over`` (the limit), ``FAIL`` (beyond what noise explains), or nothing."""
-        if self.ours is None:
-            return "FAIL"
-        if not self.has_limit:
+        if self.ours is not None and self.judge is None:
             return "-"
-        if self.excess <= 1:
-            return "ok"
-        return "over" if self.excess <= SLACK else "FAIL"
+        return _verdict(self.excess)
 
     @property
     def fails(self) -> bool:
@@ -80,7 +78,8 @@ class Row:
 class PeerRow:
     """Another system at the same work, and metalab at the same number of runs in the same turns.
 
-    ``reason`` says why the figure that is missing is.
+    ``reason`` says why the figure that is missing is. The peer's figure is the floor of the
+    ``limit``; a row without one is there to be known.
     """
 
     key: str
@@ -92,6 +91,37 @@ class PeerRow:
     files: float | None = None
     disk_bytes: float | None = None
     reason: str = ""
+    limit: Limit | None = None
+
+    @property
+    def times(self) -> float | None:
+        """How many times metalab is ahead."""
+        if self.theirs is None or self.ours is None:
+            return None
+        return self.ours / self.theirs if self.unit in _MORE_IS_BETTER else self.theirs / self.ours
+
+    @property
+    def excess(self) -> float:
+        """How far metalab is beyond the limit; a peer that fails or is absent judges nothing."""
+        if self.limit is None or self.theirs is None:
+            return 0.0
+        return float("inf") if self.ours is None else self.limit.excess(self.theirs, self.ours)
+
+    @property
+    def verdict(self) -> str:
+        """As a row's; nothing where nothing is judged."""
+        return "-" if self.limit is None or self.theirs is None else _verdict(self.excess)
+
+    @property
+    def fails(self) -> bool:
+        """Whether ``--check`` fails for it."""
+        return self.excess > SLACK
+
+
+def _verdict(excess: float) -> str:
+    if excess <= 1:
+        return "ok"
+    return "over" if excess <= SLACK else "FAIL"
 
 
 def table(rows: Sequence[Row], *, markdown: bool = False) -> str:
@@ -107,10 +137,9 @@ def peer_table(rows: Sequence[PeerRow], *, markdown: bool = False) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    limit = LIMITS[row.key]
     memory = f"{_figure(row.floor_mb)} / {_figure(row.peak_mb)}"
-    if limit.peak_mb is not None and row.has_limit:
-        memory += f" (limit {limit.peak_mb:.0f})"
+    if row.judge is not None and row.judge.peak_mb is not None:
+        memory += f" (limit {row.judge.peak_mb:.0f})"
     return (
         row.key,
         row.what,
@@ -118,7 +147,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _figure(row.floor, row.unit),
         _figure(row.ours, row.unit),
         _figure(row.ratio, "x"),
-        f"{limit.times:g}x" if row.has_limit else "-",
+        "-" if row.judge is None else row.judge.text,
         row.verdict,
         memory if row.peak_mb is not None else "-",
     )
@@ -126,15 +155,15 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _peer_cells(row: PeerRow) -> tuple[str, ...]:
     if row.theirs is None:
-        return (row.key, row.system, _count(row.runs), row.reason, *["-"] * 4)
-    times = None if row.ours is None else row.theirs / row.ours
+        return (row.key, row.system, _count(row.runs), row.reason, *["-"] * 5)
     return (
         row.key,
         row.system,
         _count(row.runs),
         _figure(row.theirs, row.unit),
         row.reason or _figure(row.ours, row.unit),
-        _figure(times, "x"),
+        _figure(row.times, "x"),
+        row.verdict,
         _figure(row.files),
         _figure(row.disk_bytes),
     )

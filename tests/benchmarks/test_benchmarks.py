@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections import Counter
 from math import prod
 from pathlib import Path
 
+import attrs
 import pytest
 
 from benchmarks import command
-from benchmarks.limits import LIMITS, SLACK
-from benchmarks.measure import Bench, Cost, Phase, PhaseError
-from benchmarks.peers import PEERS
+from benchmarks.cost import EFFICIENCY, THROUGHPUT, Cost
+from benchmarks.limits import LIMITS, SLACK, AtLeast, Efficiency
+from benchmarks.measure import Bench, Phase, PhaseError
+from benchmarks.peers import PEERS, POOLS
 from benchmarks.report import PeerRow, Row, peer_table, table
-from benchmarks.work import sweep
+from benchmarks.work import compute, sweep
 
 FOLDER = Path(__file__).parent
 
 
 def row(times, *, key="W1", runs=10_000, peak_mb=50.0, judged=True):
-    return Row(key, "some work", 10.0, 10.0 * times, runs=runs, peak_mb=peak_mb, judged=judged)
+    limit = LIMITS[key] if judged else None
+    return Row(key, "some work", 10.0, 10.0 * times, runs=runs, peak_mb=peak_mb, limit=limit)
+
+
+def reached(percent, *, floor, limit):
+    return Row("W5", "some work", floor, percent, unit="%", limit=limit)
+
+
+def cost(wall_us):
+    return Cost(1.0, wall_us, 10.0, 20.0, 0.0, 0.0)
 
 
 def called(folder, *options):
@@ -61,6 +73,56 @@ class TestVerdict:
         assert "it broke" in table([failed])
 
 
+class TestMoreIsBetter:
+    def test_at_least_so_many_times_the_floor(self):
+        rows = [attrs.evolve(row(times), limit=AtLeast(1.6)) for times in (1.7, 1.5, 1.2)]
+        assert [each.verdict for each in rows] == ["ok", "over", "FAIL"]
+        assert ">= 1.6x" in table(rows)
+
+    def test_at_least_so_many_percent_of_which_the_loss_is_compared(self):
+        limit = Efficiency(92.0)
+        rows = [reached(percent, floor=97.0, limit=limit) for percent in (92.1, 91.0, 89.0)]
+        assert [each.verdict for each in rows] == ["ok", "over", "FAIL"]
+        assert ">= 92 %" in table(rows)
+
+    def test_a_busy_machine_asks_for_what_its_floor_reaches(self):
+        assert reached(60.0, floor=60.0, limit=Efficiency(92.0)).verdict == "ok"
+        assert reached(30.0, floor=60.0, limit=Efficiency(92.0)).fails
+
+    def test_at_least_the_floor_but_for_a_little(self):
+        limit = Efficiency(below=1.0)
+        rows = [reached(percent, floor=96.0, limit=limit) for percent in (95.0, 94.0, 93.0)]
+        assert [each.verdict for each in rows] == ["ok", "over", "FAIL"]
+        assert ">= floor - 1 %" in table(rows)
+
+    def test_a_peer_is_judged_where_metalab_has_to_be_ahead(self):
+        ahead, behind = (
+            PeerRow("W5", "other", theirs, 95.0, unit="%", limit=Efficiency())
+            for theirs in (90.0, 99.0)
+        )
+        assert (ahead.verdict, ahead.times > 1, ahead.fails) == ("ok", True, False)
+        assert (behind.verdict, behind.times < 1, behind.fails) == ("FAIL", True, True)
+
+    def test_a_peer_that_is_absent_judges_nothing(self):
+        absent = PeerRow("W5", "other", None, None, reason="not installed", limit=Efficiency())
+        assert (absent.verdict, absent.fails) == ("-", False)
+
+    def test_metalab_failing_beside_a_peer_fails(self):
+        assert PeerRow("W5", "other", 90.0, None, reason="broke", limit=Efficiency()).fails
+
+
+class TestGauges:
+    def test_efficiency_is_the_share_of_the_time_in_which_two_workers_compute(self):
+        assert EFFICIENCY.read(cost(1_000.0), 0.001) == pytest.approx(50.0)
+
+    def test_throughput_counts_runs_a_second(self):
+        assert THROUGHPUT.read(cost(20.0), 0.0) == pytest.approx(50_000.0)
+
+    def test_of_times_the_best_counts(self):
+        samples = [cost(30.0), cost(20.0), cost(40.0)]
+        assert EFFICIENCY.of(samples) is samples[1]
+
+
 class TestTables:
     def test_figures_ratio_and_verdict_stand_in_one_line(self):
         line = table([row(2.5)]).splitlines()[-1]
@@ -96,6 +158,11 @@ class TestWork:
         assert prod(map(len, values.values())) == runs
         assert all(len(set(choices)) == len(choices) for choices in values.values())
 
+    def test_computing_takes_a_processor_for_so_long(self):
+        begun = time.thread_time()
+        compute(0.01)
+        assert 0.01 <= time.thread_time() - begun < 0.1
+
 
 class TestMeasuring:
     def test_a_phase_that_breaks_is_told_with_its_last_words(self, tmp_path):
@@ -118,7 +185,7 @@ class TestMeasuring:
 
     def test_a_phase_that_deals_with_fewer_runs_is_no_sample(self, tmp_path):
         (tmp_path / "runs.jsonl").write_text('{"id": "other"}\n')
-        call = [sys.executable, "-m", "benchmarks.child", "floors:resume", "10", str(tmp_path)]
+        call = [sys.executable, "-m", "benchmarks.child", "floors:resume", "10", str(tmp_path), "0"]
         done = subprocess.run(call, capture_output=True, text=True, check=False, cwd=FOLDER.parent)
         assert done.returncode == 1
         assert "0 of 10 runs" in done.stderr
@@ -130,8 +197,12 @@ class TestCommand:
         # Twenty runs are too few to be judged; importing is judged, and the machine may be busy.
         assert done.returncode in {0, 1}, done.stderr
         lines = done.stdout.splitlines()
-        rows = Counter(line.split()[0] for line in lines if " us " in line or " ms " in line)
-        assert rows == Counter(S1=1, S2=2, S3=2, S4=1, S5=1, W1=2, W2=1, W3=2, W4=2, W6=1)
+        rows = Counter(
+            line.split()[0]
+            for line in lines
+            if any(unit in line for unit in (" us ", " ms ", " % ", " /s "))
+        )
+        assert rows == Counter(S1=1, S2=2, S3=2, S4=1, S5=1, W1=2, W2=1, W3=2, W4=2, W5=6, W6=1)
         assert " failed: " not in done.stdout
         assert not list(tmp_path.iterdir())
 
@@ -142,6 +213,15 @@ class TestCommand:
         for peer in PEERS:
             (told,) = [line for line in lines if f"  {peer.name}  " in line]
             assert peer.is_installed != ("not installed" in told)
+
+    def test_other_workers_are_measured_or_said_to_be_absent(self, tmp_path):
+        done = called(tmp_path, "--runs", "10", "--peers", "--only", "W5")
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        for pool in POOLS:
+            told = [line for line in lines if f"  {pool.name}, " in line]
+            assert len(told) == 3
+            assert all(pool.is_installed != ("not installed" in line) for line in told)
 
     def test_check_exits_with_1_for_an_exceeded_limit(self, monkeypatch, capsys):
         monkeypatch.setattr(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -9,10 +10,13 @@ import attrs
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["METRIC", "Work", "sweep"]
+__all__ = ["METRIC", "WORKERS", "Work", "compute", "sweep"]
 
 METRIC = "score"
 """The name of the one metric."""
+
+WORKERS = 2
+"""How many processes share the work where several do."""
 
 _OPTIMIZERS = [
     "adam",
@@ -41,10 +45,22 @@ _VALUES: dict[str, list[Any]] = {
 
 @attrs.frozen
 class Work:
-    """So many runs, kept in that folder."""
+    """So many runs, kept in that folder; each computes for so many seconds."""
 
     runs: int
     folder: Path
+    seconds: float = 0.0
+
+
+def compute(seconds: float) -> None:
+    """Keep this thread busy until it has had so many seconds of a processor.
+
+    Not until so much time has passed, and not asleep: what else wants the processor then
+    makes the run longer, as it does with every operation that computes.
+    """
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
 
 
 def sweep(runs: int) -> dict[str, list[Any]]:

@@ -13,9 +13,9 @@ import attrs
 
 from benchmarks.measure import Phase
 
-__all__ = ["INSTALL", "PEERS", "Peer"]
+__all__ = ["INSTALL", "PEERS", "POOLS", "Peer", "Pool"]
 
-INSTALL = "uv pip install exca signac joblib optuna labtech"
+INSTALL = "uv pip install exca signac joblib optuna labtech executorlib"
 """The command that installs all of them."""
 
 
@@ -43,6 +43,25 @@ class Peer:
         return {"W1": run, "W2": again, "W3": Phase(f"peers.{self.module}:frame", after=run)}
 
 
+@attrs.frozen
+class Pool:
+    """Another system's worker processes: what to import, and the module here that uses it."""
+
+    name: str
+    library: str
+    module: str
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its library can be imported here."""
+        return find_spec(self.library) is not None
+
+    @property
+    def phase(self) -> str:
+        """What has its workers ready before the clock starts, and gives them the runs."""
+        return f"peers.{self.module}:run"
+
+
 PEERS = (
     Peer("exca MapInfra", "exca", "exca_map", 10_000),
     Peer("exca TaskInfra", "exca", "exca_task", 1_000),
@@ -50,4 +69,9 @@ PEERS = (
     Peer("signac", "signac", "signac_job", 10_000),
     Peer("labtech, serial", "labtech", "labtech_task", 1_000),
     Peer("optuna, journal file", "optuna", "optuna_study", 100),
+)
+
+POOLS = (
+    Pool("joblib, loky", "joblib", "joblib_loky"),
+    Pool("executorlib", "executorlib", "executorlib_pool"),
 )
