@@ -168,13 +168,13 @@ class TestFunction:
         assert [run.status for run in handle.as_completed()] == [Status.SUCCESS] * 2
         assert seen.count("run_skipped") == seen.count("run_finished") == 1
 
-    def test_the_launch_says_what_it_retried_and_from_which_script(self, in_tmp):
+    def test_the_launch_says_that_it_retried_and_from_which_script(self, in_tmp):
         launched()
         store = scoped()
         (first,) = store.launches()
         handle = metalab.retry(store, executor="inline", progress=False)
-        assert store.launches()[first]["retry_of"] is None
-        assert store.launches()[handle.job_id]["retry_of"] == first
+        assert not store.launches()[first]["is_retry"]
+        assert store.launches()[handle.job_id]["is_retry"]
         assert "main" in store.launches()[first]
 
     def test_a_name_in_place_of_a_list_is_refused(self, in_tmp):

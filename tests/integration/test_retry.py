@@ -45,6 +45,15 @@ class TestScript:
         site.get_ready()
         assert counts(site.retried("-j", "2")) == [3, 2, 1, 0]
 
+    def test_processes_do_not_run_the_script_once_more(self, site):
+        site.write(OPERATION + EXPERIMENT + LAUNCH + "print('to the end')\n")
+        site.launch()
+        site.get_ready()
+        done = site.retry("--executor", "process", "-j", "2")
+        assert (done.returncode, "to the end" in done.stdout + done.stderr) == (0, False)
+        assert sorted(site.calls) == ["1", "2"]
+        assert list(site.elsewhere.iterdir()) == []
+
     def test_runs_that_fail_again_are_told_with_their_cause(self, site):
         site.write(STUDY)
         site.launch()
