@@ -92,6 +92,6 @@ def _filter(arguments: argparse.Namespace) -> Expression | None:
     return failed if given is None else And((failed, given))
 
 
-def _failed(handle: RunHandle, _results: Results) -> list[Run]:
-    # Those that were not to be retried may have failed, too.
-    return [run for run in handle.as_completed() if run.status is Status.FAILED]
+def _failed(handle: RunHandle, results: Results) -> list[Run]:
+    # Those that were not to be retried may have failed, too; why is not asked here.
+    return [run for run in results.failed if run.record.launch == handle.job_id]

@@ -75,11 +75,7 @@ def _loaded(origin: Origin) -> ModuleType:
 
 
 def _imported(origin: Origin) -> ModuleType:
-    folder = None if origin.main is None else str(origin.main.parent)
-    for place in (folder, origin.directory):
-        # Last of all: what this process imports otherwise is to stay what it is.
-        if place is not None and place not in sys.path:
-            sys.path.append(place)
+    _extend_path(origin)
     try:
         return import_module(origin.module)
     except LaunchReachedError:
@@ -87,6 +83,19 @@ def _imported(origin: Origin) -> ModuleType:
         raise RebuildError(_refusal(origin, reason)) from None
     except Exception as error:  # a module of the user's may raise anything at all
         raise RebuildError(_refusal(origin, f"{type(error).__name__}: {error}")) from error
+
+
+def _extend_path(origin: Origin) -> None:
+    """Let imports find what the launch's did: first the script's folder, as python has it."""
+    main, directory = origin.main, origin.directory
+    if main is None or (main.parent / "__init__.py").exists():  # a prompt, or python -m
+        first = directory
+    else:
+        first = str(main.parent)
+    if first is not None and first not in sys.path:
+        sys.path.insert(0, first)
+    if directory is not None and directory not in sys.path:
+        sys.path.append(directory)
 
 
 def _refusal(origin: Origin, reason: str) -> str:
