@@ -73,6 +73,9 @@ class Site:
         calls = self.there / "calls"
         return calls.read_text().split() if calls.exists() else []
 
+    def segments(self):
+        return list(self.store.rglob("runs/*.jsonl"))
+
     def files(self):
         return {path: path.stat().st_mtime_ns for path in self.store.rglob("*")}
 

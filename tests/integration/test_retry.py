@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -172,16 +173,21 @@ class TestFunction:
         assert {run.status for run in metalab.load_results(site.store)} == {Status.SUCCESS}
 
     def test_runs_of_a_launch_that_goes_on_are_waited_for(self, site):
-        site.write(STUDY.replace("raise RuntimeError", "while not (HERE / 'ready').exists(): 0 #"))
+        waiting = "while not (HERE / 'ready').exists(): __import__('time').sleep(0.05) #"
+        site.write(STUDY.replace("raise RuntimeError", waiting))
         first = subprocess.Popen([sys.executable, "study.py"], cwd=site.there)
-        while "1" not in site.calls:
-            assert first.poll() is None
+        _wait(first, lambda: '"running"' in "".join(p.read_text() for p in site.segments()))
         command = [METALAB, "retry", str(site.store), "--json", "--quiet"]
         second = subprocess.Popen(command, cwd=site.elsewhere, stdout=subprocess.PIPE)
-        with pytest.raises(subprocess.TimeoutExpired):
-            second.wait(3)
+        _wait(second, lambda: len([*site.store.rglob("launch.json")]) == 2)
         (site.there / "ready").touch()
         said, _ = second.communicate(timeout=60)
         assert (first.wait(60), second.returncode) == (0, 0)
         assert counts(json.loads(said)) == [2, 1, 1, 0]
         assert site.calls == ["0", "1", "2"]
+
+
+def _wait(process, has_happened):
+    while not has_happened():
+        assert process.poll() is None
+        time.sleep(0.05)
