@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from metalab.cli.target import LoadError, load_experiment
+from metalab.cli.target import load_experiment
 from metalab.cli.usage import UsageError
+from metalab.script import LoadError
 
 STUDY = """
 import metalab

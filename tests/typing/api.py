@@ -116,6 +116,18 @@ handle: metalab.RunHandle = metalab.run(
 )
 metalab.run(experiment, executor="inline", store=FileStore("experiments"))
 metalab.run(experiment, executor={"thread": {"max_workers": 2}}, on_failure=3)
+again: metalab.RunHandle = metalab.retry(
+    Path("experiments"),
+    "api:1",
+    where="error ~= 'memory' and scale > 1",
+    run_ids=["0123abcd"],
+    executor="thread",
+    progress=False,
+    on_event=listen,
+    on_code_change="keep",
+    on_failure=3,
+    trust=False,
+)
 status: metalab.RunStatus = handle.status
 pending: int = status.pending
 results: metalab.Results = handle.result(timeout=10)

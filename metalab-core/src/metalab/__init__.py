@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         MissingExtraError as MissingExtraError,
         PayloadError as PayloadError,
         PluginError as PluginError,
+        RebuildError as RebuildError,
         RunTimeoutError as RunTimeoutError,
         StoreError as StoreError,
         StoreNotFoundError as StoreNotFoundError,
@@ -93,7 +94,7 @@ if TYPE_CHECKING:
         Run as Run,
         display_results as display_results,
     )
-    from metalab.runner import load_results as load_results, run as run
+    from metalab.runner import load_results as load_results, retry as retry, run as run
     from metalab.runtime import CancellationToken as CancellationToken, Runtime as Runtime
     from metalab.seeds import SeedBundle as SeedBundle, SeedPlan as SeedPlan, seeds as seeds
     from metalab.store import (
@@ -114,8 +115,8 @@ _MODULES = {
     "metalab.context": ("ContextSpec DirPath FilePath Fingerprintable FrozenContext context_spec "),
     "metalab.errors": (
         "CancelledError CaptureError CodeChangedError CodeChangedWarning IdentityError "
-        "MetalabError MissingExtraError PayloadError PluginError RunTimeoutError StoreError "
-        "StoreNotFoundError WorkerDiedError "
+        "MetalabError MissingExtraError PayloadError PluginError RebuildError RunTimeoutError "
+        "StoreError StoreNotFoundError WorkerDiedError "
     ),
     "metalab.events": "Event EventCallback EventKind",
     "metalab.execution.base": "Executor",
@@ -139,7 +140,7 @@ _MODULES = {
     "metalab.records": "ArtifactDescriptor Provenance RunRecord Status",
     "metalab.report": "PlanReport plan",
     "metalab.results": "ExperimentInfo Results Run display_results",
-    "metalab.runner": "load_results run",
+    "metalab.runner": "load_results retry run",
     "metalab.runtime": "CancellationToken Runtime",
     "metalab.store": "FileStore FileStoreConfig Store StoreConfig",
     "metalab.operation": "OperationWrapper",
@@ -191,6 +192,7 @@ __all__ = [
     "ProgressTracker",
     "Provenance",
     "RandomSource",
+    "RebuildError",
     "ResolvedSource",
     "Results",
     "Retry",
@@ -228,6 +230,7 @@ __all__ = [
     "plan",
     "randint",
     "random",
+    "retry",
     "run",
     "seeds",
     "uniform",

@@ -14,6 +14,7 @@ __all__ = [
     "PayloadError",
     "PluginError",
     "QueryError",
+    "RebuildError",
     "RunFailedError",
     "RunTimeoutError",
     "StoreError",
@@ -63,6 +64,10 @@ class StoreWarning(UserWarning):
 
 class QueryError(MetalabError, ValueError):
     """A query cannot be understood, or names what no run has or what may mean two things."""
+
+
+class RebuildError(MetalabError):
+    """An experiment cannot be made again from what a store keeps of it."""
 
 
 class CaptureError(MetalabError):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from metalab.plugins import EXTENSION_POINTS
+from metalab.script import script_of
 
 __all__ = ["describe_launch", "new_launch"]
 
@@ -28,12 +29,16 @@ def new_launch() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
-def describe_launch(**details: Any) -> dict[str, Any]:
-    """Describe this process and its surroundings once a launch, as strict JSON."""
+def describe_launch(module: str, **details: Any) -> dict[str, Any]:
+    """Describe this process and its surroundings once a launch, as strict JSON.
+
+    ``module`` is that of the operation: ``main`` is the script that it belongs to or is used by.
+    """
     return {
         "started": datetime.now(UTC).isoformat(timespec="microseconds"),
         "command": list(sys.argv),
         "directory": _directory(),
+        "main": script_of(module),
         "user": _user(),
         "host": socket.gethostname(),
         "pid": os.getpid(),

@@ -127,6 +127,9 @@ class OperationWrapper:
 
     def _is_importable(self) -> bool:
         found: Any = sys.modules.get(self._function.__module__)
+        loader = getattr(getattr(found, "__spec__", None), "loader", None)
+        if getattr(loader, "is_script", False):
+            return False  # an import in another process would run the script once more
         for name in self._function.__qualname__.split("."):
             found = getattr(found, name, None)
         return found is self

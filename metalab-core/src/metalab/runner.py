@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from metalab.errors import PluginError
-from metalab.execution.base import Batch, Executor, Submission
-from metalab.execution.departure import keep_open, release
-from metalab.execution.handle import RunHandle
-from metalab.execution.ledger import Ledger
-from metalab.execution.policy import FailurePolicy, Limits, Retry
-from metalab.launch import describe_launch, new_launch
+from metalab.execution.policy import Limits, Retry
+from metalab.order import Order
 from metalab.place import Place
-from metalab.planning import Plan, check_experiment, make_plan
-from metalab.plugins import EXECUTORS
-from metalab.progress import create_progress_tracker
-from metalab.results.derived import as_derived_metrics, lacking
-from metalab.results.loading import open_results
+from metalab.planning import check_experiment, make_plan
+from metalab.results.loading import open_experiment, open_results
 from metalab.resume import (
     CodeChangePolicy,
-    Remainder,
     check_policy,
     remainder,
     settle_code_change,
 )
-from metalab.standing import remember
+from metalab.retrying.choice import Choice
+from metalab.retrying.origin import Origin
+from metalab.retrying.rebuilding import plan_again
+from metalab.script import reach_launch
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from metalab.events import EventCallback
+    from metalab.execution.base import Executor
+    from metalab.execution.handle import RunHandle
     from metalab.experiment import Experiment
     from metalab.progress import Progress, ProgressTracker
     from metalab.results import Results
     from metalab.store.base import Store
     from metalab.store.config import StoreConfig
+    from metalab.store.query.expression import Expression
 
-__all__ = ["load_results", "run"]
+__all__ = ["load_results", "retry", "run"]
 
 
 def run(
@@ -76,51 +71,86 @@ def run(
     What is wrong with the arguments is raised here, before anything is written.
     """
     check_experiment(experiment, "run")
-    _check_options(resume, on_event)
+    _check_resume(resume)
+    reach_launch()
     check_policy(on_code_change)
-    failures, retries = FailurePolicy(on_failure), Retry.of(retry)
-    limits = Limits(timeout, memory)
-    pool = _executor(executor)
-    pool.check(limits)
-    metrics = as_derived_metrics(derived_metrics)
-    # Without a tracker and a callback no event need be made.
-    tracker = None if progress is False else create_progress_tracker(progress)
+    order = Order(
+        executor=executor,
+        tracker=progress,
+        on_event=on_event,
+        failures=on_failure,
+        retries=Retry.of(retry),
+        limits=Limits(timeout, memory),
+        metrics=derived_metrics,
+    )
     place = Place.of(store, experiment.experiment_id)
     plan = make_plan(experiment)
-    manifest = plan.manifest()
 
     found = place.find()
     log = found.read() if found is not None else None
     left = remainder(plan, log, resume=resume)
     left = settle_code_change(plan, left, log, found, on_code_change)
-    underived = lacking(log, plan.ids, left.done, metrics) if log is not None else ()
+    return order.launch(plan, left, place, found, log)
 
-    launch = new_launch()
-    if found is not None and not left.pending and not underived:
-        ledger = _open_ledger(plan, left, tracker, on_event)
-        ledger.finish()
-        return RunHandle(plan, found, launch, ledger, None, on_event)
-    pool.admit(plan, metrics, retries, limits)
-    target = place.make()
-    ledger = _open_ledger(plan, left, tracker, on_event)
-    batch = Batch(
-        plan=plan,
-        pending=left.pending,
-        tries=left.tries,
-        store=target,
-        launch=launch,
-        manifest=target.put_manifest(manifest),
-        ledger=ledger,
-        failures=failures,
-        retry=retries,
-        limits=limits,
-        derived_metrics=metrics,
-        underived=underived,
-        log=log,
-        started=left.started,
+
+def retry(
+    store: str | os.PathLike[str] | StoreConfig | Store,
+    experiment_id: str | None = None,
+    *,
+    where: str | Expression | None = None,
+    run_ids: Iterable[str] | None = None,
+    executor: str | Mapping[str, Any] | Executor | None = None,
+    progress: bool | Progress | ProgressTracker | None = None,
+    on_event: EventCallback | None = None,
+    on_code_change: CodeChangePolicy = "ask",
+    on_failure: str | int = "continue",
+    retry: Retry | int | None = None,
+    timeout: float | None = None,
+    memory: str | int | None = None,
+    trust: bool = False,
+) -> RunHandle:
+    """Execute stored runs again that have no success, and return a handle at once.
+
+    These are the runs of the experiment's newest plan that have failed, were cancelled or
+    are lost, and those under way elsewhere, which are waited for. ``where`` leaves those for
+    which a filter holds, as ``"error ~= 'memory'"``; ``run_ids`` those whose ids are listed,
+    in full or by what they alone begin with. Runs that never began are left to ``run``.
+    A collection of several experiments needs ``experiment_id``.
+
+    The experiment is made again from the store and from the user's files: the script that
+    launched it is loaded up to its first launch, or the operation's module is imported. An
+    experiment that the files have at their top level is taken if it has the same runs.
+    ``trust`` allows code that another user left in the store. The other arguments are those
+    of ``run``, and nothing of them is taken over from the launch before; ``on_code_change``
+    is about the stored results of the whole plan, if any run is left to execute.
+
+    ``handle.result()`` returns the results of the whole plan. ``handle.status`` counts the
+    runs that are executed again, and as skipped all of the plan that have succeeded.
+
+    Raises StoreNotFoundError and StoreError as ``load_results`` does, QueryError for a
+    filter, NameLookupError for an id, and RebuildError, before anything is written, if the
+    experiment cannot be made again with the ids that are stored.
+    """
+    reach_launch()
+    check_policy(on_code_change)
+    order = Order(
+        executor=executor,
+        tracker=progress,
+        on_event=on_event,
+        failures=on_failure,
+        retries=Retry.of(retry),
+        limits=Limits(timeout, memory),
+        is_retry=True,
     )
-    target.put_launch(launch, _launch_document(batch, left, pool))
-    return RunHandle(plan, target, launch, ledger, _submit(pool, batch), on_event)
+    found = open_experiment(store, experiment_id, "retry")
+    origin = Origin.of(found)
+    log = found.read()
+    choice = Choice.of(found, log, where, run_ids)
+    plan = plan_again(origin, trust=trust)
+    left = choice.narrowed(remainder(plan, log), plan)
+    if left.pending:
+        left = settle_code_change(plan, left, log, found, on_code_change)
+    return order.launch(plan, left, Place.of(found, plan.experiment_id), found, log)
 
 
 def load_results(
@@ -134,87 +164,6 @@ def load_results(
     return open_results(store, experiment_id)
 
 
-def _check_options(resume: object, on_event: object) -> None:
+def _check_resume(resume: object) -> None:
     if not isinstance(resume, bool):
         raise TypeError(f"resume={resume!r} is neither True nor False")
-    if on_event is not None and not callable(on_event):
-        raise TypeError(f"on_event={on_event!r} is no function of an event")
-
-
-def _executor(executor: str | Mapping[str, Any] | Executor | None) -> Executor:
-    if executor is None:
-        return _made("thread", {"max_workers": 1})
-    if isinstance(executor, Executor):
-        return executor
-    if isinstance(executor, str):
-        return _made(executor, {})
-    if isinstance(executor, Mapping) and len(executor) == 1:
-        ((name, options),) = executor.items()
-        if isinstance(name, str):
-            return _made(name, options)
-    raise TypeError(
-        f"executor={executor!r} names no executor; give a name ({_names()}), "
-        "{'name': {options}}, or an Executor such as metalab.ThreadExecutor(4)"
-    )
-
-
-def _made(name: str, options: Mapping[str, Any] | None) -> Executor:
-    options = {} if options is None else options
-    if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
-        raise TypeError(f"the options of executor {name!r} are a dict by name, not {options!r}")
-    made: Executor | None = EXECUTORS[name].metalab_make_executor(name=name, options=options)
-    if made is None:
-        raise PluginError(
-            f"{EXECUTORS.info(name)} declines to make an executor from the options {dict(options)}"
-        )
-    return made
-
-
-def _names() -> str:
-    return ", ".join(repr(info.name) for info in EXECUTORS.installed())
-
-
-def _open_ledger(
-    plan: Plan,
-    left: Remainder,
-    tracker: ProgressTracker | None,
-    on_event: EventCallback | None,
-) -> Ledger:
-    ledger = Ledger(len(plan), left.done)
-    if tracker is not None:
-        kinds = tracker.follow(ledger.counts)
-        tracker.start(len(plan), len(left.done), plan.experiment_id)
-        ledger.listen(tracker, kinds)
-        ledger.when_finished(tracker.finish)
-    if on_event is not None:
-        ledger.listen(on_event)
-        ledger.skipped(plan.ids[index] for index in left.done)
-    return ledger
-
-
-def _launch_document(batch: Batch, left: Remainder, executor: Executor) -> dict[str, Any]:
-    return describe_launch(
-        manifest=batch.manifest,
-        executor=executor.name,
-        runs=len(batch.plan),
-        pending=len(left.pending),
-        done=len(left.done),
-        policy={
-            "on_failure": batch.failures.limit,
-            "retry": batch.retry.to_dict(),
-            **attrs.asdict(batch.limits),
-        },
-    )
-
-
-def _submit(executor: Executor, batch: Batch) -> Submission:
-    try:
-        submission = executor.submit(batch)
-    except BaseException:
-        batch.ledger.finish()
-        raise
-    keep_open(submission)
-    plan = batch.plan
-    batch.ledger.when_finished(lambda: remember(plan.experiment.operation, plan.standing))
-    batch.ledger.when_finished(lambda: release(submission))
-    return submission

@@ -24,6 +24,7 @@ __all__ = ["COMMANDS", "make_parser"]
 
 COMMANDS = {
     "run": "run the experiment of a file",
+    "retry": "execute runs again that have failed, or were cut short",
     "plan": "say what run would do, and do nothing",
     "status": "count the runs of each experiment, and say what failed and why",
     "watch": "follow an experiment until all its runs have ended",

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-import warnings
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from typing import TYPE_CHECKING, Any, TextIO, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from metalab.cli.causes import causes_of
-from metalab.cli.output import print_json
+from metalab.cli.launching import add_launch, launch
 from metalab.cli.target import add_target, load_experiment
-from metalab.cli.usage import UsageError
-from metalab.errors import CodeChangedWarning
-from metalab.plugins import EXECUTORS
-from metalab.resume import CodeChangePolicy
 from metalab.runner import run as start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import argparse
 
     from metalab.execution.handle import RunHandle
-    from metalab.execution.ledger import RunStatus
     from metalab.results import Results
 
 __all__ = ["add_arguments", "run"]
-
-_CAUSES = 5
-_SHORT = 8
-_COUNTS = ("completed", "skipped", "failed", "cancelled", "lost", "pending", "running")
-_WORDS = {"completed": "done", "skipped": "done before", "pending": "left", "running": "running"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,155 +29,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--store", metavar="STORE", help="a folder or a locator; by default ./experiments"
     )
     parser.add_argument(
-        "--executor", metavar="NAME", help="how runs are executed; by default one at a time"
-    )
-    parser.add_argument(
-        "-j",
-        "--jobs",
-        metavar="N",
-        type=_count,
-        help="up to N runs at once; on threads, if no executor is named",
-    )
-    parser.add_argument(
         "--no-resume", action="store_true", help="execute every run, those that succeeded as well"
     )
-    parser.add_argument(
-        "--on-code-change",
-        metavar="POLICY",
-        choices=get_args(CodeChangePolicy),
-        default="ask",
-        help=f"results of other code: {', '.join(get_args(CodeChangePolicy))}; by default ask",
-    )
-    parser.add_argument(
-        "--on-failure",
-        metavar="POLICY",
-        type=_policy,
-        default="continue",
-        help="continue, stop, or the number of failed runs at which to stop",
-    )
-    parser.add_argument(
-        "--retry",
-        metavar="N",
-        type=_count,
-        help="try a run that fails up to N times in all; by default the next launch tries it",
-    )
-    parser.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=float,
-        help="end a run that takes longer; needs --executor process",
-    )
-    parser.add_argument(
-        "--memory",
-        metavar="SIZE",
-        help="how much memory a run may have, such as 500M or 4G; needs --executor process",
-    )
-    parser.add_argument("--quiet", action="store_true", help="show no progress and no summary")
-    parser.add_argument("--json", action="store_true", help="print the summary as a JSON object")
+    add_launch(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run it; 1 unless all of its runs have succeeded."""
-    executor = _executor(arguments.executor, arguments.jobs)
-    with ExitStack() as stack:
-        stack.enter_context(_plain_warnings())
-        if arguments.json:  # what the file and its operations print belongs to no JSON
-            stack.enter_context(redirect_stdout(sys.stderr))
-        handle = start(
-            load_experiment(arguments.target),
-            arguments.store,
-            executor,
-            resume=not arguments.no_resume,
-            progress=False if arguments.quiet else None,
-            on_code_change=arguments.on_code_change,
-            on_failure=arguments.on_failure,
-            retry=arguments.retry,
-            timeout=arguments.timeout,
-            memory=arguments.memory,
-        )
-        results = _awaited(handle, quiet=arguments.quiet)
-    status = handle.status
-    with suppress(BrokenPipeError):  # the exit code is that of the runs, whoever reads
-        if arguments.json:
-            print_json(_document(handle, results, status))
-        elif not arguments.quiet:
-            _show(handle, results, status)
-    return 0 if status.completed + status.skipped == status.total else 1
+    return launch(arguments, partial(_begin, arguments), _failed)
 
 
-def _awaited(handle: RunHandle, *, quiet: bool) -> Results:
-    try:
-        return handle.result()
-    except KeyboardInterrupt:
-        if not quiet:
-            print(f"metalab: stopped; {_counted(handle.status)}", file=sys.stderr)
-        raise
+def _begin(arguments: argparse.Namespace, **options: Any) -> RunHandle:
+    # Loaded here, where what the file prints goes to the right stream.
+    experiment = load_experiment(arguments.target)
+    return start(experiment, arguments.store, resume=not arguments.no_resume, **options)
 
 
-def _executor(name: str | None, jobs: int | None) -> str | Mapping[str, Any] | None:
-    if name is not None and name not in EXECUTORS:
-        raise UsageError(EXECUTORS.missing(name))
-    if jobs is None:
-        return name
-    if name == "inline":
-        raise UsageError("the inline executor runs one at a time; leave out -j, or --executor")
-    return {name or "thread": {"max_workers": jobs}}
-
-
-def _count(text: str) -> int:
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of runs; give 1 or more")
-
-
-def _policy(text: str) -> str | int:
-    return text if text in {"continue", "stop"} else _count(text)
-
-
-def _counted(status: RunStatus) -> str:
-    counts = {name: getattr(status, name) for name in _COUNTS}
-    told = [f"{n:,} {_WORDS.get(name, name)}" for name, n in counts.items() if n]
-    return f"{status.total:,} run{'s' * (status.total != 1)}: {', '.join(told) or 'nothing to do'}"
-
-
-def _document(handle: RunHandle, results: Results, status: RunStatus) -> dict[str, Any]:
-    return {
-        "experiment_id": handle.store.experiment_id,
-        "store": handle.store.locator,
-        "job_id": handle.job_id,
-        "total": status.total,
-        **{name: getattr(status, name) for name in _COUNTS},
-        "failures": [attrs.asdict(cause) for cause in causes_of(results.failed)],
-    }
-
-
-def _show(handle: RunHandle, results: Results, status: RunStatus) -> None:
-    print(f"{handle.store.experiment_id}: {_counted(status)}, in {handle.store.locator}")
-    causes = causes_of(results.failed)
-    for each in causes[:_CAUSES]:
-        print(f"  {each.runs:,} failed: {each.cause} (metalab show {each.example[:_SHORT]})")
-    if len(causes) > _CAUSES:
-        print(f"  and {len(causes) - _CAUSES} other causes; metalab status lists them")
-
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Show warnings about results in a line of words: the place in metalab says nothing."""
-    with warnings.catch_warnings():
-        as_python_does = warnings.showwarning
-
-        def show(
-            message: Warning | str,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: TextIO | None = None,
-            line: str | None = None,
-        ) -> None:
-            if issubclass(category, CodeChangedWarning):
-                print(f"metalab: warning: {message}", file=sys.stderr)
-            else:
-                as_python_does(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = show
-        yield
+def _failed(_handle: RunHandle, results: Results) -> Results:
+    return results.failed

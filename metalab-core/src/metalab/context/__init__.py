@@ -9,6 +9,7 @@ from __future__ import annotations
 from metalab.context.frozen import FrozenContext, freeze
 from metalab.context.paths import DirPath, FilePath, FileStamp, Fingerprintable
 from metalab.context.spec import ContextSpec, context_spec
+from metalab.context.thawing import thaw
 
 __all__ = [
     "ContextSpec",
@@ -19,6 +20,7 @@ __all__ = [
     "FrozenContext",
     "context_spec",
     "freeze",
+    "thaw",
 ]
 
 # Class names are part of ids, so these two go by the one that is public.

@@ -49,7 +49,7 @@ class FrozenContext:
 
     def changed_files(self) -> list[str]:
         """Return those of the files whose size or times have changed, or that are gone."""
-        return [path for path, stamp in self.files.items() if not _is_unchanged(path, stamp)]
+        return [path for path, stamp in self.files.items() if not is_unchanged(path, stamp)]
 
 
 def freeze(context: Any) -> FrozenContext:
@@ -226,7 +226,8 @@ def _node(kind: str, identity: Any, document: Any, path: str = "context") -> _No
     return _Node(fingerprint((_FORMAT, kind, identity), path), document)
 
 
-def _is_unchanged(place: str, stamp: FileStamp) -> bool:
+def is_unchanged(place: str, stamp: FileStamp) -> bool:
+    """Tell whether a file, or the files of a folder, have the size and times they had."""
     source: FilePath | DirPath = FilePath(place)
     if stamp.pattern is not None:
         source = DirPath(place.removesuffix(stamp.pattern), stamp.pattern)

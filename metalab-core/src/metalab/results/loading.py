@@ -13,7 +13,7 @@ from metalab.store.config import StoreConfig, parse_to_config
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["open_results"]
+__all__ = ["open_experiment", "open_results"]
 
 
 def open_results(
@@ -25,14 +25,24 @@ def open_results(
     chooses. Raises StoreNotFoundError where there is no store; StoreError, listing what
     there is, if no experiment is meant or more than one; TypeError for what names no store.
     """
+    return Results.from_store(open_experiment(store, experiment_id, "load_results"))
+
+
+def open_experiment(
+    store: str | os.PathLike[str] | StoreConfig | Store, experiment_id: str | None, caller: str
+) -> Store:
+    """Open an experiment's store to read it; errors are those of ``open_results``.
+
+    ``caller`` is the function that a user who named no experiment is shown how to call.
+    """
     opened = _opened(store)
     if opened.is_scoped:
-        return Results.from_store(opened if experiment_id is None else opened.scoped(experiment_id))
+        return opened if experiment_id is None else opened.scoped(experiment_id)
     there = opened.list_experiments()
-    chosen = _only(there, opened.locator) if experiment_id is None else experiment_id
+    chosen = _only(there, opened.locator, caller) if experiment_id is None else experiment_id
     if chosen not in there:
         raise StoreError(f"{opened.locator} has no experiment {chosen!r}; {_names(there)}")
-    return Results.from_store(opened.scoped(chosen))
+    return opened.scoped(chosen)
 
 
 def _opened(store: str | os.PathLike[str] | StoreConfig | Store) -> Store:
@@ -48,14 +58,14 @@ def _opened(store: str | os.PathLike[str] | StoreConfig | Store) -> Store:
     )
 
 
-def _only(there: Sequence[str], place: str) -> str:
+def _only(there: Sequence[str], place: str, caller: str) -> str:
     if len(there) == 1:
         return there[0]
     if not there:
         raise StoreError(f"{place} holds no experiment yet; run one with store={place!r}")
     raise StoreError(
         f"{place} holds {len(there)} experiments; {_names(there)}: choose one, as in "
-        f"load_results({place!r}, experiment_id={there[0]!r})"
+        f"{caller}({place!r}, experiment_id={there[0]!r})"
     )
 
 

@@ -1,0 +1,137 @@
+"""Orders: a launch as it was asked for, whatever its runs are, and how it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from metalab.execution.base import Batch, Executor, Submission
+from metalab.execution.choice import chosen_executor
+from metalab.execution.departure import keep_open, release
+from metalab.execution.handle import RunHandle
+from metalab.execution.ledger import Ledger
+from metalab.execution.policy import FailurePolicy, Limits, Retry
+from metalab.launch import describe_launch, new_launch
+from metalab.progress import create_progress_tracker
+from metalab.results.derived import as_derived_metrics, lacking
+from metalab.standing import remember
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metalab.events import EventCallback
+    from metalab.place import Place
+    from metalab.planning import Plan
+    from metalab.progress import Progress, ProgressTracker
+    from metalab.results.derived import DerivedMetric
+    from metalab.resume import Remainder
+    from metalab.store.base import RunLog, Store
+
+__all__ = ["Order"]
+
+
+def _callback(on_event: EventCallback | None) -> EventCallback | None:
+    if on_event is not None and not callable(on_event):
+        raise TypeError(f"on_event={on_event!r} is no function of an event")
+    return on_event
+
+
+def _tracker(progress: bool | Progress | ProgressTracker | None) -> ProgressTracker | None:
+    # Without a tracker and a callback no event need be made.
+    return None if progress is False else create_progress_tracker(progress)
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """How a launch is to be carried out, made of what a user gave: TypeError and ValueError."""
+
+    on_event: EventCallback | None = attrs.field(converter=_callback)
+    failures: FailurePolicy = attrs.field(converter=FailurePolicy)
+    retries: Retry
+    limits: Limits
+    executor: Executor = attrs.field(converter=chosen_executor)
+    metrics: Sequence[DerivedMetric] = attrs.field(default=None, converter=as_derived_metrics)
+    tracker: ProgressTracker | None = attrs.field(converter=_tracker)
+    is_retry: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.executor.check(self.limits)
+
+    def launch(
+        self, plan: Plan, left: Remainder, place: Place, found: Store | None, log: RunLog | None
+    ) -> RunHandle:
+        """Execute what is left of a plan, and return a handle at once.
+
+        ``found`` and ``log`` are the store and what was in it, None where there is none yet.
+        """
+        manifest = plan.manifest()
+        underived = lacking(log, plan.ids, left.done, self.metrics) if log is not None else ()
+        launch = new_launch()
+        if found is not None and not left.pending and not underived:
+            ledger = self._open_ledger(plan, left)
+            ledger.finish()
+            return RunHandle(plan, found, launch, ledger, None, self.on_event)
+        self.executor.admit(plan, self.metrics, self.retries, self.limits)
+        target = place.make()
+        ledger = self._open_ledger(plan, left)
+        batch = Batch(
+            plan=plan,
+            pending=left.pending,
+            tries=left.tries,
+            store=target,
+            launch=launch,
+            manifest=target.put_manifest(manifest),
+            ledger=ledger,
+            failures=self.failures,
+            retry=self.retries,
+            limits=self.limits,
+            derived_metrics=self.metrics,
+            underived=underived,
+            log=log,
+            started=left.started,
+        )
+        target.put_launch(launch, self._document(batch, left))
+        return RunHandle(plan, target, launch, ledger, _submit(self.executor, batch), self.on_event)
+
+    def _open_ledger(self, plan: Plan, left: Remainder) -> Ledger:
+        total = len(left.pending) + len(left.done)
+        ledger = Ledger(total, left.done)
+        if self.tracker is not None:
+            kinds = self.tracker.follow(ledger.counts)
+            self.tracker.start(total, len(left.done), plan.experiment_id)
+            ledger.listen(self.tracker, kinds)
+            ledger.when_finished(self.tracker.finish)
+        if self.on_event is not None:
+            ledger.listen(self.on_event)
+            ledger.skipped(plan.ids[index] for index in left.done)
+        return ledger
+
+    def _document(self, batch: Batch, left: Remainder) -> dict[str, Any]:
+        return describe_launch(
+            batch.plan.experiment.operation.function.__module__,
+            manifest=batch.manifest,
+            executor=self.executor.name,
+            runs=len(batch.plan),
+            pending=len(left.pending),
+            done=len(left.done),
+            policy={
+                "on_failure": batch.failures.limit,
+                "retry": batch.retry.to_dict(),
+                **attrs.asdict(batch.limits),
+            },
+            is_retry=self.is_retry,
+        )
+
+
+def _submit(executor: Executor, batch: Batch) -> Submission:
+    try:
+        submission = executor.submit(batch)
+    except BaseException:
+        batch.ledger.finish()
+        raise
+    keep_open(submission)
+    plan = batch.plan
+    batch.ledger.when_finished(lambda: remember(plan.experiment.operation, plan.standing))
+    batch.ledger.when_finished(lambda: release(submission))
+    return submission
