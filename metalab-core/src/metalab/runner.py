@@ -17,7 +17,7 @@ from metalab.launch import describe_launch, new_launch
 from metalab.place import Place
 from metalab.planning import Plan, check_experiment, make_plan
 from metalab.plugins import EXECUTORS
-from metalab.progress import create_progress_tracker
+from metalab.progress import LaunchView, create_progress_tracker
 from metalab.results.derived import as_derived_metrics, lacking
 from metalab.results.loading import open_results
 from metalab.resume import (
@@ -182,7 +182,7 @@ def _open_ledger(
 ) -> Ledger:
     ledger = Ledger(len(plan), left.done)
     if tracker is not None:
-        kinds = tracker.follow(ledger.counts)
+        kinds = tracker.follow(LaunchView(ledger.counts, ledger.under_way, plan))
         tracker.start(len(plan), len(left.done), plan.experiment_id)
         ledger.listen(tracker, kinds)
         ledger.when_finished(tracker.finish)
