@@ -37,12 +37,13 @@ class Screen:
         self.row = self.column = 0
         self.is_cursor_shown = True
         self.colours = 0
+        self._kept = 0, 0
         self._rest = ""
 
     def feed(self, text):
         text = self._rest + text
         cut = text.rfind("\x1b", len(text) - 12) if len(text) > 12 else text.rfind("\x1b")
-        whole = cut < 0 or re.match(r"\x1b\[[0-9;?]*[A-Za-z]", text[cut:])
+        whole = cut < 0 or re.match(r"\x1b(\[[0-9;?]*[A-Za-z]|[^\[])", text[cut:])
         self._rest = "" if whole else text[cut:]
         for part in _PARTS.finditer(text if whole else text[:cut]):
             self._take(part)
@@ -51,9 +52,13 @@ class Screen:
         text, command = part[0], part[2]
         if text == "\r":
             self.column = 0
-        elif text == "\n":
+        elif text in {"\n", "\x1bD"}:
             self.row += 1
             self.rows += [""] * (self.row + 1 - len(self.rows))
+        elif text == "\x1b7":
+            self._kept = self.row, self.column
+        elif text == "\x1b8":
+            self.row, self.column = self._kept
         elif command is None:
             assert not text.startswith("\x1b"), f"an unknown command: {text!r}"
             row = self.rows[self.row].ljust(self.column)

@@ -60,7 +60,8 @@ class TestOneLaunch:
         """
         with launched(script, style) as terminal:
             terminal.until(lambda screen: "3/4 runs, 2 failed, 1 retried, 1 running" in screen)
-            head, cause = terminal.screen.lines
+            waiting, head, cause = terminal.screen.lines
+            assert not waiting
             assert head.startswith("alpha")
             assert "loss 0.25" in head
             assert cause == "  failed, 2 runs: ValueError: [bad] rate"
@@ -96,6 +97,26 @@ class TestOneLaunch:
             assert lines[:3] == ["one", "two", "three four"]
             assert lines[3].startswith("alpha: 0/4 runs, took")
             assert lines[4:] == ["five six", ""]
+
+    def test_what_another_process_prints_pushes_it_down(self, style):
+        script = """
+            import subprocess
+            shown = tracker("alpha")
+            shown(Event.run_failed("b", error="ValueError: x"))
+            for turn in range(5):
+                time.sleep(0.5)
+                subprocess.run([sys.executable, "-c", f"print('child', {turn})"])
+            pause()
+            shown.finish()
+        """
+        with launched(script, style) as terminal:
+            terminal.until(lambda screen: "child 4" in screen and not screen.lines[5])
+            lines = terminal.screen.lines
+            assert lines[:6] == [*(f"child {turn}" for turn in range(5)), ""]
+            assert lines[6].startswith("alpha")
+            assert lines[7:] == ["  failed: ValueError: x"]
+            terminal.type()
+            assert len(terminal.finish().lines) == 8
 
     def test_no_line_is_wider_than_the_terminal(self, style):
         script = """
@@ -177,7 +198,7 @@ class TestSeveralLaunches:
         """
         with launched(script, style) as terminal:
             terminal.until(lambda screen: "third" in screen and "  failed: ValueError: x" in screen)
-            starts = [line.split()[0].rstrip(":") for line in terminal.screen.lines]
+            starts = [line.split()[0].rstrip(":") for line in terminal.screen.lines[1:]]
             assert starts == ["first", "second", "failed", "third"]
             terminal.type()
             terminal.until(lambda screen: "between" in screen and "third" in screen)
@@ -341,6 +362,16 @@ class TestSurroundings:
                 assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.raw)) is coloured
                 assert "\x1b[J" in terminal.raw
 
+    def test_without_rich_it_is_drawn_without_colours(self):
+        hidden = "import sys\nsys.modules['rich'] = None\n"
+        script = hidden + SCRIPT + textwrap.dedent(self.SCRIPT)
+        with Terminal(script, arguments=["auto"]) as terminal:
+            screen = terminal.finish()
+            assert screen.colours == 0
+            assert "\x1b[J" in terminal.raw
+            assert screen.lines[0] == "failed: ValueError: x"
+            assert last_line(terminal, "alpha") == "alpha: 1/4 runs, 1 failed, took"
+
     def test_standard_output_keeps_to_the_script(self):
         script = """
             shown = tracker("alpha")
@@ -370,7 +401,7 @@ class TestSurroundings:
         """
         with launched(script, "plain") as terminal:
             terminal.until(lambda screen: "... and 19 more" in screen)
-            assert len(terminal.screen.lines) == 22
+            assert len(terminal.screen.lines) == 23
             terminal.type()
             assert len(terminal.finish().lines) == 41
 

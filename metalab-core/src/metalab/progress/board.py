@@ -1,7 +1,9 @@
 """The board: what all launches of a process draw on together, a block of lines for each.
 
-The blocks are redrawn in place, below whatever else appears on the terminal. The cursor is never
-hidden and no mode of the terminal is changed, so a process that is killed leaves nothing amiss.
+The blocks are redrawn in place, below whatever else appears on the terminal. The cursor waits on
+the line above them: what others write there, who know of no board, such as another process,
+pushes the blocks down and mixes with none. It is never hidden and no mode of the terminal is
+changed, so a process that is killed leaves nothing amiss.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Board", "board_on", "clear_boards"]
 
 _APART = 0.15  # seconds between two drawings, however many launches ask for one
-_CURSOR = re.compile(r"\r(?!\n)|\x1b\[[0-9;?]*[A-HJKSTfhl]")
+_WIPE = "\x1b[J"  # from the cursor on
+_DOWN = "\x1bD"  # without a carriage return
+_KEEP_PLACE, _BACK_TO_PLACE = "\x1b7", "\x1b8"
+_CURSOR = re.compile(r"\r(?!\n)|\x1b[78DM]|\x1b\[[0-9;?]*[A-HJKSTfhl]")
 _boards: list[Board] = []
 _lock = threading.RLock()  # of all boards: whoever prints may close one while another is opened
 
@@ -53,7 +58,7 @@ class Board:
         self.stream = stream
         self.is_live = True
         self._blocks: dict[object, Sequence[str]] = {}
-        self._height = 0
+        self._is_drawn = False
         self._tail = ""  # what was printed by others since the last line end
         self._drawn = 0.0
         self._diverted: list[Passing] = []
@@ -91,25 +96,25 @@ class Board:
             if self._blocks.pop(block, None) is None:
                 return
             try:
-                self._put("".join([self._wiping(), *(f"{line}\n" for line in lines), self._tail]))
+                self._put("".join(["\r", _WIPE, *(f"{line}\n" for line in lines), self._tail]))
                 self._draw()
             finally:
                 if not self._blocks:
                     self._close()
 
-    def write(self, stream: TextIO, text: str) -> None:
+    def write(self, stream: TextIO, printed: str) -> None:
         """Write what somebody prints on a stream, and draw the blocks below it.
 
         If it moves the cursor, somebody else draws here: the board is wiped for good then.
         """
         with _lock:
-            if _CURSOR.search(text):
+            if _CURSOR.search(printed):
                 self.give_way()
-            elif self._height:
-                self._put(f"{self._wiping()}{self._tail}")
-            stream.write(text)
+            else:
+                self._wipe()
+            stream.write(printed)
             stream.flush()
-            before, end, rest = text.rpartition("\n")
+            before, end, rest = printed.rpartition("\n")
             self._tail = rest if end else self._tail + before + rest
             self._draw()
 
@@ -118,15 +123,14 @@ class Board:
         with _lock:
             self._blocks.clear()
             try:
-                if self._height:
-                    self._put(f"{self._wiping()}{self._tail}")
+                self._wipe()
             finally:
                 self._close()
 
     def forget(self) -> None:
         """Leave the terminal to the parent, in a child that was forked from it."""
         self._blocks.clear()
-        self._height = 0
+        self._is_drawn = False
         self._close()
 
     def _close(self) -> None:
@@ -149,23 +153,21 @@ class Board:
         rows = self._rows()
         if not rows:
             return
-        if self._tail:  # it stands where the first line is drawn
-            rows = [self._tail[-self.width :], *rows]
-        body = "\n".join(f"{row}\x1b[K" for row in rows)
-        self._put(f"{self._home()}{body}\x1b[J")
-        self._height = len(rows)
+        body = "".join(f"\n{row}\x1b[K" for row in rows)
+        # There must be room below before the place of the cursor is kept: a terminal that
+        # scrolls moves what is written, and not the place.
+        room = f"{_DOWN * len(rows)}\x1b[{len(rows)}A"
+        self._put(f"{room}{_KEEP_PLACE}\x1b[K{body}{_WIPE}{_BACK_TO_PLACE}")
+        self._is_drawn = True
         self._drawn = time.monotonic()
 
-    def _wiping(self) -> str:
-        """Return what wipes the board, the tail of what was printed included."""
-        home, self._height = self._home(), 0
-        return f"{home}\x1b[J"
+    def _wipe(self) -> None:
+        if self._is_drawn:
+            self._is_drawn = False
+            self._put(_WIPE)
 
-    def _home(self) -> str:
-        return f"\r\x1b[{self._height - 1}A" if self._height > 1 else "\r"
-
-    def _put(self, text: str) -> None:
-        self.stream.write(text)
+    def _put(self, codes: str) -> None:
+        self.stream.write(codes)
         self.stream.flush()
 
 

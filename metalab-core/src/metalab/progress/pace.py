@@ -64,8 +64,8 @@ class Pace:
             return None
         length = self._length()
         if length is None:
-            # Nothing is known of open runs: a pause counts as one once it is overdue.
-            return ended / (self._latest - first.time) if self._latest > first.time else None
+            # Nothing is known of open runs: one that should have ended by now counts as one.
+            return min(ended / max(self._latest - first.time, 1e-9), (ended + 1) / span)
         return (self._busy - first.busy) / span / length
 
     def left(self, to_do: int) -> float | None:

@@ -16,8 +16,8 @@ _STREAMS = ("stdout", "stderr")
 class Writer(Protocol):
     """Writes text on a stream among whatever else it draws there."""
 
-    def write(self, stream: TextIO, text: str) -> None:
-        """Write the text."""
+    def write(self, stream: TextIO, printed: str) -> None:
+        """Write what was printed."""
 
 
 class Passing:

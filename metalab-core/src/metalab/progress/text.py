@@ -70,13 +70,15 @@ def cut(line: str, width: int) -> str:
         return line[:width]
     taken = 0
     for position, letter in enumerate(line):
-        taken += 0 if unicodedata.combining(letter) else _columns(letter)
+        taken += _width(letter)
         if taken > width:
             return line[:position]
     return line
 
 
-def _columns(letter: str) -> int:
+def _width(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
     return 2 if unicodedata.east_asian_width(letter) in _WIDE else 1
 
 
