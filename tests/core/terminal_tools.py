@@ -13,13 +13,18 @@ import struct
 import subprocess
 import sys
 import termios
+import textwrap
 import time
+
+import pytest
 
 # What the surroundings of the tests may say, and the scripts under test shall not hear.
 _SURROUNDINGS = (
     "CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PYTEST_CURRENT_TEST", "TTY_COMPATIBLE",
     "TTY_INTERACTIVE",
 )  # fmt: skip
+STYLES = pytest.mark.parametrize("style", ["plain", "rich"])
+
 _PARTS = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b.|[\r\n]|[^\x1b\r\n]+", re.DOTALL)
 
 
@@ -149,3 +154,34 @@ class Terminal:
         self.raw += (text := self._decoder.decode(part))
         self.screen.feed(text)
         return bool(part)
+
+
+_PRELUDE = """
+import sys, threading, time
+import metalab
+from metalab.events import Event
+from metalab.progress import *
+
+style = sys.argv[1]
+
+def tracker(title, total=4, **settings):
+    made = create_progress_tracker(Progress(style=style, title=title, **settings))
+    made.start(total, 0, title)
+    return made
+
+def pause():
+    sys.stdin.readline()
+
+"""
+
+
+def launched(script, style, **options):
+    """Run a script with trackers of a style at hand; rich has to be there for its own."""
+    if style == "rich":
+        pytest.importorskip("rich")
+    return Terminal(_PRELUDE + textwrap.dedent(script), arguments=[style], **options)
+
+
+def last_line(terminal, start):
+    """The first line that starts so, without the time that something took."""
+    return re.sub("took .*", "took", next(x for x in terminal.screen.lines if x.startswith(start)))

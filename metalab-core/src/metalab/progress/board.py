@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 from metalab.progress.passing import divert, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from metalab.progress.passing import Passing
 
@@ -108,15 +108,18 @@ class Board:
         If it moves the cursor, somebody else draws here: the board is wiped for good then.
         """
         with _lock:
-            if _CURSOR.search(printed):
-                self.give_way()
-            else:
-                self._wipe()
+            self._attempt(self.give_way if _CURSOR.search(printed) else self._wipe)
             stream.write(printed)
             stream.flush()
             before, end, rest = printed.rpartition("\n")
             self._tail = rest if end else self._tail + before + rest
-            self._draw()
+            self._attempt(self._draw)
+
+    def _attempt(self, drawing: Callable[[], None]) -> None:
+        try:
+            drawing()
+        except (OSError, ValueError):  # the terminal is gone, which is no fault of who prints
+            self.forget()
 
     def give_way(self) -> None:
         """Wipe the board and draw on it no more."""
@@ -128,7 +131,7 @@ class Board:
                 self._close()
 
     def forget(self) -> None:
-        """Leave the terminal to the parent, in a child that was forked from it."""
+        """Leave the terminal as it is: it is gone, or a parent's of whom this is a forked child."""
         self._blocks.clear()
         self._is_drawn = False
         self._close()
