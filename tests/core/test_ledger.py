@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import weakref
 from functools import partial
@@ -196,3 +197,59 @@ def test_closers_are_called_once_even_when_added_late():
     ledger.finish()
     ledger.when_finished(lambda: calls.append("late"))
     assert calls == ["early", "late"]
+
+
+class TestUnderWay:
+    def test_they_are_told_oldest_first_and_only_while_they_are(self):
+        ledger = Ledger(6, skipped=[0])
+        for index in (3, 1):
+            ledger.started(index, partial(_record, index))
+        first = ledger.under_way()
+        assert list(first) == [1, 3]
+        ledger.started(2, partial(_record, 2))
+        ledger.acknowledgement(_record(1))()
+        then = ledger.under_way()
+        assert list(then) == [3, 2]
+        assert then[3] == first[3] <= then[2]
+        ledger.elsewhere(4, Status.SUCCESS, partial(_record, 4))
+        ledger.acknowledgement(_record(3, Status.FAILED))()
+        assert list(ledger.under_way()) == [2]
+        ledger.finish()
+        assert ledger.under_way() == {}
+
+    def test_a_run_that_waits_to_be_tried_again_is_not_among_them(self):
+        ledger = Ledger(2)
+        ledger.started(0, partial(_record, 0))
+        since = ledger.under_way()[0]
+        ledger.retried(_record(0, Status.FAILED))
+        assert ledger.under_way() == {}
+        ledger.started(0, partial(_record, 0))
+        assert ledger.under_way()[0] > since
+        ledger.retried(_record(0, Status.FAILED))
+        ledger.started(0, partial(_record, 0))
+        assert list(ledger.under_way()) == [0]
+        ledger.acknowledgement(_record(0))()
+        assert ledger.under_way() == {}
+
+    def test_what_happens_between_two_looks_comes_to_the_same(self):
+        draw, looked, unlooked = random.Random(1), Ledger(50), Ledger(50)
+        state = dict.fromkeys(range(50), "pending")
+        for _ in range(2_000):
+            index = draw.randrange(50)
+            started = state[index] == "running"
+            step = draw.choice(["retried", "ended"]) if started else "started"
+            if state[index] == "ended":
+                continue
+            state[index] = {"started": "running", "retried": "pending", "ended": "ended"}[step]
+            for ledger in (looked, unlooked):
+                if step == "started":
+                    ledger.started(index, partial(_record, index))
+                elif step == "retried":
+                    ledger.retried(_record(index, Status.FAILED))
+                else:
+                    ledger.acknowledgement(_record(index))()
+            running = {index for index, now in state.items() if now == "running"}
+            assert looked.under_way().keys() == running
+            if draw.random() < 0.1:
+                assert unlooked.under_way().keys() == running
+            assert looked.status.running == len(running)

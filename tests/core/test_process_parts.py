@@ -101,9 +101,7 @@ class TestBoard:
         assert STATUSES[code & ~AGAIN] is Status.FAILED
         assert code & AGAIN
 
-    def test_a_place_is_not_durable_before_that_is_said_when_it_comes_round_again(
-        self, board
-    ):
+    def test_a_place_is_not_durable_before_that_is_said_when_it_comes_round_again(self, board):
         for _ in range(RING):
             place = board.begin()
             board.end(place, code_of(Ended(Status.SUCCESS)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 
 import pytest
@@ -15,6 +16,7 @@ from metalab.progress import (
     create_progress_tracker,
     text,
 )
+from metalab.progress.surroundings import Surroundings
 from metalab.progress.tally import Tally
 
 
@@ -64,33 +66,6 @@ class TestTally:
         snapshot = tally_of(Event.run_finished("a"), Event.run_finished("b"), total=1)
         assert snapshot.total == snapshot.done == 2
 
-    def test_time_left_is_unknown_until_a_run_has_finished(self):
-        assert tally_of(total=3).left is None
-        assert tally_of(total=3, skipped=2).left is None
-        assert tally_of(total=2, skipped=2).left == 0
-
-    def test_time_left_is_learned_from_finished_runs_and_not_from_skipped_ones(self):
-        clock = Clock()
-        tally = Tally(clock=clock)
-        clock.now = 100.0
-        tally.begin(104, 100)
-        clock.now = 110.0
-        tally.add(Event.run_finished("a"))
-        assert tally.snapshot().left == pytest.approx(30.0)
-        clock.now = 114.0
-        assert tally.snapshot().left == pytest.approx(26.0)
-        clock.now = 300.0
-        assert tally.snapshot().left == pytest.approx(20.0)
-
-    def test_time_left_follows_a_change_of_pace(self):
-        clock = Clock()
-        tally = Tally(clock=clock)
-        tally.begin(2_000, 0)
-        for number in range(1_000):
-            clock.now += 10.0 if number < 500 else 1.0
-            tally.add(Event.run_finished(str(number)))
-        assert tally.snapshot().left == pytest.approx(1_000, rel=0.01)
-
     def test_counts_made_elsewhere_are_taken_over(self):
         clock = Clock()
         tally = Tally(clock=clock)
@@ -100,6 +75,19 @@ class TestTally:
         snapshot = tally.snapshot()
         assert (snapshot.done, snapshot.running) == (4, 4)
         assert snapshot.left == pytest.approx(12.0)
+
+    def test_retries_are_counted_and_a_run_that_waits_for_one_is_not_running(self):
+        snapshot = tally_of(
+            Event.run_started("a"), Event.run_retried("a", error="OSError: x"), total=1
+        )
+        assert (snapshot.retried, snapshot.running, snapshot.done) == (1, 0, 0)
+        assert text.counts(snapshot) == "0/1 runs, 1 retried"
+
+    def test_events_of_unknown_kinds_change_nothing(self):
+        assert tally_of(Event("run_dreamt", "a")).done == 0
+
+    def test_what_a_terminal_would_obey_is_no_part_of_a_cause(self):
+        assert tally_of(Event.run_failed("a", error="E: \x1b[2Jgone")).causes == {"E:  [2Jgone": 1}
 
     def test_a_runs_own_progress_changes_no_count(self):
         assert tally_of(Event.progress("a", completed=5)).done == 0
@@ -186,6 +174,28 @@ class TestText:
         line = text.status_line("e:1", tally_of(Event.run_started("a"), total=1_000, skipped=2))
         assert line == "e:1: 2/1,000 runs, 2 skipped, 1 running"
 
+    @pytest.mark.parametrize(
+        ("rate", "written"),
+        [(0.05, "20 s a run"), (1.25, "1.2 runs/s"), (9.4, "9.4 runs/s"), (2345.6, "2,346 runs/s")],
+    )
+    def test_paces(self, rate, written):
+        assert text.pace(rate) == written
+
+    @pytest.mark.parametrize(
+        ("line", "shown"), [("abcdef", "abcd"), ("日本語", "日本"), ("e\u0301tude", "e\u0301tud")]
+    )
+    def test_lines_are_cut_to_what_a_terminal_can_show(self, line, shown):
+        assert text.cut(line, 4) == shown
+
+    def test_lines_name_the_run_that_takes_longest(self):
+        clock = Clock()
+        tally = Tally(clock=clock)
+        tally.begin(2, 0)
+        tally.add(Event.run_started("0123456789abcdef"))
+        clock.now = 75.0
+        line = text.status_line("e:1", tally.snapshot(), longest=True)
+        assert line == "e:1: 0/2 runs, 1 running (01234567: 1 min 15 s so far)"
+
 
 class TestSettings:
     def test_metrics_may_be_names_or_displays(self):
@@ -229,10 +239,20 @@ class TestChoice:
             tracker.finish()
             assert stream.getvalue().count("\n") == lines
 
-    def test_a_terminal_gets_a_bar(self):
+    def test_a_terminal_gets_a_bar_where_nothing_speaks_against_it(self, monkeypatch):
         rich = pytest.importorskip("metalab.progress.rich")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("CI", raising=False)
         tracker = create_progress_tracker(None, stream=Terminal())
         assert isinstance(tracker, rich.RichProgressTracker)
+
+    def test_a_launch_in_a_test_shows_nothing_unless_it_is_asked_to(self, capsys):
+        for progress, shows in ((None, False), (True, True)):
+            tracker = create_progress_tracker(progress)
+            tracker.start(1, 0, "e:1")
+            tracker(Event.run_failed("a", error="x"))
+            tracker.finish()
+            assert bool(capsys.readouterr().err) is shows
 
     @pytest.mark.parametrize("progress", [None, True, Progress(style="plain")])
     def test_a_program_without_an_error_stream_shows_nothing(self, monkeypatch, progress):
@@ -248,6 +268,40 @@ class TestChoice:
         tracker = create_progress_tracker(Progress(style="plain"), stream=Terminal())
         assert isinstance(tracker, SimpleProgressTracker)
 
+
+class TestSurroundings:
+    @pytest.mark.parametrize(
+        ("environ", "live"),
+        [
+            ({}, True),
+            ({"TERM": "dumb"}, False),
+            ({"CI": "true"}, False),
+            ({"CI": "false"}, True),
+            ({"NO_COLOR": "1"}, True),
+        ],
+    )
+    def test_a_terminal_is_drawn_on_unless_it_cannot_be(self, environ, live):
+        assert Surroundings.of(Terminal(), environ=environ).live is live
+        assert not Surroundings.of(io.StringIO(), environ=environ).live
+
+    def test_who_asks_for_rich_gets_it_under_ci_too(self):
+        assert Surroundings.of(Terminal(), insist=True, environ={"CI": "1"}).live
+
+    def test_an_error_stream_that_somebody_stands_in_for_is_not_drawn_on(self, monkeypatch):
+        for stream in ("stderr", "__stderr__"):
+            monkeypatch.setattr(sys, stream, terminal := Terminal())
+        assert sys.stderr is not sys.__stderr__
+        assert not Surroundings.of(None, environ={}).live
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert Surroundings.of(None, environ={}).live
+
+    def test_lines_come_less_often_the_longer_a_launch_lasts_and_seldom_under_ci(self):
+        quick = Surroundings.of(io.StringIO(), environ={})
+        assert [quick.pause_after(seconds) for seconds in (0, 60, 600)] == [10, 10, 60]
+        assert Surroundings.of(io.StringIO(), environ={"CI": "1"}).pause_after(0) == 60
+
+
+class TestRefusals:
     @pytest.mark.parametrize("bad", [1, "yes", print, ["loss"]])
     def test_anything_else_is_refused_in_words(self, bad):
         with pytest.raises(TypeError, match=r"give True, False, None, a metalab\.Progress"):

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import pty
 import subprocess
 import sys
 import textwrap
 import time
 
-import pytest
-
 from metalab.errors import MissingExtraError
 from metalab.events import Event, EventKind
 from metalab.progress import (
+    LaunchView,
     Progress,
     ProgressTracker,
     SimpleProgressTracker,
     create_progress_tracker,
-    plain as plain_module,
+    surroundings,
 )
 from metalab.progress.tracker import LiveTracker
 
@@ -91,7 +88,7 @@ class TestPlainLines:
     def test_a_patient_tracker_speaks_up_when_a_launch_lasts_though_nothing_happens(
         self, monkeypatch
     ):
-        monkeypatch.setattr(plain_module, "_QUIET", 0.05)
+        monkeypatch.setattr(surroundings, "_PATIENCE_WRITTEN", 0.05)
         monkeypatch.setattr(LiveTracker, "interval", 0.01)
         stream = io.StringIO()
         tracker = SimpleProgressTracker(stream=stream, patient=True)
@@ -101,7 +98,7 @@ class TestPlainLines:
         tracker.finish()
 
     def test_a_file_gets_a_line_now_and_then_and_not_with_each_event(self, monkeypatch):
-        monkeypatch.setattr(plain_module, "_LINE_EVERY", 0.1)
+        monkeypatch.setattr(surroundings, "_PAUSE", 0.1)
         monkeypatch.setattr(LiveTracker, "interval", 0.01)
         stream = io.StringIO()
         tracker = SimpleProgressTracker(stream=stream)
@@ -114,15 +111,32 @@ class TestPlainLines:
         passed = time.monotonic() - began
         assert 4 <= stream.getvalue().count("\n") <= passed / 0.1 + 2
 
-    def test_each_cause_of_failure_is_told_once_and_five_at_most(self):
+    def test_five_causes_are_told_as_they_happen_and_all_are_counted_at_the_end(self, monkeypatch):
+        monkeypatch.setattr(LiveTracker, "interval", 0.01)
         stream = io.StringIO()
         tracker = SimpleProgressTracker(stream=stream)
         tracker.start(100, 0, "e:1")
-        for number in range(100):
+        for number in range(5):
+            tracker(Event.run_failed(str(number), error=f"KeyError: {number}"))
+        eventually(lambda: stream.getvalue().count("failed: KeyError") == 5)
+        for number in range(5, 100):
             tracker(Event.run_failed(str(number), error=f"KeyError: {number % 8}"))
         tracker.finish()
         told = [line for line in stream.getvalue().splitlines() if line.startswith("failed")]
-        assert told == [f"failed: KeyError: {number}" for number in range(5)]
+        assert told == [
+            *[f"failed: KeyError: {number}" for number in range(5)],
+            *[f"failed, 13 runs: KeyError: {number}" for number in range(4)],
+            "failed, 12 runs: KeyError: 4",
+            "failed, 3 more causes",
+        ]
+
+    def test_a_cause_is_told_once_if_it_came_once(self):
+        stream = io.StringIO()
+        tracker = SimpleProgressTracker(stream=stream)
+        tracker.start(1, 0, "e:1")
+        tracker(Event.run_failed("a", error="ValueError: x"))
+        tracker.finish()
+        assert stream.getvalue().count("ValueError: x") == 1
 
     def test_a_status_line_replaces_the_counts_at_the_end(self):
         stream = io.StringIO()
@@ -149,26 +163,12 @@ class TestPlainLines:
         tracker.finish()
         assert stream.getvalue().startswith("my sweep: 1 of 1")
 
-    def test_a_terminal_line_is_redrawn_and_cut_to_the_width(self, monkeypatch):
-        monkeypatch.setattr(LiveTracker, "interval", 0.01)
-        monkeypatch.setenv("COLUMNS", "20")
-        stream = Terminal()
-        tracker = SimpleProgressTracker(stream=stream)
-        tracker.start(2, 0, "a_long_name:1.0")
-        eventually(lambda: stream.getvalue().count("\r") >= 3)
-        tracker(Event.run_finished("a"))
-        tracker.finish()
-        drawn = stream.getvalue()
-        assert "\ra_long_name:1.0: 0/\x1b[K" in drawn
-        assert drawn.count("\n") == 1
-        assert drawn.rsplit("\x1b[K", 1)[1].startswith("a_long_name:1.0: 1/2 runs, took")
-
 
 class TestFollowing:
     def test_counts_are_asked_for_at_each_drawing_and_no_run_that_goes_well_is_an_event(self):
         stream, counts = io.StringIO(), {"completed": 0, "failed": 0, "cancelled": 0, "running": 0}
         tracker = SimpleProgressTracker(stream=stream)
-        kinds = tracker.follow(lambda: counts)
+        kinds = tracker.follow(LaunchView(lambda: counts))
         assert {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}.isdisjoint(kinds)
         assert EventKind.RUN_FAILED in kinds
         tracker.start(3, 0, "e:1")
@@ -179,9 +179,15 @@ class TestFollowing:
         assert last.startswith("e:1: 3/3 runs, 1 failed, took ")
         assert "failed: ValueError: x" in stream.getvalue()
 
-    def test_who_shows_metrics_hears_of_every_run(self):
-        tracker = SimpleProgressTracker(Progress(metrics=["loss"]), stream=io.StringIO())
-        assert tracker.follow(dict) == frozenset(EventKind)
+    def test_who_shows_metrics_hears_of_every_success_and_counts_none_twice(self):
+        stream, counts = io.StringIO(), {"completed": 0, "failed": 0, "cancelled": 0, "running": 0}
+        tracker = SimpleProgressTracker(Progress(metrics=["loss"]), stream=stream)
+        assert EventKind.RUN_FINISHED in tracker.follow(LaunchView(lambda: counts))
+        tracker.start(3, 0, "e:1")
+        counts |= {"completed": 1}
+        tracker(Event.run_finished("a", metrics={"loss": 0.5}))
+        tracker.finish()
+        assert "e:1: 1/3 runs, loss 0.5, took" in stream.getvalue()
 
     def test_a_users_tracker_hears_of_everything_unless_it_chooses(self, caplog):
         class Mine(ProgressTracker):
@@ -194,10 +200,10 @@ class TestFollowing:
             def follow(self, counts):
                 raise KeyError("mine")
 
-        assert create_progress_tracker(Mine()).follow(dict) == frozenset(EventKind)
+        assert create_progress_tracker(Mine()).follow(LaunchView(dict)) == frozenset(EventKind)
         tracker = create_progress_tracker(Broken())
         with caplog.at_level(logging.ERROR, "metalab.progress"):
-            assert tracker.follow(dict) == frozenset()
+            assert tracker.follow(LaunchView(dict)) == frozenset()
             tracker.start(1, 0, "e:1")
         assert len(caplog.records) == 1
 
@@ -248,7 +254,7 @@ class TestFaults:
                 time.sleep(0.2)
                 return super().write(part)
 
-        monkeypatch.setattr(plain_module, "_LINE_EVERY", 0.0)
+        monkeypatch.setattr(surroundings, "_PAUSE", 0.0)
         monkeypatch.setattr(LiveTracker, "interval", 0.001)
         tracker = SimpleProgressTracker(stream=Slow())
         tracker.start(2, 0, "e:1")
@@ -261,23 +267,6 @@ class TestFaults:
 
 
 class TestRich:
-    def test_the_bar_makes_room_for_causes_and_a_last_line(self, monkeypatch):
-        pytest.importorskip("rich")
-        monkeypatch.setattr(LiveTracker, "interval", 0.01)
-        monkeypatch.setenv("TERM", "xterm")
-        monkeypatch.setenv("COLUMNS", "120")
-        stream = Terminal()
-        tracker = create_progress_tracker(Progress(metrics=["loss"], title="[e]:1"), stream=stream)
-        tracker.start(3, 1, "e:1")
-        tracker(Event.run_started("a"))
-        eventually(lambda: "1 running" in stream.getvalue())
-        tracker(Event.run_finished("a", metrics={"loss": 0.25}))
-        tracker(Event.run_failed("b", error="ValueError: [bad] rate"))
-        tracker.finish()
-        drawn = stream.getvalue()
-        assert "failed: ValueError: [bad] rate" in drawn
-        assert "[e]:1: 3/3 runs, 1 skipped, 1 failed, loss 0.25, took" in drawn
-
     def test_asking_for_rich_where_it_is_missing_names_the_extra(self):
         script = WITHOUT_RICH + textwrap.dedent("""
             from metalab.progress import Progress, create_progress_tracker
@@ -294,47 +283,7 @@ class TestRich:
         assert issubclass(MissingExtraError, ImportError)
 
 
-def on_a_terminal(script):
-    """Run a script with the error stream on a pseudo-terminal: its output and its drawings."""
-    leader, follower = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=follower,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        text=True,
-    ) as process:
-        os.close(follower)
-        drawn = b""
-        # A pseudo-terminal whose other side is gone reads as an I/O error on Linux.
-        while True:
-            try:
-                part = os.read(leader, 4096)
-            except OSError:
-                break
-            if not part:
-                break
-            drawn += part
-        out = process.stdout.read()
-    os.close(leader)
-    assert process.returncode == 0, drawn.decode()
-    return out, drawn.decode()
-
-
 class TestStreams:
-    def test_standard_output_keeps_to_the_script_on_a_terminal(self):
-        pytest.importorskip("rich")
-        out, drawn = on_a_terminal(LAUNCH)
-        assert out == "result on stdout\n"
-        assert "failed: ValueError: bad rate" in drawn
-        assert "mvp:1.0: 4/4 runs, 1 skipped, 1 failed" in drawn
-
-    def test_a_terminal_without_rich_gets_plain_text(self):
-        out, drawn = on_a_terminal(WITHOUT_RICH + LAUNCH)
-        assert out == "result on stdout\n"
-        assert "failed: ValueError: bad rate" in drawn
-        assert "mvp:1.0: 4/4 runs, 1 skipped, 1 failed" in drawn
-
     def test_neither_rich_nor_pandas_is_imported_without_a_terminal(self):
         script = LAUNCH + textwrap.dedent("""
             import sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gc
 import sys
 import threading
@@ -514,21 +515,97 @@ class TestEvents:
         metalab.run(experiment(double), tmp_path, progress=False, on_event=check).result(30)
         assert missing == []
 
-    @pytest.mark.parametrize("progress", [False, True])
-    def test_progress_never_silences_a_callback(self, tmp_path, progress, capsys):
-        seen = []
-        metalab.run(experiment(double), tmp_path, progress=progress, on_event=seen.append).result(
-            30
-        )
-        assert len([event for event in seen if event.kind == "run_finished"]) == 3
+    def test_nobody_has_to_ask_and_a_slow_run_holds_no_event_back(self, tmp_path):
+        seen, gate = [], threading.Event()
 
-    def test_skipped_runs_are_told_once(self, tmp_path, capsys):
+        @metalab.operation
+        def first_is_slow(params):
+            if params["x"] == 1:
+                gate.wait(30)
+
+        handle = metalab.run(
+            experiment(first_is_slow, params=metalab.grid(x=[1, 2, 3, 4])),
+            tmp_path,
+            executor=metalab.ThreadExecutor(2),
+            progress=False,
+            on_event=seen.append,
+        )
+        deadline = time.monotonic() + 30
+        while sum(event.kind == "run_finished" for event in seen) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        finished = [event.payload["record"] for event in seen if event.kind == "run_finished"]
+        assert [record.params_resolved["x"] for record in finished] == [2, 3, 4]
+        assert sum(event.kind == "run_started" for event in seen) == 4
+        gate.set()
+        handle.result(30)
+
+    def test_artifacts_log_lines_and_retries_are_told_between_start_and_end(self, tmp_path):
+        seen = []
+
+        @metalab.operation
+        def talks(capture):
+            capture.log("a line")
+            capture.artifact("thing", {"a": 1})
+            if len([event for event in seen if event.kind == "run_started"]) < 2:
+                raise OSError("once")
+
+        run(experiment(talks, params=metalab.grid()), tmp_path, retry=2, on_event=seen.append)
+        attempt = ["run_started", "log", "artifact_saved"]
+        kinds = [str(event.kind) for event in seen]
+        assert kinds == [*attempt, "run_retried", *attempt, "run_finished"]
+        told = {str(event.kind): event.payload for event in seen}
+        assert told["log"]["message"] == "a line"
+        assert told["artifact_saved"]["name"] == "thing"
+        assert told["run_retried"]["error"] == "OSError: once"
+
+    @pytest.mark.parametrize(
+        "progress", [False, None, True, metalab.Progress(metrics=["y"]), "broken", "mine"]
+    )
+    def test_progress_never_takes_an_event_from_a_callback(self, tmp_path, progress, capsys):
+        class Tracker(metalab.ProgressTracker):
+            def start(self, total, skipped=0, title=""):
+                if progress == "broken":
+                    raise RuntimeError("it breaks")
+
+            def __call__(self, event):
+                pass
+
+            def finish(self, status_line=None):
+                pass
+
+        seen = []
+        shown = Tracker() if isinstance(progress, str) else progress
+        exp = experiment(double, params=metalab.grid(x=[1, 2, "three", None]))
+        handle = metalab.run(exp, tmp_path, progress=shown, on_event=seen.append)
+        handle.result(30)
+        counts = collections.Counter(str(event.kind) for event in seen)
+        assert counts == {"run_started": 4, "run_finished": 3, "run_failed": 1}
+
+    def test_skipped_runs_are_told_and_shown_once(self, tmp_path, capsys):
         run(experiment(double), tmp_path)
         seen = []
         handle = metalab.run(experiment(double), tmp_path, progress=True, on_event=seen.append)
         handle.result(30)
         assert [event.kind for event in seen] == ["run_skipped"] * 3
         assert handle.status.skipped == handle.status.total == 3
+        assert "exp:1: 3/3 runs, 3 skipped, took" in capsys.readouterr().err
+
+    def test_progress_tells_retries_metrics_and_causes(self, tmp_path, capsys):
+        @metalab.operation
+        def fails_twice(params, capture):
+            capture.metric("y", params["x"])
+            if params["x"] == 2:
+                raise OSError("always")
+
+        run_ = metalab.run(
+            experiment(fails_twice), tmp_path, progress=metalab.Progress(metrics=["y"]), retry=3
+        )
+        run_.wait()
+        told = capsys.readouterr().err.splitlines()
+        assert told[0] == "exp:1: 3 of 3 runs to do"
+        assert told[1] == "failed: OSError: always"
+        assert told[2].startswith("exp:1: 3/3 runs, 1 failed, 2 retried, y 3, took")
 
     def test_a_later_callback_replaces_the_earlier(self, tmp_path):
         early, late, gate = [], [], threading.Event()

@@ -13,7 +13,7 @@ from metalab.execution.handle import RunHandle
 from metalab.execution.ledger import Ledger
 from metalab.execution.policy import FailurePolicy, Limits, Retry
 from metalab.launch import describe_launch, new_launch
-from metalab.progress import create_progress_tracker
+from metalab.progress import LaunchView, create_progress_tracker
 from metalab.results.derived import as_derived_metrics, lacking
 from metalab.standing import remember
 
@@ -98,7 +98,8 @@ class Order:
         total = len(left.pending) + len(left.done)
         ledger = Ledger(total, left.done)
         if self.tracker is not None:
-            kinds = self.tracker.follow(ledger.counts)
+            view = LaunchView(ledger.counts, ledger.under_way, plan)
+            kinds = self.tracker.follow(view)
             self.tracker.start(total, len(left.done), plan.experiment_id)
             ledger.listen(self.tracker, kinds)
             ledger.when_finished(self.tracker.finish)

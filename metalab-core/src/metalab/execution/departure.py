@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from metalab.progress.board import clear_boards
+
 if TYPE_CHECKING:
     from metalab.execution.base import Submission
 
@@ -66,8 +68,8 @@ def stop_after_interrupt(submission: Submission) -> None:
     submission.cancel()
     if submission.wait(0.1):
         return
-    _say("stopping: the runs under way are finished first; press Ctrl-C again to leave at once")
     try:
+        _say("stopping: the runs under way are finished first; press Ctrl-C again to leave at once")
         submission.wait()
     except KeyboardInterrupt:
         if "ipykernel" in sys.modules:
@@ -94,6 +96,7 @@ def _finish_open() -> None:
 def _leave() -> None:
     for submission in _open:
         submission.secure()
+    clear_boards()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_EXIT_STATUS)

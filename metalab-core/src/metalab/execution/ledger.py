@@ -6,11 +6,13 @@ import logging
 import threading
 from array import array
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import attrs
 
 from metalab.events import Event, EventCallback, EventKind
+from metalab.execution.underway import UnderWay
 from metalab.records import Status
 
 if TYPE_CHECKING:
@@ -63,9 +65,10 @@ class Ledger:
         self._ended = array("Q", skipped)
         self._skipped = len(skipped)
         self._started = array("Q")
+        self._reopened = array("Q")
+        self._under_way = UnderWay(self._skipped)
         self._counts = dict.fromkeys((Status.SUCCESS, Status.FAILED, Status.CANCELLED), 0)
         self._abandoned = 0
-        self._retried = 0
         self._over = False
         self._listeners: list[tuple[EventCallback, frozenset[EventKind]]] = []
         self._heard: frozenset[EventKind] = frozenset()
@@ -158,14 +161,14 @@ class Ledger:
 
     def retried(self, record: RunRecord) -> None:
         """Count a run as pending again, whose attempt under way has failed, and tell of it."""
-        self.reopened(1)
+        self.reopened(record.index)
         if EventKind.RUN_RETRIED in self._heard:
             self.tell(retrial(record))
 
-    def reopened(self, runs: int) -> None:
-        """Count so many runs as pending again that were begun, and have not ended."""
+    def reopened(self, index: int) -> None:
+        """Count a run as pending again that was begun, and has not ended."""
         with self._lock:
-            self._retried += runs
+            self._reopened.append(index)
 
     def elsewhere(self, index: int, status: Status, record: Callable[[], RunRecord]) -> None:
         """Count a run that another launch brought to an end; its record is read for listeners."""
@@ -221,12 +224,24 @@ class Ledger:
                 "running": self._running,
             }
 
+    def under_way(self) -> dict[int, float]:
+        """Return the runs under way, oldest first, and when each was first seen to be.
+
+        The times are of the monotonic clock. They are taken when this is called and not when
+        a run starts, so that a run pays nothing for them: they are as exact as the calls are
+        frequent.
+        """
+        with self._lock:
+            if self._over:
+                return {}
+            return self._under_way.look(self._started, self._reopened, self._ended, monotonic())
+
     @property
     def _running(self) -> int:
         # Started runs whose record is not durable yet; none is once the launch is over.
         if self._over:
             return 0
-        return len(self._started) - self._retried + self._skipped - len(self._ended)
+        return len(self._started) - len(self._reopened) + self._skipped - len(self._ended)
 
     def endings(self) -> Iterator[int]:
         """Yield the plan index of each run as it ends, the skipped ones first."""

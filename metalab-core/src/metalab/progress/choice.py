@@ -8,6 +8,7 @@ from typing import TextIO
 from metalab.errors import MissingExtraError
 from metalab.progress.plain import SimpleProgressTracker
 from metalab.progress.settings import Progress
+from metalab.progress.surroundings import Surroundings, is_test
 from metalab.progress.tracker import GuardedTracker, ProgressTracker, SilentTracker
 
 __all__ = ["create_progress_tracker"]
@@ -20,11 +21,12 @@ def create_progress_tracker(
 ) -> ProgressTracker:
     """Return the tracker for what ``metalab.run(progress=...)`` was given.
 
-    None shows a bar on a terminal and a few lines elsewhere, unless all is over in two
-    seconds; True shows the same from the first moment; False shows nothing;
-    a Progress says how; a tracker is used as it is, and what it raises is logged.
-    ``stream`` stands for the error stream. Raises TypeError for anything else, and
-    MissingExtraError for ``Progress(style="rich")`` where rich is not installed.
+    None shows a bar on a terminal and a few lines elsewhere, unless all is over in a moment
+    (half a second on a terminal, two seconds elsewhere) or pytest runs a test; True shows the
+    same from the first moment; False shows nothing; a Progress says how; a tracker is used as
+    it is, and what it raises is logged. ``stream`` stands for the error stream. Raises
+    TypeError for anything else, and MissingExtraError for ``Progress(style="rich")`` where
+    rich is not installed.
     """
     if progress is False:
         return SilentTracker()
@@ -37,23 +39,24 @@ def create_progress_tracker(
         )
     if stream is None and (sys.stderr is None or sys.stderr.closed):
         return SilentTracker()  # as in a service, which has nothing to draw on
+    if stream is None and progress is None and is_test():
+        return SilentTracker()
     settings = progress if isinstance(progress, Progress) else Progress()
-    drawn = _rich(settings, stream)
-    return drawn or SimpleProgressTracker(settings, stream=stream, patient=progress is None)
+    kind = _kind(settings, stream)
+    return kind(settings, stream=stream, patient=progress is None)
 
 
-def _rich(settings: Progress, stream: TextIO | None) -> ProgressTracker | None:
-    target = stream if stream is not None else sys.stderr
-    if settings.style == "plain" or (settings.style == "auto" and not target.isatty()):
-        return None
+def _kind(settings: Progress, stream: TextIO | None) -> type[SimpleProgressTracker]:
+    if settings.style == "plain" or (settings.style == "auto" and not Surroundings.of(stream).live):
+        return SimpleProgressTracker
     try:
         # The one soft dependency of this room, read only where it is drawn with.
         from metalab.progress.rich import RichProgressTracker  # noqa: PLC0415
     except ImportError as error:
         if settings.style == "auto":
-            return None
+            return SimpleProgressTracker
         raise MissingExtraError(
             "Progress(style='rich') needs rich: pip install 'metalab[rich]' "
             "(style='plain' works without it)"
         ) from error
-    return RichProgressTracker(settings, stream=stream)
+    return RichProgressTracker

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Self, TextIO
+import io
+from typing import TYPE_CHECKING, Self
 
 import rich.box
 from rich.console import Console
@@ -12,67 +12,53 @@ from rich.table import Table
 from rich.text import Text
 
 from metalab.progress import text
-from metalab.progress.tracker import LiveTracker
+from metalab.progress.plain import SimpleProgressTracker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metalab.progress.settings import Progress as Settings
     from metalab.progress.tally import Snapshot
 
 __all__ = ["RichProgressTracker", "StatusBar", "print_table"]
 
-_MAX_CAUSES = 5
+_BAR = 30
+_SHORTEST_BAR = 5
+_UNCUT = 10_000
 
 
-def _is_terminal(stream: TextIO, original: TextIO | None) -> bool:
-    return stream is original and stream.isatty()
+class RichProgressTracker(SimpleProgressTracker):
+    """Shows progress in colours and with a bar, where the error stream is a terminal."""
 
+    def block(self, snapshot: Snapshot, width: int) -> Sequence[str]:
+        """Return a line with a bar, one for each long run and one for each cause of failure."""
+        status = text.counts(snapshot)
+        room = width - len(self.title) - len(status) - 2
+        head = Text.assemble(f"{self.title} ", *self._bar(snapshot, min(room, _BAR)), f" {status}")
+        runs = [Text(line, style="dim") for line in text.under_way_lines(snapshot)]
+        causes = [Text(line, style="red") for line in text.cause_lines(snapshot)]
+        return self._painted([head, *runs, *causes], width)
 
-class RichProgressTracker(LiveTracker):
-    """Shows a bar, the counts, the watched metrics and the time left on the error stream."""
+    def farewell(self, causes: Sequence[str], line: str, snapshot: Snapshot) -> Sequence[str]:
+        """Return the causes of failure and the last line, in colours."""
+        last = Text(line, style="yellow" if snapshot.failed else "")
+        return self._painted([*(Text(cause, style="red") for cause in causes), last])
 
-    def __init__(self, settings: Settings | None = None, *, stream: TextIO | None = None) -> None:
-        super().__init__(settings)
-        self._console = Console(file=stream) if stream is not None else Console(stderr=True)
-        self._told: set[str] = set()
-        # What is printed while the bar is drawn goes above it, but only from streams that
-        # nobody directed elsewhere.
-        self._bar = Progress(
-            *_columns(),
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=_is_terminal(sys.stdout, sys.__stdout__),
-            redirect_stderr=_is_terminal(sys.stderr, sys.__stderr__),
-        )
-        self._task = self._bar.add_task("", title="", status="")
+    def _bar(self, snapshot: Snapshot, width: int) -> list[tuple[str, str]]:
+        if width < _SHORTEST_BAR:
+            return []
+        done = width * snapshot.done // max(snapshot.total, 1)
+        is_plain = not (self._stream.encoding or "utf-8").lower().startswith("utf")
+        full, empty = "#." if is_plain else "━─"
+        return [(full * done, "green"), (empty * (width - done), "bright_black")]
 
-    def opened(self, snapshot: Snapshot) -> None:
-        """Draw the bar for the first time."""
-        self._told = set()
-        self._bar.start()
-        self.draw(snapshot)
-
-    def draw(self, snapshot: Snapshot) -> None:
-        """Draw the bar as it is now, new causes of failure above it."""
-        for cause in text.untold(snapshot, self._told):
-            self._console.print(Text(text.cause_line(cause), style="red"))
-        self._bar.update(
-            self._task,
-            completed=snapshot.done,
-            total=snapshot.total,
-            title=self.title,
-            status=text.counts(snapshot),
-            refresh=True,
-        )
-
-    def closed(self, snapshot: Snapshot, status_line: str | None) -> None:
-        """Put the last line in the bar's place."""
-        self.draw(snapshot)
-        self._bar.stop()
-        line = status_line or text.status_line(self.title, snapshot, final=True)
-        self._console.print(Text(line, style="yellow" if snapshot.failed else ""))
+    def _painted(self, lines: Sequence[Text], width: int | None = None) -> list[str]:
+        """Write lines with the terminal's codes for their styles, cut to a width."""
+        # It writes nowhere: the board puts the lines where they belong.
+        console = Console(file=io.StringIO(), force_terminal=True, width=width or _UNCUT)
+        with console.capture() as painted:
+            for line in lines:
+                console.print(line, no_wrap=True, overflow="crop", crop=True)
+        return painted.get().splitlines()
 
 
 class StatusBar:

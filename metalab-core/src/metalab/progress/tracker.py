@@ -5,15 +5,18 @@ from __future__ import annotations
 import abc
 import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from metalab.events import Event, EventKind
 from metalab.progress.settings import Progress
 from metalab.progress.tally import Snapshot, Tally
+from metalab.progress.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from metalab.progress.view import LaunchView
 
 __all__ = ["GuardedTracker", "LiveTracker", "ProgressTracker", "SilentTracker"]
 
@@ -21,17 +24,17 @@ _logger = logging.getLogger(__name__)
 
 
 _ALL = frozenset(EventKind)
-_RARE = _ALL - {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}
+_RARE = frozenset({EventKind.RUN_FAILED, EventKind.RUN_RETRIED, EventKind.PROGRESS})
 
 
 class ProgressTracker(abc.ABC):
     """Is told of the events of one launch, from any thread; the base for trackers of one's own."""
 
-    def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:  # noqa: ARG002  for those that count
+    def follow(self, view: LaunchView) -> frozenset[EventKind]:  # noqa: ARG002  for those that look
         """Choose the kinds of event to be told of: by default all of them.
 
-        ``counts`` tells at any time how many runs have ``completed``, ``failed``, were
-        ``cancelled`` and are ``running``. It is called before ``start``.
+        The view tells at any time how many runs have ended and which are under way. This is
+        called before ``start``.
         """
         return _ALL
 
@@ -55,7 +58,7 @@ class LiveTracker(ProgressTracker):
     is logged and ends the drawing, not the launch.
     """
 
-    interval: float = 0.1
+    interval: float = 0.2
     """Seconds between two drawings."""
 
     def __init__(self, settings: Progress | None = None) -> None:
@@ -65,14 +68,12 @@ class LiveTracker(ProgressTracker):
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._broken = False
-        self._counts: Callable[[], Mapping[str, int]] | None = None
 
-    def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:
-        """Ask for the counts at each drawing; hear of each run only where its metrics are shown."""
-        if self.settings.metrics:
-            return super().follow(counts)
-        self._counts = counts
-        return _RARE  # an event a run costs a sixth of what a trivial run costs
+    def follow(self, view: LaunchView) -> frozenset[EventKind]:
+        """Look at the view for each drawing; hear of each run only where its metrics are shown."""
+        self._tally.watch(view)
+        # An event a run costs a sixth of what a trivial run costs.
+        return _RARE | {EventKind.RUN_FINISHED} if self.settings.metrics else _RARE
 
     @abc.abstractmethod
     def opened(self, snapshot: Snapshot) -> None:
@@ -86,9 +87,13 @@ class LiveTracker(ProgressTracker):
     def closed(self, snapshot: Snapshot, status_line: str | None) -> None:
         """Draw for the last time."""
 
+    @abc.abstractmethod
+    def abandoned(self) -> None:
+        """Let go of what is drawn on, after a fault."""
+
     def start(self, total: int, skipped: int = 0, title: str = "") -> None:
         """Begin to draw."""
-        self.title = self.settings.title or title or "runs"
+        self.title = one_line(self.settings.title or title or "runs")
         self._tally.begin(total, skipped)
         self._ended.clear()
         self._show(self.opened)
@@ -117,18 +122,18 @@ class LiveTracker(ProgressTracker):
         if self._broken:
             return
         try:
-            if self._counts is not None:
-                self._tally.add(Event.progress(None, **self._counts()))
             drawing(self._tally.snapshot(), *details)
         except Exception:  # a closed stream or a fault of a terminal may not cost a run
             self._broken = True
+            with suppress(Exception):  # it is the stream that is at fault
+                self.abandoned()
             _logger.exception("progress is no longer shown")
 
 
 class SilentTracker(ProgressTracker):
     """Shows nothing."""
 
-    def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:  # noqa: ARG002  nothing is shown
+    def follow(self, view: LaunchView) -> frozenset[EventKind]:  # noqa: ARG002  nothing is shown
         """Hear of nothing."""
         return frozenset()
 
@@ -149,10 +154,10 @@ class GuardedTracker(ProgressTracker):
         self._tracker = tracker
         self._broken = False
 
-    def follow(self, counts: Callable[[], Mapping[str, int]]) -> frozenset[EventKind]:
-        """Pass the counts on; a tracker that raises hears of nothing."""
+    def follow(self, view: LaunchView) -> frozenset[EventKind]:
+        """Pass the view on; a tracker that raises hears of nothing."""
         kinds: list[frozenset[EventKind]] = []
-        self._pass_on(lambda: kinds.append(self._tracker.follow(counts)))
+        self._pass_on(lambda: kinds.append(self._tracker.follow(view)))
         return kinds[0] if kinds else frozenset()
 
     def start(self, total: int, skipped: int = 0, title: str = "") -> None:

@@ -73,7 +73,7 @@ class Obituary:
         batch, limit = self._batch, self._batch.limits.timeout
         if death.verdict == TIMEOUT and limit is not None and death.seconds < limit:
             # It had just begun when the one before it was to be ended.
-            batch.ledger.reopened(1)
+            batch.ledger.reopened(index)
             self._share.give_back([index])
             return
         error = death.error(limit, attempt.tries, batch.retry.max_attempts)

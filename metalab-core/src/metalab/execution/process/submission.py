@@ -159,7 +159,7 @@ class ProcessSubmission(Submission):
         elif task.flags & BACKFILL:
             self._count_out(1)
         elif code & AGAIN:
-            self._batch.ledger.reopened(1)
+            self._batch.ledger.reopened(task.run)
             self._post(partial(self._try_again, task))
         else:
             member.awaiting[self.number].append(ending)
@@ -341,7 +341,7 @@ class ProcessSubmission(Submission):
         if task.flags & BACKFILL:
             self._obituary.give_up_deriving(task.run, death)
         elif not death.is_ready:
-            self._batch.ledger.reopened(1)
+            self._batch.ledger.reopened(task.run)
             self._count_barren(death)
             self._share.give_back([task.run])
         else:

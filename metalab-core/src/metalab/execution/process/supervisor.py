@@ -45,7 +45,7 @@ class Supervisor:
 
     def __init__(self, workers: int, threads: int) -> None:
         self.over = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may give an order anywhere
         self._thread: threading.Thread | None = None
         self._orders: deque[Callable[[], object]] = deque()
         self._awake, self._alarm = os.pipe()
