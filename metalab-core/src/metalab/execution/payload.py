@@ -31,6 +31,7 @@ from metalab.planning import Plan, RunIds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from importlib.machinery import ModuleSpec
     from types import ModuleType
 
 __all__ = ["Surroundings", "packed", "unpacked"]
@@ -192,8 +193,14 @@ def _is_found(module: ModuleType) -> bool:
     spec = module.__spec__
     if spec is None or getattr(spec.loader, "is_script", False):
         return False
-    package = sys.modules.get(spec.parent or "")
-    if spec.parent and spec.parent != spec.name and package is not None:
-        return _is_found(package)
+    enclosing = spec.name.rpartition(".")[0]
+    if enclosing:
+        package = sys.modules.get(enclosing)
+        return package is not None and _is_found(package)
     found = PathFinder.find_spec(spec.name)
-    return found is not None and found.origin == spec.origin
+    return found is not None and _place(found) == _place(spec)
+
+
+def _place(spec: ModuleSpec) -> tuple[str | None, list[str]]:
+    # What names a package without an __init__.py is its folders.
+    return spec.origin, list(spec.submodule_search_locations or ())

@@ -139,10 +139,13 @@ class Worker:
         provenance = attrs.evolve(record.provenance, executor_id=worker)
         return attrs.evolve(record, provenance=provenance)
 
-    def backfill(self, index: int) -> None:
-        """Compute the derived metrics that a run of another launch lacks."""
-        if self._deriver is not None:
-            self._deriver.add(self._work.plan.ids[index])
+    def backfill(self, index: int, *, at_once: bool = False) -> None:
+        """Compute the derived metrics that a run which has ended lacks, now or soon."""
+        if self._deriver is None:
+            return
+        self._deriver.add(self._work.plan.ids[index])
+        if at_once:
+            self._deriver.flush()
 
     def finish(self) -> None:
         """Compute what derived metrics are still waiting; called after the last run."""

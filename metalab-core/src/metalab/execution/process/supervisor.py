@@ -308,6 +308,7 @@ def _death(member: Member, launch: int, task: Task | None) -> Death:
         verdict=member.verdict,
         task=task,
         is_ready=member.board.is_ready,
+        is_settled=member.board.is_durable(member.board.begun - 1),
         seconds=(time.monotonic_ns() - member.board.since) / 1e9,
         orphans=list(member.awaiting.get(launch, ())),
     )
