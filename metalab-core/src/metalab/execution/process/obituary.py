@@ -82,9 +82,9 @@ class Obituary:
         if not again:
             self._writer.put(record, batch.ledger.acknowledgement(record))
             return record.status is Status.FAILED and batch.failures.failed()
-        if death.verdict == TIMEOUT:
-            self._writer.put(record)
-        else:
+        self._writer.put(record)
+        if death.verdict != TIMEOUT:
+            # Launches count deaths together; of this one the record says how it came about.
             loss = Loss(attempt.epoch, attempt.attempt, death.writer, "killed")
             self._writer.put_loss(spec.run_id, loss)
         batch.ledger.retried(record)
