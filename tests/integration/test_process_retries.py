@@ -161,7 +161,7 @@ print([(run.status.value, (run.error or {}).get("type")) for run in results])
 def test_a_run_that_kills_whole_launches_is_given_up_at_last(tmp_path):
     """The first death may leave no trace of its run; three that do are enough."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    for launches in range(5):
+    for _ in range(5):
         process = start_script(tmp_path, LAUNCH, env=environment)
         out, err = process.communicate(timeout=SECONDS)
         if process.returncode != -signal.SIGKILL:
@@ -169,5 +169,6 @@ def test_a_run_that_kills_whole_launches_is_given_up_at_last(tmp_path):
     assert process.returncode == 0, err
     done = ("success", None)
     assert out.strip() == str([done, ("failed", "WorkerDiedError"), done, done])
-    assert launches in {3, 4}
-    assert executed(tmp_path) == {"0": 1, "1": launches, "2": 1, "3": 1}
+    calls = executed(tmp_path)
+    assert calls.pop("1") in {3, 4}
+    assert calls == {"0": 1, "2": 1, "3": 1}
