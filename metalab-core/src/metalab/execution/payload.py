@@ -16,7 +16,7 @@ from hashlib import sha256
 from importlib.machinery import PathFinder
 from io import BytesIO
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -32,9 +32,8 @@ from metalab.planning import Plan, RunIds
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
-__all__ = ["Surroundings", "packed", "unpacked"]
+__all__ = ["Surroundings", "packed", "stand_in_for_main", "unpacked"]
 
 
 @attrs.frozen
@@ -115,6 +114,21 @@ def _hash(path: str) -> str | None:
         return sha256(Path(path).read_bytes()).hexdigest()
     except OSError:  # gone since it was imported
         return None
+
+
+def stand_in_for_main(plan: Plan) -> None:
+    """Let ``__main__`` hold what the operation uses of its script.
+
+    Processes that the operation forks find functions there by name, as ``multiprocessing``
+    sends them. For a process of its own, which gives up its own main module.
+    """
+    function = plan.experiment.operation.function
+    if function.__module__ == "__main__":
+        main = ModuleType("__main__")
+        vars(main).update(function.__globals__)
+        # By its file those that are spawned would execute the script.
+        vars(main).pop("__file__", None)
+        sys.modules["__main__"] = main
 
 
 def _explained(plan: Plan, error: Exception) -> PayloadError:

@@ -11,6 +11,7 @@ import attrs
 
 from metalab.capture import Capture
 from metalab.errors import RunFailedError
+from metalab.execution.offspring import called_here
 from metalab.execution.outcome import (
     Outcome,
     check_doom,
@@ -207,7 +208,7 @@ class Worker:
                     check_files(self._work.plan.context)
                     check_params(self._work.plan, spec)
                 arguments = {name: make(spec, capture) for name, make in self._makers}
-                value = operation.function(**arguments)
+                value = called_here(operation.function, arguments)
                 outcome = outcome_of_value(value, operation.name, capture)
         except BaseException as error:  # noqa: BLE001  an operation may raise anything at all
             # Not the error itself, whose traceback would hold this frame, and this frame it.

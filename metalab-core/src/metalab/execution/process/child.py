@@ -21,7 +21,7 @@ from metalab.events import EventKind
 from metalab.execution.base import Work
 from metalab.execution.inheritance import Try
 from metalab.execution.outcome import error_info
-from metalab.execution.payload import Surroundings, unpacked
+from metalab.execution.payload import Surroundings, stand_in_for_main, unpacked
 from metalab.execution.process.board import REFUSED, Board, code_of
 from metalab.execution.process.channel import Channel
 from metalab.execution.process.host import DUMP, end_group, end_with, limit_memory
@@ -144,6 +144,7 @@ class Child:
         os.close(announced.file)
         size = told["size"]
         plan, metrics, retry, limits = unpacked(view[:size], view[size:], surroundings.main)
+        stand_in_for_main(plan)
         work = Work(
             plan=plan,
             store=pickle.loads(told["store"]).open(),  # noqa: S301  from the process that started this one
