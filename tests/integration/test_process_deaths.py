@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -398,3 +399,25 @@ def test_deaths_by_the_dozen_cost_nothing_but_attempts(tmp_path, executor, every
     assert sum(calls.values()) >= 200 + 200 // every
     finished = [event.run_id for event in events if event.kind == "run_finished"]
     assert sorted(finished) == sorted(run.run_id for run in results)
+
+
+@metalab.operation
+def of_a_module_that_is_not_on_the_path(params, capture):
+    capture.metric("y", params["x"])
+
+
+class Kind(Enum):
+    OF_THIS_MODULE = 1
+
+
+def resolve_here(context_meta, params):
+    return {**params, "kind": Kind.OF_THIS_MODULE}
+
+
+def test_what_is_defined_where_no_import_finds_it_is_sent(tmp_path, executor):
+    """Tests are such modules, where pytest imports them without changing the path."""
+    params = metalab.with_resolver(metalab.grid(x=[1, 2], kind=[None]), resolve_here)
+    exp = experiment(tmp_path, of_a_module_that_is_not_on_the_path, params=params)
+    results = results_of(tmp_path, exp, executor)
+    assert [run.metrics for run in results] == [{"y": 1}, {"y": 2}]
+    assert results[0].params["kind"] is Kind.OF_THIS_MODULE

@@ -27,6 +27,7 @@ from metalab.identity.code import code_fingerprint
 from metalab.identity.following import BYTECODE
 from metalab.identity.names import adopt_main, main_name
 from metalab.identity.ownership import Ownership
+from metalab.operation import OperationWrapper
 from metalab.planning import Plan, RunIds
 
 if TYPE_CHECKING:
@@ -159,8 +160,18 @@ def _reduced_code(code: CodeType) -> tuple[Any, ...]:
     return make, tuple(code.co_filename if part == _NO_FILE else part for part in details)
 
 
+def _reduced_operation(operation: OperationWrapper) -> str | tuple[Any, ...]:
+    # It travels as its function does, whose module may be sent by value.
+    if operation.function.__module__ in cloudpickle.list_registry_pickle_by_value():
+        return OperationWrapper, (operation.function, operation.name)
+    return operation.__reduce__()
+
+
 _NO_FILE = "<dynamic-code>"
-_Pickler.dispatch_table = ChainMap({CodeType: _reduced_code}, cloudpickle.Pickler.dispatch_table)
+_Pickler.dispatch_table = ChainMap(
+    {CodeType: _reduced_code, OperationWrapper: _reduced_operation},
+    cloudpickle.Pickler.dispatch_table,
+)
 
 
 def _dumped(parts: object) -> bytes:

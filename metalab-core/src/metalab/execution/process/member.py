@@ -71,7 +71,7 @@ class Member:
         self.board = Board(board)
         watched, self._lifeline = lifeline()
         given = (self.lane.descriptor, theirs.fileno(), board, watched, self._crash)
-        command = [sys.executable, *_flags(), "-m", _CHILD, name, *map(str, given)]
+        command = [sys.executable, *_flags(), "-P", "-m", _CHILD, name, *map(str, given)]
         try:
             self.process = subprocess.Popen(  # noqa: S603  this interpreter
                 command,
@@ -206,7 +206,8 @@ class Member:
 
 
 def _flags() -> list[str]:
-    # What -X, -W, -E and the like say of this interpreter holds for its workers.
+    # What -X, -W, -E and the like say of this interpreter holds for its workers. -P beside them:
+    # a file of the working folder must not stand in for a module that a worker begins with.
     flags: Any = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing uses it, too
     return list(flags)
 
