@@ -204,3 +204,40 @@ results = run(plain, 200, workers=7).result(45)
 print(len({run.record.provenance.executor_id for run in results}), len(results.successful))
 """) == ["7 200"]
     assert executed(tmp_path) == {str(x): 1 for x in range(200)}
+
+
+def test_workers_that_cannot_be_started_are_told_of_and_may_be_later(execute):
+    out = execute("""
+executor = metalab.ProcessExecutor(2)
+os.environ["PYTHONHOME"] = str(here)  # where no library of Python is
+for attempt in range(2):
+    try:
+        executor.start()
+    except metalab.errors.MetalabError as error:
+        print(error)
+try:
+    metalab.run(experiment(here, plain), here / "store", executor, progress=False).result(30)
+except metalab.errors.MetalabError as error:
+    print(error)
+del os.environ["PYTHONHOME"]
+handle = metalab.run(experiment(here, plain), here / "store", executor, progress=False)
+print(len(handle.result(30)))
+executor.start().shutdown()
+""")
+    assert (
+        out[0] == out[1] == "worker processes cannot be started: the last one exited with status 1"
+    )
+    assert "cannot execute deaths:1" in out[2]
+    assert out[3] == "6"
+
+
+def test_a_launch_makes_do_with_the_files_that_it_may_open(execute):
+    out = execute("""
+import resource
+executor = metalab.ProcessExecutor(16)
+used = len(os.listdir("/proc/self/fd"))
+resource.setrlimit(resource.RLIMIT_NOFILE, (used + 60, used + 60))
+results = metalab.run(experiment(here, plain, 40), here / "store", executor, progress=False)
+print(len(results.result(40).successful))
+""")
+    assert out == ["40"]
