@@ -101,15 +101,15 @@ def test_a_launch_stops_after_so_many_failures_and_the_next_goes_on(
     def failing(context, params):
         note(context, params["x"])
         if not Path(context["journal"]).with_name("mended").exists():
-            time.sleep(0.01)
+            time.sleep(0.2)
             raise ValueError("not yet")
 
     exp = experiment(tmp_path, failing, 60)
     options = {"executor": executors[name], "progress": False, "on_failure": on_failure}
     handle = metalab.run(exp, tmp_path / "store", **options)
     failed = len(handle.result(SECONDS).failed)
-    # Those under way beside the last one are finished.
-    assert most <= failed <= most + 2
+    # Those under way beside the last one are finished; a process has begun its next by then.
+    assert most <= failed <= most + (3 if name == "process" else 1)
     assert sum(executed(tmp_path).values()) == failed
     assert (handle.status.failed, handle.status.done) == (failed, 60)
 

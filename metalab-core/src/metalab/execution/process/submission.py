@@ -126,7 +126,7 @@ class ProcessSubmission(Submission):
     @property
     def available(self) -> int:
         """How many tasks can be taken now."""
-        return 0 if len(self._letters) > _MOST_LETTERS else len(self._ready)
+        return 0 if self._stopped or len(self._letters) > _MOST_LETTERS else len(self._ready)
 
     def take(self, most: int) -> list[Task]:
         """Take up to so many tasks, in plan order."""
