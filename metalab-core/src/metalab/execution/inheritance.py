@@ -159,8 +159,9 @@ def _doom(log: RunLog, run_id: str, losses: Sequence[Loss]) -> str | None:
     """Say why a run is not tried again, if its worker has died too often in a row."""
     deaths = {loss.attempt for loss in losses if loss.cause == "killed"}
     if len(deaths) >= _MOST_DEATHS:
-        ended = (record for record in map(record_of, log.attempts(run_id)))
-        last = max((each.attempt for each in ended if each.status is not Status.RUNNING), default=0)
+        records = (record for record in map(record_of, log.attempts(run_id)))
+        ended = {each.attempt for each in records if each.status is not Status.RUNNING}
+        last = max(ended - deaths, default=0)
         deaths = {attempt for attempt in deaths if attempt > last}
     if len(deaths) < _MOST_DEATHS:
         return None

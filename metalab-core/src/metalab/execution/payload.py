@@ -16,7 +16,7 @@ from hashlib import sha256
 from importlib.machinery import PathFinder
 from io import BytesIO
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,13 +27,14 @@ from metalab.identity.code import code_fingerprint
 from metalab.identity.following import BYTECODE
 from metalab.identity.names import adopt_main, main_name
 from metalab.identity.ownership import Ownership
+from metalab.operation import OperationWrapper
 from metalab.planning import Plan, RunIds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
+    from importlib.machinery import ModuleSpec
 
-__all__ = ["Surroundings", "packed", "unpacked"]
+__all__ = ["Surroundings", "packed", "stand_in_for_main", "unpacked"]
 
 
 @attrs.frozen
@@ -116,6 +117,21 @@ def _hash(path: str) -> str | None:
         return None
 
 
+def stand_in_for_main(plan: Plan) -> None:
+    """Let ``__main__`` hold what the operation uses of its script.
+
+    Processes that the operation forks find functions there by name, as ``multiprocessing``
+    sends them. For a process of its own, which gives up its own main module.
+    """
+    function = plan.experiment.operation.function
+    if function.__module__ == "__main__":
+        main = ModuleType("__main__")
+        vars(main).update(function.__globals__)
+        # By its file those that are spawned would execute the script.
+        vars(main).pop("__file__", None)
+        sys.modules["__main__"] = main
+
+
 def _explained(plan: Plan, error: Exception) -> PayloadError:
     parts = {
         "the context": plan.context.spec,
@@ -144,8 +160,18 @@ def _reduced_code(code: CodeType) -> tuple[Any, ...]:
     return make, tuple(code.co_filename if part == _NO_FILE else part for part in details)
 
 
+def _reduced_operation(operation: OperationWrapper) -> str | tuple[Any, ...]:
+    # It travels as its function does, whose module may be sent by value.
+    if operation.function.__module__ in cloudpickle.list_registry_pickle_by_value():
+        return OperationWrapper, (operation.function, operation.name)
+    return operation.__reduce__()
+
+
 _NO_FILE = "<dynamic-code>"
-_Pickler.dispatch_table = ChainMap({CodeType: _reduced_code}, cloudpickle.Pickler.dispatch_table)
+_Pickler.dispatch_table = ChainMap(
+    {CodeType: _reduced_code, OperationWrapper: _reduced_operation},
+    cloudpickle.Pickler.dispatch_table,
+)
 
 
 def _dumped(parts: object) -> bytes:
@@ -192,8 +218,14 @@ def _is_found(module: ModuleType) -> bool:
     spec = module.__spec__
     if spec is None or getattr(spec.loader, "is_script", False):
         return False
-    package = sys.modules.get(spec.parent or "")
-    if spec.parent and spec.parent != spec.name and package is not None:
-        return _is_found(package)
+    enclosing = spec.name.rpartition(".")[0]
+    if enclosing:
+        package = sys.modules.get(enclosing)
+        return package is not None and _is_found(package)
     found = PathFinder.find_spec(spec.name)
-    return found is not None and found.origin == spec.origin
+    return found is not None and _place(found) == _place(spec)
+
+
+def _place(spec: ModuleSpec) -> tuple[str | None, list[str]]:
+    # What names a package without an __init__.py is its folders.
+    return spec.origin, list(spec.submodule_search_locations or ())

@@ -11,6 +11,7 @@ import attrs
 
 from metalab.capture import Capture
 from metalab.errors import RunFailedError
+from metalab.execution.offspring import called_here
 from metalab.execution.outcome import (
     Outcome,
     check_doom,
@@ -139,10 +140,13 @@ class Worker:
         provenance = attrs.evolve(record.provenance, executor_id=worker)
         return attrs.evolve(record, provenance=provenance)
 
-    def backfill(self, index: int) -> None:
-        """Compute the derived metrics that a run of another launch lacks."""
-        if self._deriver is not None:
-            self._deriver.add(self._work.plan.ids[index])
+    def backfill(self, index: int, *, at_once: bool = False) -> None:
+        """Compute the derived metrics that a run which has ended lacks, now or soon."""
+        if self._deriver is None:
+            return
+        self._deriver.add(self._work.plan.ids[index])
+        if at_once:
+            self._deriver.flush()
 
     def finish(self) -> None:
         """Compute what derived metrics are still waiting; called after the last run."""
@@ -204,7 +208,7 @@ class Worker:
                     check_files(self._work.plan.context)
                     check_params(self._work.plan, spec)
                 arguments = {name: make(spec, capture) for name, make in self._makers}
-                value = operation.function(**arguments)
+                value = called_here(operation.function, arguments)
                 outcome = outcome_of_value(value, operation.name, capture)
         except BaseException as error:  # noqa: BLE001  an operation may raise anything at all
             # Not the error itself, whose traceback would hold this frame, and this frame it.

@@ -94,8 +94,9 @@ def resolve(ref: str) -> object | None:
 
 
 def _leads_back(obj: object, module: str, qualname: str) -> bool:
-    if module in _MAIN_ALIASES and _AdoptedMain.name is not None:
-        return True  # sent by value: its module is another process's
+    is_sent = module in _MAIN_ALIASES or module not in sys.modules
+    if is_sent and _AdoptedMain.name is not None:
+        return True  # by value: its module is another process's
     found = _in_module(module, qualname)
     # A bound class method is a new object each time it is looked up.
     return found is obj or (isinstance(obj, MethodType) and found == obj)

@@ -21,7 +21,7 @@ from metalab.events import EventKind
 from metalab.execution.base import Work
 from metalab.execution.inheritance import Try
 from metalab.execution.outcome import error_info
-from metalab.execution.payload import Surroundings, unpacked
+from metalab.execution.payload import Surroundings, stand_in_for_main, unpacked
 from metalab.execution.process.board import REFUSED, Board, code_of
 from metalab.execution.process.channel import Channel
 from metalab.execution.process.host import DUMP, end_group, end_with, limit_memory
@@ -59,6 +59,7 @@ class _Launch:
     writer: StoreWriter
     report: Report
     worker: Worker
+    memory: int | None
 
 
 class Child:
@@ -73,6 +74,7 @@ class Child:
         self._arrived = threading.Condition()
         self._launches: dict[int, _Launch] = {}
         self._refused: set[int] = set()
+        self._memory: int | None = None
 
     def serve(self, lane: int) -> None:
         """Execute tasks until the lane is closed."""
@@ -102,13 +104,20 @@ class Child:
 
     def _execute(self, launch: _Launch, task: Task, place: int) -> int:
         if task.flags & BACKFILL:
-            launch.worker.backfill(task.run)
+            launch.worker.backfill(task.run, at_once=bool(task.flags & CAREFUL))
             return code_of(None)
+        self._confine(launch.memory)
         spec = launch.plan[task.run]
         attempt = Try(task.epoch, task.attempt, task.tries, careful=bool(task.flags & CAREFUL))
         launch.report.place = place
         self._board.ready(place)
         return code_of(launch.worker.execute(spec, attempt))
+
+    def _confine(self, memory: int | None) -> None:
+        """Have the limit of the launch whose run is next, which another launch may not share."""
+        if memory != self._memory:
+            limit_memory(memory)
+            self._memory = memory
 
     # Launches.
 
@@ -128,13 +137,14 @@ class Child:
                 self._arrived.wait()
             announced = self._announced[number]
         told = announced.told
-        limit_memory(told["memory"])
+        self._confine(told["memory"])
         surroundings = Surroundings(**told["surroundings"])
         surroundings.enter()
         view = memoryview(mmap.mmap(announced.file, 0, access=mmap.ACCESS_READ))
         os.close(announced.file)
         size = told["size"]
         plan, metrics, retry, limits = unpacked(view[:size], view[size:], surroundings.main)
+        stand_in_for_main(plan)
         work = Work(
             plan=plan,
             store=pickle.loads(told["store"]).open(),  # noqa: S301  from the process that started this one
@@ -152,7 +162,7 @@ class Child:
         report, name = announced.report, f"{executor}:{self._name}"
         self._channel.send("opened", report.launch, writer.name)
         worker = Worker(work, report, writer, announced.token, name, _deriver(work, writer))
-        return _Launch(work.plan, writer, report, worker)
+        return _Launch(work.plan, writer, report, worker, work.limits.memory)
 
     def _finish(self, number: int) -> None:
         launch = self._launches.pop(number, None)

@@ -106,11 +106,9 @@ class Crew:
     def deal(self) -> None:
         """Give each worker what keeps it busy until the next look, the idlest first."""
         members = [member for member in self.members if member.verdict is None]
-        if not members:
-            return
         members.sort(key=lambda member: len(member.queue))
         self._deal_to(members)
-        if not members[0].queue and self._take_from_backlogs(members):
+        if members and not members[0].queue and self._take_from_backlogs(members):
             self._deal_to(members)
 
     def _deal_to(self, members: list[Member]) -> None:
@@ -123,7 +121,9 @@ class Crew:
                 for member in hungry:
                     if tasks := submission.take(min(member.wanted, fair)):
                         self._give(member, submission, tasks)
-            submission.ask_for(sum(max(0, member.wanted) for member in members))
+            # A worker that is not there, or no more, is started once there is work for it.
+            missing = self.size - len(self.members)
+            submission.ask_for(missing + sum(max(0, member.wanted) for member in members))
 
     def _give(self, member: Member, submission: ProcessSubmission, tasks: list[Task]) -> None:
         number = submission.number

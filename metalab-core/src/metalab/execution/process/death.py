@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from metalab.errors import CancelledError, MetalabError, RunTimeoutError, WorkerDiedError
+from metalab import errors
+from metalab.errors import (
+    CancelledError,
+    MetalabError,
+    PayloadError,
+    RunTimeoutError,
+    WorkerDiedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +21,7 @@ if TYPE_CHECKING:
     from metalab.execution.process.lane import Task
     from metalab.execution.process.member import Ending
 
-__all__ = ["LEFT", "TIMEOUT", "Death"]
+__all__ = ["LEFT", "TIMEOUT", "Death", "refusal"]
 
 LEFT, TIMEOUT = "left", "timeout"
 """Why a supervisor ends a worker: its process is to be left at once; a run took too long."""
@@ -25,7 +32,8 @@ class Death:
     """The death of a worker, as one launch is told of it.
 
     ``task`` is the launch's task that was under way, ``is_ready`` whether its operation had
-    been called, ``seconds`` for how long. ``writer`` is the dead worker's for this launch;
+    been called, ``seconds`` for how long, ``is_settled`` whether its end was noted and told.
+    ``writer`` is the dead worker's for this launch;
     ``orphans`` are tasks that ended and may not be durable. ``how`` says how the process ended,
     ``words`` what the interpreter wrote down, ``verdict`` why it was ended.
     """
@@ -37,6 +45,7 @@ class Death:
     verdict: str | None
     task: Task | None
     is_ready: bool
+    is_settled: bool
     seconds: float
     orphans: Sequence[Ending]
 
@@ -49,3 +58,14 @@ class Death:
         if self.verdict == LEFT:
             return CancelledError("the launch was left while the run was under way")
         return WorkerDiedError(f"the process that executed it {self.how} (try {tries} of {most})")
+
+
+def refusal(experiment_id: str, kind: str, message: str, trace: str) -> MetalabError:
+    """Return what ends a launch that workers cannot execute, from what they met."""
+    own = getattr(errors, kind, None)
+    if isinstance(own, type) and issubclass(own, errors.StoreError | PayloadError):
+        return own(message)
+    error = PayloadError(f"the worker processes cannot execute {experiment_id}: {kind}: {message}")
+    if trace:
+        error.add_note(f"In the worker:\n{trace}")
+    return error

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessExecutor", "metalab_make_executor"]
 
+_AGAIN = 0.1
+
 
 class ProcessExecutor(Executor):
     """Executes runs in up to ``max_workers`` processes, shared by all batches it is given.
@@ -60,9 +62,18 @@ class ProcessExecutor(Executor):
         self._submissions: list[ProcessSubmission] = []
 
     def start(self) -> Self:
-        """Start all workers now, and return when they are ready for work."""
-        self._supervisor.start(self.max_workers)
-        while self._supervisor.ready < self.max_workers:
+        """Start all workers now, and return when they are ready for work.
+
+        Raises MetalabError if they cannot be started.
+        """
+        self._renew()
+        supervisor, asked = self._supervisor, float("-inf")
+        while supervisor.ready < supervisor.workers:
+            if supervisor.trouble is not None or supervisor.over.is_set():
+                raise MetalabError(supervisor.trouble or "this ProcessExecutor was shut down")
+            if time.monotonic() - asked > _AGAIN:  # one may have died on its way
+                supervisor.start(self.max_workers)
+                asked = time.monotonic()
             time.sleep(0.001)
         return self
 

@@ -23,10 +23,12 @@ except ImportError:  # Windows
 __all__ = [
     "DUMP",
     "anonymous_file",
+    "cut",
     "described_end",
     "end_group",
     "end_with",
     "has_processes",
+    "lifeline",
     "limit_memory",
     "shared_memory",
 ]
@@ -54,6 +56,32 @@ def shared_memory(descriptor: int, size: int) -> mmap.mmap:
     if os.fstat(descriptor).st_size < size:
         os.ftruncate(descriptor, size)
     return mmap.mmap(descriptor, size)
+
+
+_held: set[int] = set()
+
+
+def lifeline() -> tuple[int, int]:
+    """Return the ends of a pipe, the second of which no child keeps that this process forks."""
+    theirs, ours = os.pipe()
+    _held.add(ours)
+    return theirs, ours
+
+
+def cut(descriptor: int) -> None:
+    """Close this process's end of a lifeline."""
+    _held.discard(descriptor)
+    os.close(descriptor)
+
+
+def _cut_all() -> None:
+    # A child may outlive its parent, whose workers must not.
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_cut_all)
 
 
 def end_with(lifeline: int) -> None:

@@ -14,7 +14,13 @@ import attrs
 
 from metalab.execution.process.board import STATUSES, Board
 from metalab.execution.process.channel import Channel
-from metalab.execution.process.host import anonymous_file, described_end, end_group
+from metalab.execution.process.host import (
+    anonymous_file,
+    cut,
+    described_end,
+    end_group,
+    lifeline,
+)
 from metalab.execution.process.lane import Lane, Task
 from metalab.execution.process.words import readable
 
@@ -63,9 +69,9 @@ class Member:
         self._crash = anonymous_file("metalab-crash")
         board = anonymous_file("metalab-board")
         self.board = Board(board)
-        lifeline, self._lifeline = os.pipe()
-        given = (self.lane.descriptor, theirs.fileno(), board, lifeline, self._crash)
-        command = [sys.executable, *_flags(), "-m", _CHILD, name, *map(str, given)]
+        watched, self._lifeline = lifeline()
+        given = (self.lane.descriptor, theirs.fileno(), board, watched, self._crash)
+        command = [sys.executable, *_flags(), "-P", "-m", _CHILD, name, *map(str, given)]
         try:
             self.process = subprocess.Popen(  # noqa: S603  this interpreter
                 command,
@@ -77,7 +83,7 @@ class Member:
         finally:
             theirs.close()
             os.close(board)
-            os.close(lifeline)
+            os.close(watched)
         self.queue: deque[Task] = deque()  # given and not known to have ended
         self.launches: dict[int, str] = {}  # those announced to it, and its writers
         self.awaiting: dict[int, deque[Ending]] = {}  # by launch: ended, and not known durable
@@ -196,11 +202,12 @@ class Member:
         self.channel.close()
         self.board.close()
         os.close(self._crash)
-        os.close(self._lifeline)
+        cut(self._lifeline)
 
 
 def _flags() -> list[str]:
-    # What -X, -W, -E and the like say of this interpreter holds for its workers.
+    # What -X, -W, -E and the like say of this interpreter holds for its workers. -P beside them:
+    # a file of the working folder must not stand in for a module that a worker begins with.
     flags: Any = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing uses it, too
     return list(flags)
 

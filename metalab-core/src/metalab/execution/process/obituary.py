@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
     from metalab.execution.inheritance import Try
     from metalab.execution.process.death import Death
     from metalab.execution.sharing import Share
+    from metalab.records import RunRecord
     from metalab.store.base import StoreWriter
 
 __all__ = ["Obituary"]
 
-_LOG = logging.getLogger(__name__)
 _LAST_LINES = 20
 
 
@@ -38,6 +37,7 @@ class Obituary:
         self._share = share
         self._writer = writer
         self._executor = executor
+        self._log = batch.log
         name = f"{executor}:supervisor"
         self._clerk = Worker(batch, batch.ledger, writer, CancellationToken(), name)
 
@@ -54,28 +54,25 @@ class Obituary:
         self._batch.store.secure(death.writer)
         heard = [each for each in death.orphans if self._batch.ledger.hears(each.status)]
         if heard:
-            log = self._batch.store.read(self._batch.log)
+            self._log = log = self._batch.store.read(self._log)
             for each in heard:
                 line = next(log.lines([self._batch.plan.ids.at(each.task.run)]))
                 self._batch.ledger.tell(ending(record_of(line)))
 
-    def give_up_deriving(self, index: int, death: Death) -> None:
-        """Say that a run's derived metrics are not computed, since that killed a worker."""
-        _LOG.warning(
-            "%s: no derived metrics of run %s: the process that computed them %s",
-            self._batch.plan.experiment_id,
-            self._batch.plan.ids.at(index),
-            death.how,
-        )
+    def conclude(self, index: int, attempt: Try, death: Death) -> bool:
+        """Have a run tried again that was under way as its worker died, or record its end.
 
-    def conclude(self, index: int, attempt: Try, death: Death) -> None:
-        """Have a run tried again that was under way as its worker died, or record its end."""
+        True if the launch is to take no further runs after it.
+        """
+        if (record := self._record_put(index, attempt)) is not None:
+            self._accept(index, record, death)
+            return False
         batch, limit = self._batch, self._batch.limits.timeout
-        if death.verdict == TIMEOUT and limit is not None and death.seconds < limit:
-            # It had just begun when the one before it was to be ended.
+        if death.verdict == TIMEOUT and (limit is None or death.seconds < limit):
+            # It had just begun when the one before it, perhaps another launch's, was to be ended.
             batch.ledger.reopened(index)
             self._share.give_back([index])
-            return
+            return False
         error = death.error(limit, attempt.tries, batch.retry.max_attempts)
         spec = batch.plan[index]
         again = death.verdict != LEFT and batch.retry.allows(type(error), attempt.tries)
@@ -84,18 +81,36 @@ class Obituary:
         record = self._clerk.conclude(spec, attempt, outcome, death.seconds, worker)
         if not again:
             self._writer.put(record, batch.ledger.acknowledgement(record))
-            if record.status is Status.FAILED and batch.failures.failed():
-                self._share.stop()
-            return
-        if death.verdict == TIMEOUT:
-            self._writer.put(record)
-        else:
+            return record.status is Status.FAILED and batch.failures.failed()
+        self._writer.put(record)
+        if death.verdict != TIMEOUT:
+            # Launches count deaths together; of this one the record says how it came about.
             loss = Loss(attempt.epoch, attempt.attempt, death.writer, "killed")
             self._writer.put_loss(spec.run_id, loss)
         batch.ledger.retried(record)
         careful = death.verdict != TIMEOUT
         delay = batch.retry.delay(attempt.tries)
         self._share.again(index, attempt.next(careful=careful), delay)
+        return False
+
+    def _record_put(self, index: int, attempt: Try) -> RunRecord | None:
+        """Return the record of an attempt that had ended before its worker died, if it had."""
+        self._log = log = self._batch.store.read(self._log)
+        run_id = self._batch.plan.ids.at(index)
+        state = log.state(run_id)
+        if state is None or (state.epoch, state.attempt) != (attempt.epoch, attempt.attempt):
+            return None
+        if state.status in {Status.RUNNING, Status.FAILED}:  # one that failed may be tried again
+            return None
+        return record_of(next(log.lines([run_id])))
+
+    def _accept(self, index: int, record: RunRecord, death: Death) -> None:
+        """Count a run that had ended, whose worker died over what comes after that."""
+        if not death.is_settled:
+            self._batch.store.secure(death.writer)
+            if self._batch.ledger.hears(record.status):
+                self._batch.ledger.tell(ending(record))
+        self._batch.ledger.ended(record.status, [index])
 
     def _outcome(self, error: MetalabError, death: Death, run_id: str, attempt: Try) -> Outcome:
         log = self._last_lines(death.writer, run_id, attempt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from metalab.events import Event, EventKind
 from metalab.execution.ledger import ENDINGS, ending, retrial
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from metalab.execution.process.board import Board
     from metalab.execution.process.channel import Channel
     from metalab.records import RunRecord
+
+    _Letter: TypeAlias = tuple[int, Event, Callable[[], None] | None]
 
 __all__ = ["Outbox", "Report"]
 
@@ -32,16 +34,16 @@ class Outbox:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._changed = threading.Condition()
-        self._events: list[tuple[int, Event]] = []
+        self._events: list[_Letter] = []
         self._sending = False
         self._thread: threading.Thread | None = None
 
-    def add(self, launch: int, event: Event) -> None:
-        """Take an event of a launch, to be sent soon."""
+    def add(self, launch: int, event: Event, sent: Callable[[], None] | None = None) -> None:
+        """Take an event of a launch, to be sent soon; ``sent`` is called once it was."""
         with self._changed:
             while len(self._events) >= _MOST:
                 self._changed.wait()
-            self._events.append((launch, event))
+            self._events.append((launch, event, sent))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="metalab-events", daemon=True
@@ -69,11 +71,14 @@ class Outbox:
                 self._changed.notify_all()
             pause.wait(_EVERY)
 
-    def _send(self, events: list[tuple[int, Event]]) -> None:
+    def _send(self, events: list[_Letter]) -> None:
         try:
-            self._channel.send("events", [(launch, to_wire(event)) for launch, event in events])
+            self._channel.send("events", [(launch, to_wire(event)) for launch, event, _ in events])
         except OSError:  # nobody is there to hear them, and this process ends with that one
             return
+        for _, _, sent in events:
+            if sent is not None:
+                sent()
 
 
 class Report:
@@ -103,7 +108,7 @@ class Report:
     def acknowledgement(self, record: RunRecord) -> Callable[[], None]:
         """Return what notes that a run's record is durable."""
         if ENDINGS[record.status] in self.heard:
-            return partial(self._settle_and_tell, self.place, record)
+            return partial(self._tell_and_settle, self.place, record)
         return partial(self._board.settle, self.place)
 
     def retried(self, record: RunRecord) -> None:
@@ -111,6 +116,6 @@ class Report:
         if EventKind.RUN_RETRIED in self.heard:
             self.tell(retrial(record))
 
-    def _settle_and_tell(self, place: int, record: RunRecord) -> None:
-        self._board.settle(place)
-        self.tell(ending(record))
+    def _tell_and_settle(self, place: int, record: RunRecord) -> None:
+        # In this order: of what is not settled when this process dies, its supervisor tells.
+        self._outbox.add(self.launch, ending(record), partial(self._board.settle, place))

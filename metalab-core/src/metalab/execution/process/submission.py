@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab import errors
-from metalab.errors import MetalabError, PayloadError
 from metalab.execution.base import Submission
 from metalab.execution.inheritance import Try
 from metalab.execution.payload import Surroundings
+from metalab.execution.process.arrears import Arrears
 from metalab.execution.process.board import AGAIN, REFUSED, STATUSES
+from metalab.execution.process.death import refusal
 from metalab.execution.process.host import anonymous_file
 from metalab.execution.process.lane import BACKFILL, CAREFUL, FINISH, Task
 from metalab.execution.process.obituary import Obituary
@@ -63,6 +63,7 @@ class ProcessSubmission(Submission):
         self._writer.attend()
         self._share = Share(batch, self._writer)
         self._obituary = Obituary(batch, self._share, self._writer, executor)
+        self._arrears = Arrears(batch)
         self.payload = _file_of(plan, batch.plan.ids.packed)
         self.told = {
             "size": len(plan),
@@ -125,7 +126,7 @@ class ProcessSubmission(Submission):
     @property
     def available(self) -> int:
         """How many tasks can be taken now."""
-        return 0 if len(self._letters) > _MOST_LETTERS else len(self._ready)
+        return 0 if self._stopped or len(self._letters) > _MOST_LETTERS else len(self._ready)
 
     def take(self, most: int) -> list[Task]:
         """Take up to so many tasks, in plan order."""
@@ -187,7 +188,7 @@ class ProcessSubmission(Submission):
 
     def refuse(self, kind: str, message: str, trace: str) -> None:
         """Take note that a worker cannot execute this launch."""
-        self._post(partial(self.fail, self._refusal(kind, message, trace)))
+        self._post(partial(self._refuse, kind, message, trace))
 
     def expect(self, names: Collection[str]) -> None:
         """Note which workers have yet to end their parts of this launch."""
@@ -236,6 +237,7 @@ class ProcessSubmission(Submission):
                 self._changed.notify_all()
 
     def _count(self, endings: Sequence[Ending]) -> None:
+        self._barren = 0
         by_code: dict[int, list[int]] = {}
         for ending in endings:
             by_code.setdefault(ending.code, []).append(ending.task.run)
@@ -246,6 +248,24 @@ class ProcessSubmission(Submission):
     # The launch's own thread.
 
     def _run(self) -> None:
+        try:
+            self._execute()
+            while not self._stopped and (owed := self._arrears.collect()):
+                self._underived.extend(owed)
+                self._execute()
+            self._share.release()
+            self._writer.close()
+        except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
+            self._error = self._error or error
+        finally:
+            self._share.stop()
+            self._supervisor.remove(self)
+            os.close(self.payload)
+            self._batch.ledger.finish()
+            self._done.set()
+
+    def _execute(self) -> None:
+        """Deal out tasks until there are none, and have the workers end their parts."""
         while True:
             try:
                 if self._is_over():
@@ -254,7 +274,13 @@ class ProcessSubmission(Submission):
                 self._rest(filled=self._stopped or self._fill())
             except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
                 self.fail(error)
-        self._close()
+        with self._changed:
+            self._expected = None
+        self._supervisor.finish(self)
+        with self._changed:
+            while not self._abandoned and (self._expected is None or self._expected):
+                self._changed.wait()
+        self._read_letters()
 
     def _is_over(self) -> bool:
         if self._stopped:
@@ -303,7 +329,8 @@ class ProcessSubmission(Submission):
             indices.append(self._underived.popleft())
         if not self._batch.derived_metrics:
             return []
-        return [Task(run=index, launch=self.number, flags=BACKFILL) for index in indices]
+        flags = BACKFILL | (CAREFUL if self._arrears.is_careful else 0)
+        return [Task(run=index, launch=self.number, flags=flags) for index in indices]
 
     def _task(self, index: int, attempt: Try) -> Task:
         flags = CAREFUL if attempt.careful else 0
@@ -335,54 +362,31 @@ class ProcessSubmission(Submission):
         if death.orphans:
             self._obituary.secure(death)
             self._count(death.orphans)
+        self._arrears.note()
         task = death.task
         if task is None or task.flags & FINISH:
             return
         if task.flags & BACKFILL:
-            self._obituary.give_up_deriving(task.run, death)
+            if task.flags & CAREFUL:
+                self._arrears.give_up(task.run, death)
         elif not death.is_ready:
             self._batch.ledger.reopened(task.run)
             self._count_barren(death)
             self._share.give_back([task.run])
         else:
             self._barren = 0
-            self._obituary.conclude(task.run, _attempt_of(task), death)
+            if self._obituary.conclude(task.run, _attempt_of(task), death):
+                self._stop()
+                self._supervisor.withdraw(self)
         self._count_out(1)
 
     def _count_barren(self, death: Death) -> None:
         self._barren += 1
         if self._barren >= _MOST_DEATHS_BEFORE_A_RUN:
-            self.fail(self._refusal("WorkerDiedError", f"the process {death.how}", death.words))
+            self._refuse("WorkerDiedError", f"the process {death.how}", death.words)
 
-    def _refusal(self, kind: str, message: str, trace: str) -> MetalabError:
-        own = getattr(errors, kind, None)
-        if isinstance(own, type) and issubclass(own, errors.StoreError | PayloadError):
-            return own(message)
-        error = PayloadError(
-            f"the worker processes cannot execute {self._batch.plan.experiment_id}: "
-            f"{kind}: {message}"
-        )
-        if trace:
-            error.add_note(f"In the worker:\n{trace}")
-        return error
-
-    def _close(self) -> None:
-        try:
-            self._supervisor.finish(self)
-            with self._changed:
-                while not self._abandoned and (self._expected is None or self._expected):
-                    self._changed.wait()
-            self._read_letters()
-            self._share.release()
-            self._writer.close()
-        except BaseException as error:  # noqa: BLE001  as in _run
-            self._error = self._error or error
-        finally:
-            self._share.stop()
-            self._supervisor.remove(self)
-            os.close(self.payload)
-            self._batch.ledger.finish()
-            self._done.set()
+    def _refuse(self, kind: str, message: str, trace: str) -> None:
+        self.fail(refusal(self._batch.plan.experiment_id, kind, message, trace))
 
 
 def _attempt_of(task: Task) -> Try:

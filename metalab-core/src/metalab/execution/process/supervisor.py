@@ -56,6 +56,7 @@ class Supervisor:
         self._submissions: dict[int, ProcessSubmission] = {}
         self._crew = Crew(workers, threads, self._submissions, self._selector)
         self._numbers = 0
+        self.trouble: str | None = None  # why no workers can be started
         self._failed_starts = 0
         self._pause = _SHORTEST
         self._due: float | None = None  # seconds until a limit is reached
@@ -203,7 +204,7 @@ class Supervisor:
         """See how far a worker has come, and tell the submissions; False if nothing is new."""
         begun, ended = member.look()
         if begun:
-            self._failed_starts = 0
+            self._failed_starts, self.trouble = 0, None
         # The end of a launch may be noted after the launch itself is forgotten.
         begun = [task for task in begun if not task.flags & FINISH]
         for launch in {task.launch for task in begun}:
@@ -294,7 +295,8 @@ class Supervisor:
     def _count_failed_start(self, member: Member) -> None:
         self._failed_starts += 1
         if self._failed_starts >= _MOST_STARTS:
-            text = f"worker processes cannot be started: the last one {member.how_it_ended()}"
+            how = member.how_it_ended()
+            self.trouble = text = f"worker processes cannot be started: the last one {how}"
             for submission in self._submissions.values():
                 submission.refuse("WorkerDiedError", text, member.last_words())
 
@@ -308,6 +310,7 @@ def _death(member: Member, launch: int, task: Task | None) -> Death:
         verdict=member.verdict,
         task=task,
         is_ready=member.board.is_ready,
+        is_settled=member.board.is_durable(member.board.begun - 1),
         seconds=(time.monotonic_ns() - member.board.since) / 1e9,
         orphans=list(member.awaiting.get(launch, ())),
     )
