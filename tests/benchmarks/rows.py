@@ -59,8 +59,10 @@ def import_rows(bench: Bench, repetitions: int) -> Iterator[Row]:
 
 def cold_rows(bench: Bench, repetitions: int) -> Iterator[Row]:
     """Measure a script of four runs on two processes: the least time until it has ended."""
-    taken = bench.script_ms(["pool", "sweep"], repetitions)
-    return _process_rows("W5", [("script of 4 runs, from start to end", LIMITS["W5 cold"])], taken)
+    what = "script of 4 runs, from start to end"
+    pool, bare, ours = bench.script_ms(["pool", "bare_pool", "sweep"], repetitions)
+    yield from _process_rows("W5", [(what, LIMITS["W5 cold"])], [pool, ours])
+    yield from _process_rows("W5", [(f"{what}; floor without metalab", None)], [bare, ours])
 
 
 def _process_rows(

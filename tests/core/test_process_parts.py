@@ -106,11 +106,11 @@ class TestBoard:
             place = board.begin()
             board.end(place, code_of(Ended(Status.SUCCESS)))
             board.settle(place)
-        assert board.is_durable(0)
-        assert board.is_durable(RING - 1)
+        assert board.durable(0, 1) == b"\1"
+        assert board.durable(RING - 1, RING) == b"\1"
         place = board.begin()
         assert place == RING
-        assert not board.is_durable(place)
+        assert board.durable(RING - 2, RING + 1) == b"\1\1\0"
         board.end(place, code_of(Ended(Status.CANCELLED)))
         codes = [STATUSES[code] for code in board.codes(RING - 1, RING + 1)]
         assert codes == [Status.SUCCESS, Status.CANCELLED]
@@ -126,7 +126,7 @@ class TestBoard:
         subprocess.run(
             [sys.executable, "-c", script, str(descriptor)], pass_fds=[descriptor], check=True
         )
-        assert (board.begun, board.ended, board.is_durable(0)) == (2, 1, True)
+        assert (board.begun, board.ended, board.durable(0, 1)) == (2, 1, b"\1")
         assert 0 < board.since <= time.monotonic_ns()
         board.close()
         os.close(descriptor)

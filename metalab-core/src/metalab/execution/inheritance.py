@@ -69,6 +69,11 @@ class Inheritance:
         self._told_of_code = False
         self.succeeded: deque[int] = deque()
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing is known of any earlier attempt."""
+        return not (self._tries or self._batch.tries)
+
     def attempt(self, run_id: str) -> Try:
         """Return as which attempt, and how, a run is executed next."""
         known = self._tries.get(run_id)

@@ -68,6 +68,11 @@ class Share:
         """Return as which attempt, and how, a run that was dealt is executed."""
         return self._inheritance.attempt(run_id)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether each run that was dealt is executed as its first attempt."""
+        return self._inheritance.is_fresh
+
     def next(self) -> int | None:
         """Return the plan index of a run to execute; waits while only others have any.
 

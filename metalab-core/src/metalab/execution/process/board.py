@@ -15,10 +15,10 @@ from metalab.records import Status
 if TYPE_CHECKING:
     from metalab.execution.worker import Ended
 
-__all__ = ["AGAIN", "REFUSED", "RING", "STATUSES", "Board", "code_of"]
+__all__ = ["AGAIN", "REFUSED", "RING", "STATUSES", "SUCCEEDED", "Board", "code_of"]
 
-RING = 1 << 16
-"""How many tasks may be begun and not yet settled."""
+RING = 1 << 17
+"""How many tasks may be begun and not yet settled: more than a writer keeps in memory."""
 
 STATUSES = (None, Status.SUCCESS, Status.FAILED, Status.CANCELLED)
 """What the number in a task's code stands for; None is a task that is no run."""
@@ -30,6 +30,9 @@ REFUSED = 1 << 5
 """The code of a task that was not done, since its launch cannot be executed here."""
 
 _CODES = {status: number for number, status in enumerate(STATUSES)}
+SUCCEEDED = _CODES[Status.SUCCESS]
+"""The code of a run that succeeded."""
+
 _BEGUN, _ENDED, _SINCE, _READY, _BUSY = range(5)
 _HEADER = 64
 
@@ -108,9 +111,9 @@ class Board:
         """Return how the tasks of these places have ended."""
         return _part(self._codes, first, after)
 
-    def is_durable(self, place: int) -> bool:
-        """Tell whether what the task of a place has put is durable."""
-        return self._durable[place % RING] == 1
+    def durable(self, first: int, after: int) -> bytes:
+        """Return a 1 for each of these places whose task is durable, else a 0."""
+        return _part(self._durable, first, after)
 
     def close(self) -> None:
         """Let go of the memory."""

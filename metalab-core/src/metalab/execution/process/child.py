@@ -13,6 +13,7 @@ import pickle
 import socket
 import sys
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -230,6 +231,8 @@ def main(arguments: list[str]) -> None:
     end_with(lifeline)
     faulthandler.enable(crash)
     faulthandler.register(DUMP, crash)
+    # Where results go unless a launch says otherwise: it is there before the launch is.
+    import_module("metalab.store.file.store")
     Child(name, Channel(socket.socket(fileno=channel)), Board(board)).serve(lane)
 
 

@@ -8,9 +8,7 @@ import sys
 import time
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metalab.execution.process.board import STATUSES, Board
 from metalab.execution.process.channel import Channel
@@ -45,9 +43,11 @@ _THREADS = (
 )
 
 
-@attrs.frozen
-class Ending:
-    """A task that has ended, and the code that says how; its place tells when it is durable."""
+class Ending(NamedTuple):
+    """A task that has ended, and the code that says how; its place tells when it is durable.
+
+    A tuple, as a Task is.
+    """
 
     task: Task
     place: int

@@ -12,6 +12,8 @@ import pickle
 import threading
 from collections import deque
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,7 +22,7 @@ from metalab.execution.base import Submission
 from metalab.execution.inheritance import Try
 from metalab.execution.payload import Surroundings
 from metalab.execution.process.arrears import Arrears
-from metalab.execution.process.board import AGAIN, REFUSED, STATUSES
+from metalab.execution.process.board import AGAIN, REFUSED, STATUSES, SUCCEEDED
 from metalab.execution.process.death import refusal
 from metalab.execution.process.host import anonymous_file
 from metalab.execution.process.lane import BACKFILL, CAREFUL, FINISH, Task
@@ -152,8 +154,16 @@ class ProcessSubmission(Submission):
         """Count runs as under way."""
         self._batch.ledger.begun([task.run for task in tasks if not task.flags & ~CAREFUL])
 
-    def ended(self, member: Member, ending: Ending) -> None:
-        """Take note of a task that has ended, though what it put may not be durable."""
+    def ended(self, member: Member, endings: Sequence[Ending]) -> None:
+        """Take note of tasks that have ended, though what they put may not be durable."""
+        plain = [each for each in endings if each.code == SUCCEEDED and not each.task.flags]
+        if len(plain) < len(endings):
+            plain = [each for each in endings if self._is_run_that_ended(each)]
+        member.awaiting[self.number].extend(plain)
+        self._count_out(len(plain))
+
+    def _is_run_that_ended(self, ending: Ending) -> bool:
+        """Deal with whatever else a task may be; a run that failed may be the last."""
         task, code = ending.task, ending.code
         if code & REFUSED:
             self._post(partial(self._take_undone, task))
@@ -163,19 +173,26 @@ class ProcessSubmission(Submission):
             self._batch.ledger.reopened(task.run)
             self._post(partial(self._try_again, task))
         else:
-            member.awaiting[self.number].append(ending)
             if ending.status is Status.FAILED and self._batch.failures.failed():
                 self._stop()
                 self._supervisor.withdraw(self)
-            self._count_out(1)
+            return True
+        return False
 
     def settle(self, member: Member, waiting: deque[Ending]) -> None:
         """Count those of the tasks that are durable now, and take them out."""
-        is_durable = member.board.is_durable
-        settled = []
-        while waiting and is_durable(waiting[0].place):
-            settled.append(waiting.popleft())
-        if settled:
+        while waiting:
+            first = waiting[0].place
+            # Places of other launches may lie between.
+            after = min(waiting[-1].place + 1, first + len(waiting))
+            durable = member.board.durable(first, after)
+            if not durable[0]:
+                return
+            end = durable.find(0)
+            last = after if end < 0 else first + end
+            settled = []
+            while waiting and waiting[0].place < last:
+                settled.append(waiting.popleft())
             self._count(settled)
 
     def hear(self, event: list[Any]) -> None:
@@ -238,12 +255,9 @@ class ProcessSubmission(Submission):
 
     def _count(self, endings: Sequence[Ending]) -> None:
         self._barren = 0
-        by_code: dict[int, list[int]] = {}
-        for ending in endings:
-            by_code.setdefault(ending.code, []).append(ending.task.run)
-        for code, indices in by_code.items():
+        for code, group in groupby(endings, _code_of):
             if (status := STATUSES[code]) is not None:
-                self._batch.ledger.ended(status, indices)
+                self._batch.ledger.ended(status, [ending.task.run for ending in group])
 
     # The launch's own thread.
 
@@ -305,13 +319,7 @@ class ProcessSubmission(Submission):
         """Make further runs tasks; False if that takes waiting."""
         if len(self._ready) >= self._wanted:
             return True
-        tasks = self._backfills()
-        for index in self._share.take(_MANY):
-            attempt = self._share.attempt(self._batch.plan.ids.at(index))
-            if attempt.doom is not None:
-                self._obituary.refuse(index, attempt)
-            else:
-                tasks.append(self._task(index, attempt))
+        tasks = [*self._backfills(), *self._tasks(self._share.take(_MANY))]
         if not tasks:
             return self._share.is_exhausted
         with self._changed:
@@ -331,6 +339,19 @@ class ProcessSubmission(Submission):
             return []
         flags = BACKFILL | (CAREFUL if self._arrears.is_careful else 0)
         return [Task(run=index, launch=self.number, flags=flags) for index in indices]
+
+    def _tasks(self, indices: Sequence[int]) -> list[Task]:
+        number = self.number
+        if self._share.is_fresh:
+            return [Task(index, 0, 1, 1, number, 0) for index in indices]
+        tasks = []
+        for index in indices:
+            attempt = self._share.attempt(self._batch.plan.ids.at(index))
+            if attempt.doom is not None:
+                self._obituary.refuse(index, attempt)
+            else:
+                tasks.append(self._task(index, attempt))
+        return tasks
 
     def _task(self, index: int, attempt: Try) -> Task:
         flags = CAREFUL if attempt.careful else 0
@@ -387,6 +408,9 @@ class ProcessSubmission(Submission):
 
     def _refuse(self, kind: str, message: str, trace: str) -> None:
         self.fail(refusal(self._batch.plan.experiment_id, kind, message, trace))
+
+
+_code_of = attrgetter("code")
 
 
 def _attempt_of(task: Task) -> Try:

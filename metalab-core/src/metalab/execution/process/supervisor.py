@@ -14,6 +14,8 @@ import time
 from collections import deque
 from contextlib import suppress
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from metalab.execution.process.crew import Crew
@@ -207,11 +209,11 @@ class Supervisor:
             self._failed_starts, self.trouble = 0, None
         # The end of a launch may be noted after the launch itself is forgotten.
         begun = [task for task in begun if not task.flags & FINISH]
-        for launch in {task.launch for task in begun}:
-            self._submissions[launch].begun([task for task in begun if task.launch == launch])
-        for ending in ended:
-            if not ending.task.flags & FINISH:
-                self._submissions[ending.task.launch].ended(member, ending)
+        for launch, tasks in groupby(begun, _launch_of):
+            self._submissions[launch].begun(list(tasks))
+        endings = [ending for ending in ended if not ending.task.flags & FINISH]
+        for launch, group in groupby(endings, _launch_of_ending):
+            self._submissions[launch].ended(member, list(group))
         for launch, waiting in member.awaiting.items():
             if waiting:
                 self._submissions[launch].settle(member, waiting)
@@ -301,6 +303,10 @@ class Supervisor:
                 submission.refuse("WorkerDiedError", text, member.last_words())
 
 
+_launch_of = attrgetter("launch")
+_launch_of_ending = attrgetter("task.launch")
+
+
 def _death(member: Member, launch: int, task: Task | None) -> Death:
     return Death(
         worker=member.name,
@@ -310,7 +316,7 @@ def _death(member: Member, launch: int, task: Task | None) -> Death:
         verdict=member.verdict,
         task=task,
         is_ready=member.board.is_ready,
-        is_settled=member.board.is_durable(member.board.begun - 1),
+        is_settled=member.board.durable(member.board.begun - 1, member.board.begun) == b"\1",
         seconds=(time.monotonic_ns() - member.board.since) / 1e9,
         orphans=list(member.awaiting.get(launch, ())),
     )

@@ -18,9 +18,7 @@ from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
 from metalab.store.file import disk, layout
 from metalab.store.file.artifacts import file_of, open_uri
 from metalab.store.file.claims import FileClaims
-from metalab.store.file.compaction import Compactor
 from metalab.store.file.config import FileStoreConfig
-from metalab.store.file.inspection import inspect_folder
 from metalab.store.file.liveness import Liveness
 from metalab.store.file.logs import LogLines, log_files, read_logs
 from metalab.store.file.reader import read_runs
@@ -205,11 +203,16 @@ class FileStore(Store):
         dry_run: bool = False,
     ) -> Compaction:
         """Merge the segments of writers that have ended; see Store.compact."""
+        # Here and below: what is rarely used is a quarter of what a store would import.
+        from metalab.store.file.compaction import Compactor  # noqa: PLC0415
+
         compactor = Compactor(self._folder, gzip, drop_attempts, self._has_died)
         return compactor.plan() if dry_run else compactor.run()
 
     def inspect(self, *, remove_strays: bool = False) -> Inspection:
         """Check every line and every artifact; see Store.inspect."""
+        from metalab.store.file.inspection import inspect_folder  # noqa: PLC0415
+
         with disk.explained(f"{self._folder.path} cannot be inspected"):
             return inspect_folder(self._folder, remove_strays=remove_strays)
 
