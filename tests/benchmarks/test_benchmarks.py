@@ -202,7 +202,7 @@ class TestCommand:
             for line in lines
             if any(unit in line for unit in (" us ", " ms ", " % ", " /s "))
         )
-        assert rows == Counter(S1=1, S2=2, S3=2, S4=1, S5=1, W1=2, W2=1, W3=2, W4=2, W5=6, W6=1)
+        assert rows == Counter(S1=1, S2=2, S3=2, S4=1, S5=1, W1=2, W2=1, W3=2, W4=2, W5=7, W6=1)
         assert " failed: " not in done.stdout
         assert not list(tmp_path.iterdir())
 
