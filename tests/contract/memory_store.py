@@ -56,6 +56,7 @@ class Shelf:
     lines: list[bytes] = attrs.Factory(list)
     manifests: dict[str, str] = attrs.Factory(dict)
     launches: dict[str, str] = attrs.Factory(dict)
+    payloads: dict[str, bytes] = attrs.Factory(dict)
     artifacts: dict[str, bytes] = attrs.Factory(dict)
     logs: list[tuple[str, LogLine]] = attrs.Factory(list)
     claims: dict[tuple[str, int, int], Claim] = attrs.Factory(dict)
@@ -312,6 +313,16 @@ class MemoryStore(Store):
 
     def launches(self):
         return {name: json.loads(text) for name, text in self._shelf().launches.items()}
+
+    def put_payload(self, data):
+        name = hashlib.sha256(data).hexdigest()
+        self._made().payloads[name] = data
+        return name
+
+    def open_payload(self, name):
+        if name not in self._shelf().payloads:
+            raise StoreError(f"there is no payload {name}")
+        return io.BytesIO(self._shelf().payloads[name])
 
     def open_artifact(self, artifact):
         uri = artifact if isinstance(artifact, str) else artifact.uri

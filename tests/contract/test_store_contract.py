@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 import time
@@ -628,6 +629,21 @@ class TestManifestsAndLaunches:
         store.put_launch("a", {"n": 2})
         with pytest.raises(StoreError):
             store.put_launch("a", {"n": 3})
+
+
+class TestPayloads:
+    def test_what_was_put_comes_back_by_its_hash(self, store):
+        data = bytes(range(256)) * 100
+        name = store.put_payload(data)
+        assert name == hashlib.sha256(data).hexdigest()
+        assert store.put_payload(data) == name
+        with store.config.open().open_payload(name) as file:
+            assert file.read() == data
+
+    def test_one_that_is_not_there_is_a_store_error(self, store):
+        store.put_payload(b"another")
+        with pytest.raises(StoreError):
+            store.open_payload("../experiment")
 
 
 class TestWriters:

@@ -133,6 +133,23 @@ class Store(abc.ABC):
     def launches(self) -> dict[str, dict[str, Any]]:
         """Return what ``put_launch`` kept, by launch, oldest first."""
 
+    def put_payload(self, data: bytes) -> str:
+        """Keep what other processes of this user are to execute, and return its sha256 in hex.
+
+        Nobody else can read or replace it. Raises StoreError where this kind of store keeps
+        no payloads, or cannot be written to.
+        """
+        del data  # what no default can heed
+        raise self._cannot("keep payloads for other processes")
+
+    def open_payload(self, name: str) -> BinaryIO:
+        """Open a payload, by its sha256, which its reader has yet to compare.
+
+        Raises StoreError if it is gone, or another user's.
+        """
+        del name  # as above
+        raise self._cannot("keep payloads for other processes")
+
     @abc.abstractmethod
     def open_artifact(self, artifact: ArtifactDescriptor | str) -> BinaryIO:
         """Open an artifact's bytes, by descriptor or uri.

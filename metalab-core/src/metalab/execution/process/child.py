@@ -20,14 +20,14 @@ import attrs
 
 from metalab.events import EventKind
 from metalab.execution.base import Work
-from metalab.execution.inheritance import Try
-from metalab.execution.outcome import error_info
 from metalab.execution.payload import Surroundings, stand_in_for_main, unpacked
 from metalab.execution.process.board import REFUSED, Board, code_of
 from metalab.execution.process.channel import Channel
 from metalab.execution.process.host import DUMP, end_group, end_with, limit_memory
-from metalab.execution.process.lane import BACKFILL, CAREFUL, FINISH, Task, tasks_in
+from metalab.execution.process.lane import tasks_in
 from metalab.execution.process.report import Outbox, Report
+from metalab.execution.refusal import described
+from metalab.execution.task import BACKFILL, FINISH, Task
 from metalab.execution.worker import Ended, Worker
 from metalab.records import Status
 from metalab.runtime import CancellationToken
@@ -109,10 +109,9 @@ class Child:
             return code_of(None)
         self._confine(launch.memory)
         spec = launch.plan[task.run]
-        attempt = Try(task.epoch, task.attempt, task.tries, careful=bool(task.flags & CAREFUL))
         launch.report.place = place
         self._board.ready(place)
-        return code_of(launch.worker.execute(spec, attempt))
+        return code_of(launch.worker.execute(spec, task.as_try()))
 
     def _confine(self, memory: int | None) -> None:
         """Have the limit of the launch whose run is next, which another launch may not share."""
@@ -216,12 +215,6 @@ def _deriver(work: Work, writer: StoreWriter) -> Deriver | None:
     from metalab.results.derived import Deriver  # noqa: PLC0415
 
     return Deriver(work.store, work.derived_metrics, writer)
-
-
-def described(error: BaseException) -> tuple[str, str, str]:
-    """Describe an exception by type, text and traceback."""
-    told = error_info(error)
-    return told["type"], told["message"], told["traceback"]
 
 
 def main(arguments: list[str]) -> None:

@@ -9,8 +9,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from metalab.execution.process.death import LEFT
-from metalab.execution.process.lane import FINISH, Task
 from metalab.execution.process.member import Member
+from metalab.execution.task import FINISH, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,22 +6,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from metalab import errors
-from metalab.errors import (
-    CancelledError,
-    MetalabError,
-    PayloadError,
-    RunTimeoutError,
-    WorkerDiedError,
-)
+from metalab.errors import CancelledError, MetalabError, RunTimeoutError, WorkerDiedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metalab.execution.process.lane import Task
     from metalab.execution.process.member import Ending
+    from metalab.execution.task import Task
 
-__all__ = ["LEFT", "TIMEOUT", "Death", "refusal"]
+__all__ = ["LEFT", "TIMEOUT", "Death"]
 
 LEFT, TIMEOUT = "left", "timeout"
 """Why a supervisor ends a worker: its process is to be left at once; a run took too long."""
@@ -58,14 +51,3 @@ class Death:
         if self.verdict == LEFT:
             return CancelledError("the launch was left while the run was under way")
         return WorkerDiedError(f"the process that executed it {self.how} (try {tries} of {most})")
-
-
-def refusal(experiment_id: str, kind: str, message: str, trace: str) -> MetalabError:
-    """Return what ends a launch that workers cannot execute, from what they met."""
-    own = getattr(errors, kind, None)
-    if isinstance(own, type) and issubclass(own, errors.StoreError | PayloadError):
-        return own(message)
-    error = PayloadError(f"the worker processes cannot execute {experiment_id}: {kind}: {message}")
-    if trace:
-        error.add_note(f"In the worker:\n{trace}")
-    return error

@@ -10,31 +10,16 @@ from __future__ import annotations
 import os
 import select
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from metalab.execution.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["BACKFILL", "CAREFUL", "FINISH", "Lane", "Task", "tasks_in"]
-
-CAREFUL, BACKFILL, FINISH = 1, 2, 4
-"""Flags: the run may kill its worker; compute derived metrics only; end the launch."""
+__all__ = ["Lane", "tasks_in"]
 
 _task = Struct("<IIHHHH")
-
-
-class Task(NamedTuple):
-    """What a worker is to do: an attempt at one run of a launch, named by small integers.
-
-    A tuple, since two are made for each run: an attrs class would take three times as long.
-    """
-
-    run: int = 0
-    epoch: int = 0
-    attempt: int = 1
-    tries: int = 1
-    launch: int = 0
-    flags: int = 0
 
 
 class Lane:

@@ -19,12 +19,13 @@ from metalab.execution.process.host import (
     end_group,
     lifeline,
 )
-from metalab.execution.process.lane import Lane, Task
+from metalab.execution.process.lane import Lane
 from metalab.execution.process.words import readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metalab.execution.task import Task
     from metalab.records import Status
 
 __all__ = ["Ending", "Member"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from metalab.execution.ledger import ending
 from metalab.execution.outcome import Outcome
 from metalab.execution.process.death import LEFT, TIMEOUT
-from metalab.execution.process.wire import from_wire
+from metalab.execution.wire import from_wire
 from metalab.execution.worker import Worker
 from metalab.records import Status
 from metalab.runtime import CancellationToken

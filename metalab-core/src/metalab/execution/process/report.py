@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from metalab.events import Event, EventKind
 from metalab.execution.ledger import ENDINGS, ending, retrial
-from metalab.execution.process.wire import to_wire
+from metalab.execution.wire import to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.execution.base import Submission
-from metalab.execution.inheritance import Try
 from metalab.execution.payload import Surroundings
 from metalab.execution.process.arrears import Arrears
 from metalab.execution.process.board import AGAIN, REFUSED, STATUSES, SUCCEEDED
-from metalab.execution.process.death import refusal
 from metalab.execution.process.host import anonymous_file
-from metalab.execution.process.lane import BACKFILL, CAREFUL, FINISH, Task
 from metalab.execution.process.obituary import Obituary
+from metalab.execution.refusal import refusal
 from metalab.execution.sharing import Share
+from metalab.execution.task import BACKFILL, CAREFUL, FINISH, Task
 from metalab.records import Status
 
 if TYPE_CHECKING:
@@ -350,12 +349,8 @@ class ProcessSubmission(Submission):
             if attempt.doom is not None:
                 self._obituary.refuse(index, attempt)
             else:
-                tasks.append(self._task(index, attempt))
+                tasks.append(Task.of(index, attempt, number))
         return tasks
-
-    def _task(self, index: int, attempt: Try) -> Task:
-        flags = CAREFUL if attempt.careful else 0
-        return Task(index, attempt.epoch, attempt.attempt, attempt.tries, self.number, flags)
 
     def _rest(self, *, filled: bool) -> None:
         """Wait until there is something to do."""
@@ -371,7 +366,7 @@ class ProcessSubmission(Submission):
             self._pause = min(2 * self._pause, _LONGEST)
 
     def _try_again(self, task: Task) -> None:
-        attempt = _attempt_of(task)
+        attempt = task.as_try()
         self._share.again(task.run, attempt.next(), self._batch.retry.delay(attempt.tries))
         self._count_out(1)
 
@@ -396,7 +391,7 @@ class ProcessSubmission(Submission):
             self._share.give_back([task.run])
         else:
             self._barren = 0
-            if self._obituary.conclude(task.run, _attempt_of(task), death):
+            if self._obituary.conclude(task.run, task.as_try(), death):
                 self._stop()
                 self._supervisor.withdraw(self)
         self._count_out(1)
@@ -407,14 +402,10 @@ class ProcessSubmission(Submission):
             self._refuse("WorkerDiedError", f"the process {death.how}", death.words)
 
     def _refuse(self, kind: str, message: str, trace: str) -> None:
-        self.fail(refusal(self._batch.plan.experiment_id, kind, message, trace))
+        self.fail(refusal(self._batch.plan.experiment_id, (kind, message, trace)))
 
 
 _code_of = attrgetter("code")
-
-
-def _attempt_of(task: Task) -> Try:
-    return Try(task.epoch, task.attempt, task.tries, careful=bool(task.flags & CAREFUL))
 
 
 def _file_of(*parts: bytes | memoryview) -> int:

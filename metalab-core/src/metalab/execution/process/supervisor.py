@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from metalab.execution.process.crew import Crew
 from metalab.execution.process.death import TIMEOUT, Death
 from metalab.execution.process.host import DUMP
-from metalab.execution.process.lane import FINISH, Task
+from metalab.execution.task import FINISH, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -70,12 +70,7 @@ TEMPORARY = ".tmp."
 
 _EXTRA = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _HOPELESS = {
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.ENAMETOOLONG,
-    errno.EISDIR,
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR)
 }
 _ADVICE = {
     errno.ENOSPC: "free some space",
@@ -177,19 +172,20 @@ def make_directory(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def temporary(directory: Path) -> Iterator[tuple[BinaryIO, Path]]:
+def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[BinaryIO, Path]]:
     """Open a hidden file beside its later name; it is removed unless it was moved away."""
     path = directory / f"{TEMPORARY}{secrets.token_hex(8)}"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _EXTRA, mode)
     try:
-        with path.open("xb") as file:
+        with os.fdopen(fd, "wb") as file:
             yield file, path
     finally:
         path.unlink(missing_ok=True)
 
 
-def publish(path: Path, data: bytes) -> bool:
+def publish(path: Path, data: bytes, mode: int = 0o666) -> bool:
     """Put a whole file under a name, durably; False if the name was taken: first one wins."""
-    with temporary(path.parent) as (file, written):
+    with temporary(path.parent, mode) as (file, written):
         file.write(data)
         file.flush()
         sync(file.fileno())

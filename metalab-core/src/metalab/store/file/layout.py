@@ -13,6 +13,7 @@
         logs/<writer>[-<part>].log      only if something was logged
         packs/<writer>[-<part>].tar     small artifacts
         artifacts/<id[:2]>/...          large artifacts
+        payload/<sha>.pkl               what other processes execute, only where they need it
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from metalab.errors import PluginError, StoreError
 from metalab.plugins import EXECUTORS
 from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
-from metalab.store.file import disk, layout
+from metalab.store.file import disk, layout, payloads
 from metalab.store.file.artifacts import file_of, open_uri
 from metalab.store.file.claims import FileClaims
 from metalab.store.file.config import FileStoreConfig
@@ -182,6 +182,18 @@ class FileStore(Store):
             paths.sort(key=lambda path: path.stat().st_mtime_ns)
             return {layout.unquoted(path.parent.name): layout.read_json(path) for path in paths}
 
+    def put_payload(self, data: bytes) -> str:
+        """Keep what others of this user's processes are to execute; see Store.put_payload."""
+        name = sha256(data).hexdigest()
+        self._publish(("payload",), f"{name}.pkl", data, mode=0o600)
+        return name
+
+    def open_payload(self, name: str) -> BinaryIO:
+        """Open a payload of this user's; see Store.open_payload."""
+        path = self._folder.path / "payload" / f"{file_name(name)}.pkl"
+        with disk.explained("a payload cannot be read"):
+            return payloads.open_own(path)
+
     def open_artifact(self, artifact: ArtifactDescriptor | str) -> BinaryIO:
         """Open an artifact's bytes; see Store.open_artifact."""
         with disk.explained("an artifact cannot be read"):
@@ -243,12 +255,14 @@ class FileStore(Store):
             )
         return layout.Folder.of(self.root, self.experiment_id)
 
-    def _publish(self, folder: tuple[str, ...], name: str, content: bytes) -> Path:
+    def _publish(
+        self, folder: tuple[str, ...], name: str, content: bytes, *, mode: int = 0o666
+    ) -> Path:
         self._folder.check()
         with disk.explained(f"{name} cannot be written"):
             path = self._folder.make(*folder) / name
             if not path.exists():
-                disk.publish(path, content)
+                disk.publish(path, content, mode)
         return path
 
     def _logs(self, run_id: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Events on their way from a worker process: what is sent of each, and how it is made again."""
+"""Events on their way from another process: what is sent of each, and how it is made again."""
 
 from __future__ import annotations
 
