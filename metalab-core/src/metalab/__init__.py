@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         EventKind as EventKind,
     )
     from metalab.execution.base import Executor as Executor
+    from metalab.execution.futures.executor import FuturesExecutor as FuturesExecutor
     from metalab.execution.handle import RunHandle as RunHandle
     from metalab.execution.inline import InlineExecutor as InlineExecutor
     from metalab.execution.ledger import RunStatus as RunStatus
@@ -120,6 +121,7 @@ _MODULES = {
     ),
     "metalab.events": "Event EventCallback EventKind",
     "metalab.execution.base": "Executor",
+    "metalab.execution.futures.executor": "FuturesExecutor",
     "metalab.execution.handle": "RunHandle",
     "metalab.execution.inline": "InlineExecutor",
     "metalab.execution.ledger": "RunStatus",
@@ -173,6 +175,7 @@ __all__ = [
     "FileStoreConfig",
     "Fingerprintable",
     "FrozenContext",
+    "FuturesExecutor",
     "GridSource",
     "IdentityError",
     "InlineExecutor",

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from metalab.progress.board import clear_boards
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from metalab.execution.base import Submission
 
-__all__ = ["keep_open", "release", "stop_after_interrupt"]
+__all__ = ["before_exit", "keep_open", "release", "stop_after_interrupt"]
 
 _EXIT_STATUS = 128 + 2  # what a shell reports of a process that SIGINT ended
 
@@ -30,15 +32,22 @@ def keep_open(submission: Submission) -> None:
 
 def _watch() -> None:
     global _watching  # noqa: PLW0603  one hook for the life of the process
-    if _watching:
-        return
+    # Where the interpreter is shutting down, the launch is its caller's to wait for.
+    _watching = _watching or before_exit(_finish_open)
+
+
+def before_exit(callback: Callable[[], object]) -> bool:
+    """Have a callback called before the interpreter shuts down; False if it does so already.
+
+    Those registered last are called first.
+    """
     try:
         # atexit is too late: by then threads may no longer be started, and the commit
         # thread of a store may have to. concurrent.futures uses the same hook.
-        threading._register_atexit(_finish_open)  # type: ignore[attr-defined]  # noqa: SLF001
-    except RuntimeError:  # the interpreter is shutting down: the launch is its caller's to wait for
-        return
-    _watching = True
+        threading._register_atexit(callback)  # type: ignore[attr-defined]  # noqa: SLF001
+    except RuntimeError:
+        return False
+    return True
 
 
 def _forget() -> None:

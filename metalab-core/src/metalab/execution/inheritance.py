@@ -123,9 +123,10 @@ class Inheritance:
         for index in indices:
             run_id = self._batch.plan.ids[index]
             place = self._batch.tries.get(run_id, (0, 1))
-            state = None if self._log is None else self._log.state(run_id)
-            if self._log is not None and state is not None:
-                self._tries[run_id] = self._retry(self._log, run_id, place, state, careful=careful)
+            log = self._log
+            state = None if log is None else log.state(run_id)
+            if log is not None and (state is not None or log.losses(run_id)):
+                self._tries[run_id] = self._retry(log, run_id, place, state, careful=careful)
             elif careful:
                 self._tries[run_id] = Try(*place, careful=True)
 
@@ -140,11 +141,22 @@ class Inheritance:
         return state.status is Status.SUCCESS or state.attempt >= known
 
     def _retry(
-        self, log: RunLog, run_id: str, place: tuple[int, int], state: RunState, *, careful: bool
+        self,
+        log: RunLog,
+        run_id: str,
+        place: tuple[int, int],
+        state: RunState | None,
+        *,
+        careful: bool,
     ) -> Try:
-        epoch, attempt = max(place, (state.epoch, state.attempt + 1))
+        if state is not None:
+            place = max(place, (state.epoch, state.attempt + 1))
+        epoch, attempt = place
         losses = [loss for loss in log.losses(run_id) if loss.epoch == epoch]
-        if state.status is Status.RUNNING and (loss := self._bury(log, run_id, state)):
+        # Of an attempt that was short there may be no record but that it was lost.
+        attempt = max([attempt, *(loss.attempt + 1 for loss in losses)])
+        running = state is not None and state.status is Status.RUNNING
+        if state is not None and running and (loss := self._bury(log, run_id, state)):
             losses.append(loss)
         doom = _doom(log, run_id, losses)
         return Try(epoch, attempt, careful=careful or bool(losses), doom=doom)

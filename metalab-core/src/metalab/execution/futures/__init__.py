@@ -1,0 +1,1 @@
+"""The futures executor: runs in the pools of other engines."""
