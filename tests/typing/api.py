@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +133,8 @@ status: metalab.RunStatus = handle.status
 pending: int = status.pending
 results: metalab.Results = handle.result(timeout=10)
 
+with ThreadPoolExecutor(2) as threads:
+    metalab.run(experiment, executor=metalab.FuturesExecutor(threads, workers=2))
 with metalab.InlineExecutor() as executor:
     general: metalab.Executor = executor
 

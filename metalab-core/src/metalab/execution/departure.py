@@ -14,13 +14,21 @@ if TYPE_CHECKING:
 
     from metalab.execution.base import Submission
 
-__all__ = ["before_exit", "keep_open", "release", "stop_after_interrupt"]
+__all__ = ["before_exit", "come_first", "keep_open", "release", "stop_after_interrupt"]
 
 _EXIT_STATUS = 128 + 2  # what a shell reports of a process that SIGINT ended
 
 _open: list[Submission] = []
 _registered = threading.Lock()
 _watching = False
+
+
+def come_first() -> None:
+    """Have open launches waited for before what was registered for the exit earlier than this.
+
+    A pool that they need may be among that.
+    """
+    before_exit(_finish_open)
 
 
 def keep_open(submission: Submission) -> None:
@@ -94,7 +102,7 @@ def _finish_open() -> None:
             stop_after_interrupt(submission)
         return
     try:
-        for submission in _open:
+        for submission in _open:  # each leaves the list as it ends
             submission.wait()
     except KeyboardInterrupt:
         for submission in _open:

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from metalab.errors import MetalabError
 from metalab.execution.base import Executor, Submission
 from metalab.execution.cpus import worker_count
+from metalab.execution.departure import come_first
 from metalab.execution.futures.submission import FuturesSubmission
 from metalab.execution.parcel import keep_parcel
 from metalab.execution.payload import packed
@@ -43,6 +44,8 @@ class FuturesExecutor(Executor):
                 "dask's client.get_executor(), mpi4py.futures.MPIPoolExecutor, "
                 "parsl.concurrent.ParslPoolExecutor, loky.get_reusable_executor()"
             )
+        # At the end of a script launches are waited for before the pool they need is shut down.
+        come_first()
         self.pool = pool
         self.workers = worker_count(_size_of(pool) if workers is None else workers)
         self._closed = False

@@ -105,9 +105,7 @@ class Sessions:
         for session in sessions:
             try:
                 session.close()
-            except (
-                StoreError
-            ) as error:  # nothing is lost: chunks are durable once answered
+            except StoreError as error:  # nothing is lost: chunks are durable once answered
                 _LOG.warning("a segment could not be closed: %s", error)
 
 

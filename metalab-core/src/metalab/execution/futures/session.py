@@ -18,6 +18,7 @@ from metalab.execution.task import BACKFILL, CAREFUL, Task
 from metalab.execution.worker import Ended, Worker
 from metalab.identity.names import adopt_main
 from metalab.records import Status
+from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class Session:
         with self._lock:
             name = f"{self._name}{self._made}"
             self._made += 1
-        return Worker(self._work, witness, self._writer, self._token, name)
+        metrics = self._work.derived_metrics
+        deriver = Deriver(self._work.store, metrics, self._writer) if metrics else None
+        return Worker(self._work, witness, self._writer, self._token, name, deriver)
 
     def _do(self, worker: Worker, ticket: Ticket) -> list[Ended | None]:
         ended = list[Ended | None]()

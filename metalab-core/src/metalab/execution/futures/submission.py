@@ -265,7 +265,7 @@ class FuturesSubmission(Submission):
             self._dealer.give_back(chunk.tasks)
             self._fail(refusal(self._batch.plan.experiment_id, described(error)))
             return
-        self._examine(chunk, f"{type(error).__name__}: {error}")
+        self._examine(chunk, _said(error))
         self._failures += not chunk.alone
         if self._failures >= _MOST_FAILURES:
             self._fail(self._lost_pool(error))
@@ -278,7 +278,7 @@ class FuturesSubmission(Submission):
     def _lost_pool(self, error: BaseException) -> ExperimentFailedError:
         lost = ExperimentFailedError(
             f"the pool ({type(self._pool).__name__}) executes nothing any more: "
-            f"{type(error).__name__}: {error}; all that was finished is kept: run the experiment "
+            f"{_said(error)}; all that was finished is kept: run the experiment "
             "again with a new pool, and it goes on from there"
         )
         lost.__cause__ = error
@@ -296,6 +296,12 @@ class FuturesSubmission(Submission):
             SESSIONS.remove(self._address.token)
             self._batch.ledger.finish()
             self._done.set()
+
+
+def _said(error: BaseException) -> str:
+    """Return what an error says first: some pools add paragraphs of advice."""
+    first, _, _ = str(error).partition("\n")
+    return f"{type(error).__name__}: {first.rstrip('. ')}"
 
 
 def _has_failed(end: Ended) -> bool:
