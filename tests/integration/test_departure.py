@@ -172,3 +172,27 @@ def test_nothing_is_lost_or_done_twice_over_kills_at_random_moments(start, tmp_p
     results = metalab.load_results(tmp_path / "store")
     assert [run.metrics["y"] for run in results] == list(range(300))
     assert len({run.run_id for run in results}) == 300
+
+
+SEVERAL = """
+import sys, time
+import metalab
+
+@metalab.operation
+def lasting(params):
+    time.sleep(params["seconds"])
+
+for name, seconds in [("a", 0.2), ("b", 1.5), ("c", 0.2)]:
+    exp = metalab.Experiment(
+        name=name, version="1", context={}, operation=lasting,
+        params=metalab.grid(seconds=[seconds]), seeds=metalab.seeds(base=1),
+    )
+    metalab.run(exp, sys.argv[1], executor=None, progress=False)
+"""
+
+
+def test_a_script_that_ends_waits_for_each_of_its_launches(start, tmp_path):
+    process = start(SEVERAL)
+    assert process.wait(60) == 0, process.stderr.read()
+    done = [metalab.load_results(tmp_path / "store", f"{name}:1") for name in "abc"]
+    assert [len(results.successful) for results in done] == [1, 1, 1]

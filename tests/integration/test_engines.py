@@ -138,3 +138,40 @@ def test_ctrl_c_ends_it_in_order_and_the_next_launch_goes_on(tmp_path):
     again = Counter(executed(tmp_path))
     done = {str(each.params["x"]) for each in results.successful}
     assert all(again[x] == 1 for x in done)
+
+
+ENDS = """
+import sys
+import metalab
+
+@metalab.operation
+def lasting(params):
+    import time
+    time.sleep(0.1)
+
+def experiment(name):
+    return metalab.Experiment(
+        name=name, version="1", context=None, operation=lasting,
+        params=metalab.grid(x=list(range(8))), seeds=metalab.seeds(base=1),
+    )
+
+metalab.run(experiment("earlier"), sys.argv[1], "inline", progress=False)
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+pool = ProcessPoolExecutor(2, mp_context=get_context("fork"))
+metalab.run(experiment("pooled"), sys.argv[1], metalab.FuturesExecutor(pool), progress=False)
+"""
+
+
+def test_a_script_that_ends_waits_for_its_runs_before_its_pool_ends(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(ENDS)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "store")],
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(metalab.load_results(tmp_path / "store", "pooled:1").successful) == 8

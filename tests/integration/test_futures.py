@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
+import attrs
 import pytest
 
 import metalab
@@ -167,6 +168,15 @@ class TestResults:
         assert good == ["run_started", "log", "artifact_saved", "run_finished"]
         assert bad == ["run_started", "run_failed"]
 
+    def test_the_counts_add_up_whenever_they_are_asked_for(self, pool, store):
+        seen = []
+        handle = run(pool, store, experiment(xs=range(20)))
+        handle.set_event_callback(lambda _: seen.append(handle.status))
+        handle.wait()
+        assert all(min(counts_of(status)) >= 0 for status in seen)
+        assert all(status.done + status.in_flight == 20 for status in seen)
+        assert any(status.running for status in seen)
+
     def test_derived_metrics_are_there_when_it_is_over(self, pool, store):
         results = run(pool, store, experiment(xs=range(3)), derived_metrics=[doubled]).result()
         assert [each.derived["twice"] for each in results] == [
@@ -203,21 +213,22 @@ class TestResults:
         results = handle.result()
         assert [(each.status, len(each.attempts())) for each in results] == [("success", 2)] * 3
         assert Counter(kinds) == {"run_started": 6, "run_retried": 3, "run_finished": 3}
-        assert handle.status == attrs_of(total=3, completed=3)
+        assert handle.status == metalab.RunStatus(total=3, completed=3)
 
-    def test_the_first_failure_stops_it(self, pool, store):
+    @pytest.mark.parametrize("kind", [ThreadPoolExecutor, SturdyPool])
+    def test_the_first_failure_stops_it(self, kind, store):
         exp = experiment(xs=["bad", *range(60)])
-        handle = run(pool, store, exp, workers=1, on_failure="stop")
-        handle.wait()
-        assert handle.status.failed == 1
-        assert handle.status.completed < 60
-        again = run(pool, store, exp)
-        assert len(again.result().successful) == 60
+        with kind(1) as pool:
+            handle = run(pool, store, exp, on_failure="stop")
+            handle.wait()
+            assert handle.status.failed == 1
+            assert handle.status.completed < 60
+            assert len(run(pool, store, exp).result().successful) == 60
         assert max(Counter(_notes()).values()) <= 2
 
 
-def attrs_of(**counts):
-    return metalab.RunStatus(**counts)
+def counts_of(status):
+    return attrs.astuple(status)
 
 
 class TestPools:
@@ -412,7 +423,7 @@ class TestDeaths:
         assert calls.pop(str(KILLER)) == 4  # once among others, and three times alone
         assert set(calls.values()) == {1}
         assert kinds.count("run_retried") == 2
-        assert handle.status == attrs_of(total=8, completed=7, failed=1)
+        assert handle.status == metalab.RunStatus(total=8, completed=7, failed=1)
 
     def test_what_was_finished_before_is_not_done_again(self, store):
         """A chunk of several runs dies in the middle."""

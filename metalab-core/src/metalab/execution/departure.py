@@ -98,14 +98,14 @@ def stop_after_interrupt(submission: Submission) -> None:
 def _finish_open() -> None:
     # A Ctrl-C that ended the script is meant for its runs as well.
     if getattr(sys, "last_type", None) is KeyboardInterrupt:
-        for submission in _open:
+        for submission in _open.copy():
             stop_after_interrupt(submission)
         return
     try:
-        for submission in _open:  # each leaves the list as it ends
+        for submission in _open.copy():  # each leaves the list as it ends
             submission.wait()
     except KeyboardInterrupt:
-        for submission in _open:
+        for submission in _open.copy():
             stop_after_interrupt(submission)
         _leave()
 

@@ -210,6 +210,9 @@ class FuturesSubmission(Submission):
     def _take(self, future: Future[Answer]) -> None:
         with self._changed:
             chunk = self._flying.pop(future)
+        if chunk.shown:  # what it has really begun is counted below
+            self._shown -= 1
+            self._batch.ledger.reopened(1)
         try:
             answer = future.result()
         except CancelledError:
@@ -218,9 +221,6 @@ class FuturesSubmission(Submission):
             self._lose(chunk, error)
         else:
             self._settle(chunk, answer)
-        if chunk.shown:
-            self._shown -= 1
-            self._batch.ledger.reopened(1)
 
     def _settle(self, chunk: Chunk, answer: Answer) -> None:
         if answer.is_repeat:
