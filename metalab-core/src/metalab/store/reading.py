@@ -40,7 +40,11 @@ class Damage:
 
 @attrs.frozen
 class Loss:
-    """An attempt at a run that has no end, since its writer died; for causes see Ending."""
+    """An attempt at a run that has no end, since its writer died; for causes see Ending.
+
+    The cause ``broken`` says that it was one of several which a broken pool may have ended, or
+    that may have broken it.
+    """
 
     epoch: int
     attempt: int

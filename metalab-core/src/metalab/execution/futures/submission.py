@@ -44,7 +44,7 @@ __all__ = ["FuturesSubmission"]
 
 _SECONDS = 2.0  # after which a chunk begins nothing further, however short its runs were thought
 _SHORTEST, _LONGEST = 0.05, 1.0
-_MOST_FAILURES = 10  # of chunks, without one that was done between them
+_MOST_FAILURES = 3  # of chunks, times as many as are kept in the pool, without one that was done
 _UNABLE = (ImportError, AttributeError, TypeError, pickle.PickleError)
 
 
@@ -267,7 +267,7 @@ class FuturesSubmission(Submission):
             return
         self._examine(chunk, _said(error))
         self._failures += not chunk.alone
-        if self._failures >= _MOST_FAILURES:
+        if self._failures >= _MOST_FAILURES * self._most and not self._cancelled:
             self._fail(self._lost_pool(error))
 
     def _examine(self, chunk: Chunk, cause: str) -> None:
