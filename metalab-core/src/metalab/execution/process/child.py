@@ -27,7 +27,7 @@ from metalab.execution.process.host import DUMP, end_group, end_with, limit_memo
 from metalab.execution.process.lane import tasks_in
 from metalab.execution.process.report import Outbox, Report
 from metalab.execution.refusal import described
-from metalab.execution.task import BACKFILL, FINISH, Task
+from metalab.execution.task import BACKFILL, CAREFUL, FINISH, Task
 from metalab.execution.worker import Ended, Worker
 from metalab.records import Status
 from metalab.runtime import CancellationToken
