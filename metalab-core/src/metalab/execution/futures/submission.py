@@ -212,7 +212,7 @@ class FuturesSubmission(Submission):
             chunk = self._flying.pop(future)
         if chunk.shown:  # what it has really begun is counted below
             self._shown -= 1
-            self._batch.ledger.reopened(1)
+            self._batch.ledger.reopened(chunk.tasks[0].run)
         try:
             answer = future.result()
         except CancelledError:
@@ -248,11 +248,12 @@ class FuturesSubmission(Submission):
         runs = [(task.run, end) for task, end in ended if end is not None]
         self._batch.ledger.begun([run for run, _ in runs])
         for run, end in runs:
-            if not end.again:
+            if end.again:
+                self._batch.ledger.reopened(run)
+            else:
                 by_status.setdefault(end.status, []).append(run)
         for status, indices in by_status.items():
             self._batch.ledger.ended(status, indices)
-        self._batch.ledger.reopened(sum(end.again for _, end in runs))
 
     def _heed(self, failed: int) -> None:
         for _ in range(failed):
