@@ -60,7 +60,7 @@ def failing_once(params):
 
 @metalab.operation
 def quick_then_slow(params):
-    time.sleep(0.3 if params["x"] >= 300 else 0)
+    time.sleep(0.5 if 1500 <= params["x"] < 1512 else 0)
 
 
 @metalab.operation
@@ -427,11 +427,12 @@ class TestDeaths:
 
     def test_what_was_finished_before_is_not_done_again(self, store):
         """A chunk of several runs dies in the middle."""
-        exp = experiment(deadly, xs=[*range(100, 130), KILLER, *range(200, 230)])
+        exp = experiment(deadly, xs=[*range(100, 300), KILLER, *range(300, 500)])
         with SturdyPool(workers=1) as pool:
             results = run(pool, store, exp, workers=1, retry=1).result()
-        assert any(len(ticket.tasks) > 1 for ticket in pool.sent)
-        assert len(results.successful) == 60
+        first = next(ticket for ticket in pool.sent if 200 in _runs_of(ticket))
+        assert len(first.tasks) > 1
+        assert len(results.successful) == 400
         calls = Counter(_notes())
         assert calls.pop(str(KILLER)) == 2
         assert set(calls.values()) == {1}
@@ -469,13 +470,27 @@ class TestChunks:
     def test_nobody_waits_for_runs_that_became_slow(self, store):
         """Chunks that were made for short runs give back what they do not come to."""
         with SturdyPool() as pool:
-            run(pool, store, experiment(quick_then_slow, xs=range(320))).result()
-        sent = sum(len(ticket.tasks) for ticket in pool.sent)
-        assert sum(len(answer.ended) for answer in pool.answers) == 320
-        slow = [t for t in pool.sent if any(task.run >= 300 for task in t.tasks)]
-        assert all(answer.seconds < 5 for answer in pool.answers)
-        assert sent >= 320
-        assert len(slow) >= 3
+            run(pool, store, experiment(quick_then_slow, xs=range(3000))).result()
+        assert sum(len(answer.ended) for answer in pool.answers) == 3000
+        assert sum(len(ticket.tasks) for ticket in pool.sent) > 3000
+        assert all(answer.seconds < submissions._SECONDS + 2 for answer in pool.answers)
+
+    def test_a_chunk_ends_at_a_failure_where_that_may_be_the_last(self, store):
+        xs = [*range(300), "bad", *range(300, 600)]
+        with SturdyPool(workers=1) as pool:
+            handle = run(pool, store, experiment(xs=xs), on_failure=2)
+            handle.wait()
+        (answer,) = (each for each in pool.answers if _has_failed(each))
+        assert answer.ended[-1].status is Status.FAILED
+        assert handle.status.completed == 600
+
+
+def _has_failed(answer):
+    return any(end.status is Status.FAILED for end in answer.ended)
+
+
+def _runs_of(ticket):
+    return [task.run for task in ticket.tasks]
 
 
 class TestSegments:
