@@ -64,6 +64,12 @@ def quick_then_slow(params):
 
 
 @metalab.operation
+def lasting(params):
+    _note(params["x"])
+    time.sleep(0.6)
+
+
+@metalab.operation
 def nothing(params): ...
 
 
@@ -303,15 +309,16 @@ class TestStopping:
         assert handle.status.cancelled == 12
 
     def test_what_a_pool_has_not_begun_is_taken_back(self, sturdy, store):
-        handle = run(sturdy, store, experiment(xs=range(30)), workers=2)
+        handle = run(sturdy, store, experiment(lasting, xs=range(8)), workers=2)
         wait_until(lambda: handle.status.completed >= 1)
+        begun = len(_notes())
         handle.cancel()
         assert handle.wait(60)
         done = len(handle.result().successful)
-        assert 1 <= done < 30
         assert len(_notes()) == done == handle.status.completed
-        assert len(run(sturdy, store, experiment(xs=range(30))).result().successful) == 30
-        assert len(_notes()) == 30
+        assert 1 <= done <= begun + 1 < 8
+        assert len(run(sturdy, store, experiment(lasting, xs=range(8))).result().successful) == 8
+        assert len(_notes()) == 8
 
 
 class TestPayloads:
@@ -425,13 +432,23 @@ class TestDeaths:
         assert kinds.count("run_retried") == 2
         assert handle.status == metalab.RunStatus(total=8, completed=7, failed=1)
 
-    def test_what_was_finished_before_is_not_done_again(self, store):
-        """A chunk of several runs dies in the middle."""
+    def test_what_was_finished_before_is_not_done_again(self, store, monkeypatch):
+        """A chunk of several runs dies in the middle, and what it wrote is made durable."""
+        secured = []
+        secure = FileStore.secure
+
+        def secure_and_note(self, writer):
+            secure(self, writer)
+            secured.append(writer)
+
+        monkeypatch.setattr(FileStore, "secure", secure_and_note)
         exp = experiment(deadly, xs=[*range(100, 300), KILLER, *range(300, 500)])
         with SturdyPool(workers=1) as pool:
             results = run(pool, store, exp, workers=1, retry=1).result()
         first = next(ticket for ticket in pool.sent if 200 in _runs_of(ticket))
         assert len(first.tasks) > 1
+        (dead,) = set(secured)
+        assert dead.split(".")[1].startswith("p")
         assert len(results.successful) == 400
         calls = Counter(_notes())
         assert calls.pop(str(KILLER)) == 2
