@@ -107,7 +107,9 @@ def _check_code(plan: Plan) -> None:
 
 
 def _is_bytecode_of_module(part: str) -> bool:
-    return part.endswith(BYTECODE) and part.partition(":")[0] in sys.modules
+    module = part.partition(":")[0]
+    # The script's own code is sent by value; typed at a prompt or piped, it never had a source.
+    return part.endswith(BYTECODE) and module != "__main__" and module in sys.modules
 
 
 def _hash(path: str) -> str | None:
