@@ -51,7 +51,7 @@ class Crew:
 
     def staff(self) -> None:
         """Start as many workers as there is work for."""
-        work = sum(submission.available for submission in self._submissions.values())
+        work = sum(submission.tray.available for submission in self._submissions.values())
         busy = sum(bool(member.queue) for member in self.members)
         wanted = max(self.least, min(self.size, busy + work))
         self.least = 0
@@ -113,17 +113,17 @@ class Crew:
 
     def _deal_to(self, members: list[Member]) -> None:
         for submission in self._submissions.values():
-            while submission.available:
+            while submission.tray.available:
                 hungry = [member for member in members if member.wanted > 0]
                 if not hungry:
                     break
-                fair = max(1, submission.available // len(members))
+                fair = max(1, submission.tray.available // len(members))
                 for member in hungry:
-                    if tasks := submission.take(min(member.wanted, fair)):
+                    if tasks := submission.tray.take(min(member.wanted, fair)):
                         self._give(member, submission, tasks)
             # A worker that is not there, or no more, is started once there is work for it.
             missing = self.size - len(self.members)
-            submission.ask_for(missing + sum(max(0, member.wanted) for member in members))
+            submission.tray.ask_for(missing + sum(max(0, member.wanted) for member in members))
 
     def _give(self, member: Member, submission: ProcessSubmission, tasks: list[Task]) -> None:
         number = submission.number
@@ -155,7 +155,7 @@ class Crew:
         if keep:
             member.give(keep)
         for number, tasks in back.items():
-            self._submissions[number].give_back(tasks)
+            self._submissions[number].tray.give_back(tasks)
         return bool(back)
 
     # What submissions ask for.
@@ -174,7 +174,7 @@ class Crew:
     def finish(self, submission: ProcessSubmission) -> None:
         """Have each worker end its part of a submission, which is told which they are."""
         there = [m for m in self.members if submission.number in m.launches]
-        submission.expect({member.name for member in there})
+        submission.tray.expect({member.name for member in there})
         for member in there:
             member.give([Task(launch=submission.number, flags=FINISH)])
 

@@ -1,8 +1,8 @@
 """One batch on its way through worker processes.
 
 A thread of its own claims runs and makes them tasks, writes what is to be written about runs
-whose worker died, and calls who listens. The supervisor's thread takes the tasks, and tells
-what became of them; it never waits for this one.
+whose worker died, and calls who listens. The supervisor's thread takes the tasks from the
+tray, and tells what became of them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from metalab.execution.process.arrears import Arrears
 from metalab.execution.process.board import AGAIN, REFUSED, STATUSES, SUCCEEDED
 from metalab.execution.process.host import anonymous_file
 from metalab.execution.process.obituary import Obituary
+from metalab.execution.process.tray import Tray
 from metalab.execution.refusal import refusal
 from metalab.execution.sharing import Share
 from metalab.execution.task import BACKFILL, CAREFUL, FINISH, Task
 from metalab.records import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Sequence
 
     from metalab.events import EventKind
     from metalab.execution.base import Batch
@@ -42,7 +43,6 @@ __all__ = ["ProcessSubmission"]
 
 _MANY = 4096
 _FEW = 1024
-_MOST_LETTERS = 10_000
 _SHORTEST, _LONGEST = 0.05, 1.0
 _MOST_DEATHS_BEFORE_A_RUN = 3
 _SECURE_SECONDS = 10.0
@@ -77,15 +77,8 @@ class ProcessSubmission(Submission):
         }
         self.timeout = batch.limits.timeout
         self.kinds_told: frozenset[EventKind] = frozenset()
-        self._changed = threading.Condition()
-        self._ready: deque[Task] = deque()
-        self._letters: deque[Callable[[], None]] = deque()
+        self.tray = Tray(supervisor.workers)
         self._underived = deque(batch.underived)
-        self._outstanding = 0
-        self._wanted = supervisor.workers
-        self._expected: set[str] | None = None
-        self._stopped = False
-        self._abandoned = False
         self._pause = _SHORTEST
         self._barren = 0  # deaths of workers before they came to call the operation
         self._error: BaseException | None = None
@@ -124,31 +117,6 @@ class ProcessSubmission(Submission):
         """The kinds of event that somebody hears."""
         return self._batch.ledger.heard
 
-    @property
-    def available(self) -> int:
-        """How many tasks can be taken now."""
-        return 0 if self._stopped or len(self._letters) > _MOST_LETTERS else len(self._ready)
-
-    def take(self, most: int) -> list[Task]:
-        """Take up to so many tasks, in plan order."""
-        with self._changed:
-            return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
-
-    def ask_for(self, tasks: int) -> None:
-        """Ask for so many tasks more than there are; those that are soon wanted come as well."""
-        wanted = 2 * tasks if tasks > self._supervisor.workers else tasks
-        if wanted != self._wanted:
-            with self._changed:
-                self._wanted = wanted
-                self._changed.notify_all()
-
-    def give_back(self, tasks: Sequence[Task]) -> None:
-        """Take tasks back that no worker has begun."""
-        if tasks:
-            with self._changed:
-                self._ready.extendleft(reversed(tasks))
-                self._changed.notify_all()
-
     def begun(self, tasks: Sequence[Task]) -> None:
         """Count runs as under way."""
         self._batch.ledger.begun([task.run for task in tasks if not task.flags & ~CAREFUL])
@@ -159,18 +127,18 @@ class ProcessSubmission(Submission):
         if len(plain) < len(endings):
             plain = [each for each in endings if self._is_run_that_ended(each)]
         member.awaiting[self.number].extend(plain)
-        self._count_out(len(plain))
+        self.tray.count_out(len(plain))
 
     def _is_run_that_ended(self, ending: Ending) -> bool:
         """Deal with whatever else a task may be; a run that failed may be the last."""
         task, code = ending.task, ending.code
         if code & REFUSED:
-            self._post(partial(self._take_undone, task))
+            self.tray.post(partial(self._take_undone, task))
         elif task.flags & BACKFILL:
-            self._count_out(1)
+            self.tray.count_out(1)
         elif code & AGAIN:
             self._batch.ledger.reopened(task.run)
-            self._post(partial(self._try_again, task))
+            self.tray.post(partial(self._try_again, task))
         else:
             if ending.status is Status.FAILED and self._batch.failures.failed():
                 self._stop()
@@ -196,28 +164,15 @@ class ProcessSubmission(Submission):
 
     def hear(self, event: list[Any]) -> None:
         """Take an event that a worker has sent."""
-        self._post(partial(self._obituary.tell, event))
+        self.tray.post(partial(self._obituary.tell, event))
 
     def died(self, death: Death) -> None:
         """Take note of the death of a worker that had begun this launch."""
-        self._post(partial(self._mourn, death))
+        self.tray.post(partial(self._mourn, death))
 
     def refuse(self, kind: str, message: str, trace: str) -> None:
         """Take note that a worker cannot execute this launch."""
-        self._post(partial(self._refuse, kind, message, trace))
-
-    def expect(self, names: Collection[str]) -> None:
-        """Note which workers have yet to end their parts of this launch."""
-        with self._changed:
-            self._expected = set(names)
-            self._changed.notify_all()
-
-    def finished(self, name: str) -> None:
-        """Take note that a worker has ended its part of this launch."""
-        with self._changed:
-            if self._expected is not None:
-                self._expected.discard(name)
-            self._changed.notify_all()
+        self.tray.post(partial(self._refuse, kind, message, trace))
 
     def fail(self, error: BaseException) -> None:
         """End the launch: what stopped it is raised where the user waits."""
@@ -229,28 +184,13 @@ class ProcessSubmission(Submission):
         """End the launch although nobody tells any more what becomes of its tasks."""
         self._error = self._error or error
         self._stop()
-        with self._changed:
-            self._abandoned = True
-            self._changed.notify_all()
+        self.tray.abandon()
 
     # What both threads call.
 
-    def _post(self, letter: Callable[[], None]) -> None:
-        with self._changed:
-            self._letters.append(letter)
-            self._changed.notify_all()
-
     def _stop(self) -> None:
         self._share.stop()
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-
-    def _count_out(self, tasks: int) -> None:
-        with self._changed:
-            self._outstanding -= tasks
-            if not self._outstanding:
-                self._changed.notify_all()
+        self.tray.stop()
 
     def _count(self, endings: Sequence[Ending]) -> None:
         self._barren = 0
@@ -263,7 +203,7 @@ class ProcessSubmission(Submission):
     def _run(self) -> None:
         try:
             self._execute()
-            while not self._stopped and (owed := self._arrears.collect()):
+            while not self.tray.is_stopped and (owed := self._arrears.collect()):
                 self._underived.extend(owed)
                 self._execute()
             self._share.release()
@@ -283,50 +223,43 @@ class ProcessSubmission(Submission):
             try:
                 if self._is_over():
                     break
-                self._read_letters()
-                self._rest(filled=self._stopped or self._fill())
+                self.tray.read()
+                if not self._fill():
+                    self._rest()
             except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
                 self.fail(error)
-        with self._changed:
-            self._expected = None
-        self._supervisor.finish(self)
-        with self._changed:
-            while not self._abandoned and (self._expected is None or self._expected):
-                self._changed.wait()
-        self._read_letters()
+        self.tray.await_ends(partial(self._supervisor.finish, self))
+        self.tray.read()
 
     def _is_over(self) -> bool:
-        if self._stopped:
-            self._return_ready()
-        with self._changed:
-            if self._letters or (self._outstanding and not self._abandoned):
-                return False
-        return self._stopped or (self._share.is_exhausted and not self._underived)
+        if self.tray.is_stopped:
+            left = self.tray.empty()
+            self._share.give_back([task.run for task in left if not task.flags & BACKFILL])
+        return self.tray.is_idle and (self.tray.is_stopped or self._is_exhausted)
 
-    def _return_ready(self) -> None:
-        with self._changed:
-            tasks = list(self._ready)
-            self._ready.clear()
-        self._share.give_back([task.run for task in tasks if not task.flags & BACKFILL])
-        self._count_out(len(tasks))
-
-    def _read_letters(self) -> None:
-        while self._letters:
-            self._letters.popleft()()
+    @property
+    def _is_exhausted(self) -> bool:
+        return self._share.is_exhausted and not self._underived
 
     def _fill(self) -> bool:
-        """Make further runs tasks; False if that takes waiting."""
-        if len(self._ready) >= self._wanted:
-            return True
+        """Make further runs tasks; False if none are wanted, or that takes waiting."""
+        if self.tray.is_stopped or self.tray.is_full:
+            return False
         tasks = [*self._backfills(), *self._tasks(self._share.take(_MANY))]
         if not tasks:
-            return self._share.is_exhausted
-        with self._changed:
-            self._outstanding += len(tasks)
-            self._ready.extend(tasks)
+            return False
+        self.tray.put(tasks)
         self._supervisor.wake()
         self._pause = _SHORTEST
         return True
+
+    def _rest(self) -> None:
+        """Wait until there is something to do."""
+        nothing_comes = self.tray.is_stopped or self._is_exhausted
+        # Asked for beforehand: who holds the share's lock may be reading the store.
+        seconds = self._share.patience(self._pause)
+        if not self.tray.rest(seconds, nothing_comes=nothing_comes):
+            self._pause = min(2 * self._pause, _LONGEST)
 
     def _backfills(self) -> list[Task]:
         indices = []
@@ -352,27 +285,14 @@ class ProcessSubmission(Submission):
                 tasks.append(Task.of(index, attempt, number))
         return tasks
 
-    def _rest(self, *, filled: bool) -> None:
-        """Wait until there is something to do."""
-        with self._changed:
-            if self._letters or self._abandoned or (self._stopped and not self._outstanding):
-                return
-            if filled:
-                nothing_left = self._share.is_exhausted and not self._underived
-                if self._outstanding and (nothing_left or len(self._ready) >= self._wanted):
-                    self._changed.wait()
-                return
-            self._changed.wait(self._share.patience(self._pause))
-            self._pause = min(2 * self._pause, _LONGEST)
-
     def _try_again(self, task: Task) -> None:
         attempt = task.as_try()
         self._share.again(task.run, attempt.next(), self._batch.retry.delay(attempt.tries))
-        self._count_out(1)
+        self.tray.count_out(1)
 
     def _take_undone(self, task: Task) -> None:
         self._share.give_back([task.run])
-        self._count_out(1)
+        self.tray.count_out(1)
 
     def _mourn(self, death: Death) -> None:
         if death.orphans:
@@ -394,7 +314,7 @@ class ProcessSubmission(Submission):
             if self._obituary.conclude(task.run, task.as_try(), death):
                 self._stop()
                 self._supervisor.withdraw(self)
-        self._count_out(1)
+        self.tray.count_out(1)
 
     def _count_barren(self, death: Death) -> None:
         self._barren += 1

@@ -245,7 +245,7 @@ class Supervisor:
     def _end_of(self, member: Member, launch: int) -> None:
         member.launches.pop(launch, None)
         member.awaiting.pop(launch, None)
-        self._submissions[launch].finished(member.name)
+        self._submissions[launch].tray.ended(member.name)
 
     def _tell_kinds(self) -> None:
         """Tell the workers of which kinds of event somebody hears."""
@@ -288,8 +288,10 @@ class Supervisor:
             mine = task if task is not None and task.launch == launch else None
             submission = self._submissions[launch]
             submission.died(_death(member, launch, mine))
-            submission.give_back([t for t in rest if t.launch == launch and not t.flags & FINISH])
-            submission.finished(member.name)
+            submission.tray.give_back(
+                [t for t in rest if t.launch == launch and not t.flags & FINISH]
+            )
+            submission.tray.ended(member.name)
         if not (member.is_started or member.board.begun):
             self._count_failed_start(member)
         member.close()
