@@ -132,7 +132,9 @@ class Tray:
         With ``nothing_comes`` nothing more can be made ready, however long this waits.
         """
         with self._changed:
-            if self._letters or self.is_abandoned or (self.is_stopped and not self._outstanding):
+            if self._letters or self.is_abandoned:
+                return True
+            if self.is_stopped and (self._ready or not self._outstanding):
                 return True
             if nothing_comes or self.is_full:
                 return not self._outstanding or self._changed.wait()
