@@ -16,9 +16,10 @@ from metalab.events import Event, EventKind
 from metalab.execution.process import host
 from metalab.execution.process.board import AGAIN, RING, STATUSES, Board, code_of
 from metalab.execution.process.channel import Channel
-from metalab.execution.process.lane import Lane, Task, tasks_in
-from metalab.execution.wire import from_wire, to_wire
+from metalab.execution.process.lane import Lane, tasks_in
 from metalab.execution.process.words import readable
+from metalab.execution.task import Task
+from metalab.execution.wire import from_wire, to_wire
 from metalab.execution.worker import Ended
 from metalab.records import RunRecord, Status
 
