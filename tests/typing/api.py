@@ -127,7 +127,6 @@ again: metalab.RunHandle = metalab.retry(
     on_event=listen,
     on_code_change="keep",
     on_failure=3,
-    trust=False,
 )
 status: metalab.RunStatus = handle.status
 pending: int = status.pending

@@ -107,7 +107,6 @@ def retry(
     retry: Retry | int | None = None,
     timeout: float | None = None,
     memory: str | int | None = None,
-    trust: bool = False,
 ) -> RunHandle:
     """Execute stored runs again that have no success, and return a handle at once.
 
@@ -120,9 +119,9 @@ def retry(
     The experiment is made again from the store and from the user's files: the script that
     launched it is loaded up to its first launch, or the operation's module is imported. An
     experiment that the files have at their top level is taken if it has the same runs.
-    ``trust`` allows code that another user left in the store. The other arguments are those
-    of ``run``, and nothing of them is taken over from the launch before; ``on_code_change``
-    is about the stored results of the whole plan, if any run is left to execute.
+    The other arguments are those of ``run``, and nothing of them is taken over from the
+    launch before; ``on_code_change`` is about the stored results of the whole plan, if any
+    run is left to execute.
 
     ``handle.result()`` returns the results of the whole plan. ``handle.status`` counts the
     runs that are executed again, and as skipped all of the plan that have succeeded.
@@ -146,7 +145,7 @@ def retry(
     origin = Origin.of(found)
     log = found.read()
     choice = Choice.of(found, log, where, run_ids)
-    plan = plan_again(origin, trust=trust)
+    plan = plan_again(origin)
     left = choice.narrowed(remainder(plan, log), plan)
     if left.pending:
         left = settle_code_change(plan, left, log, found, on_code_change)

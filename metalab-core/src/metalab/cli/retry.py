@@ -51,9 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_experiment(parser)
     add_launch(parser)
-    parser.add_argument(
-        "--trust", action="store_true", help="load code that another user left in the store"
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,7 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
         _home(arguments),
         where=_filter(arguments),
         run_ids=arguments.run_ids or None,
-        trust=arguments.trust,
     )
     return launch(arguments, begin, _failed, "nothing to retry")
 

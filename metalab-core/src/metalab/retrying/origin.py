@@ -12,7 +12,6 @@ from metalab.errors import RebuildError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metalab.experiment import Experiment
     from metalab.store.base import Store
 
 __all__ = ["Origin"]
@@ -81,14 +80,6 @@ class Origin:
     def directory(self) -> str | None:
         """The working folder of the launch."""
         return self.surroundings.get("directory")
-
-    def payload(self, *, trust: bool) -> Experiment | None:
-        """Return the experiment itself, where the launch left it in the store; None: it did not.
-
-        Code by value is only read if this user wrote it, or with ``trust``.
-        """
-        del trust  # no launch leaves its experiment by value
-        return None
 
 
 def _newest(launches: Mapping[str, Mapping[str, Any]]) -> str:

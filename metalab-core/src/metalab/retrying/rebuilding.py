@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["experiment_of", "plan_again"]
 
 
-def plan_again(origin: Origin, *, trust: bool = False) -> Plan:
+def plan_again(origin: Origin) -> Plan:
     """Plan again what an origin's launch planned.
 
     An experiment at the top level of the user's files that has the same runs is taken as it
@@ -36,7 +36,7 @@ def plan_again(origin: Origin, *, trust: bool = False) -> Plan:
     be, or which part of the experiment is another one now.
     """
     reasons: list[str] = []
-    for make in _makers(origin, trust=trust):
+    for make in _makers(origin):
         try:
             plan = make_plan(make())
         except (MetalabError, OSError, ValueError) as error:
@@ -52,11 +52,7 @@ def plan_again(origin: Origin, *, trust: bool = False) -> Plan:
     )
 
 
-def _makers(origin: Origin, *, trust: bool) -> Iterator[Callable[[], Experiment]]:
-    sent = origin.payload(trust=trust)
-    if sent is not None:
-        yield partial(_itself, sent)
-        return
+def _makers(origin: Origin) -> Iterator[Callable[[], Experiment]]:
     for module in modules_of(origin):
         for experiment in experiments_of(module).values():
             if experiment.experiment_id == origin.experiment_id:
