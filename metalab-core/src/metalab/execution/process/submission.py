@@ -360,7 +360,8 @@ class ProcessSubmission(Submission):
     def _rest(self, *, filled: bool) -> None:
         """Wait until there is something to do."""
         with self._changed:
-            if self._letters or self._abandoned or (self._stopped and not self._outstanding):
+            can_go_on = self._stopped and (self._ready or not self._outstanding)
+            if self._letters or self._abandoned or can_go_on:
                 return
             if filled:
                 nothing_left = self._share.is_exhausted and not self._underived
