@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metalab.execution.process.channel import Channel
     from metalab.records import RunRecord
 
-    _Letter: TypeAlias = tuple[int, Event, Callable[[], None] | None]
+    _Letter: TypeAlias = tuple[int, Event, int | None]
 
 __all__ = ["Outbox", "Report"]
 
@@ -38,12 +38,12 @@ class Outbox:
         self._sending = False
         self._thread: threading.Thread | None = None
 
-    def add(self, launch: int, event: Event, sent: Callable[[], None] | None = None) -> None:
-        """Take an event of a launch, to be sent soon; ``sent`` is called once it was."""
+    def add(self, launch: int, event: Event, place: int | None = None) -> None:
+        """Take an event of a launch, to be sent soon; whoever hears it settles the place."""
         with self._changed:
             while len(self._events) >= _MOST:
                 self._changed.wait()
-            self._events.append((launch, event, sent))
+            self._events.append((launch, event, place))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="metalab-events", daemon=True
@@ -73,12 +73,10 @@ class Outbox:
 
     def _send(self, events: list[_Letter]) -> None:
         try:
-            self._channel.send("events", [(launch, to_wire(event)) for launch, event, _ in events])
+            sent = [(launch, to_wire(event), place) for launch, event, place in events]
+            self._channel.send("events", sent)
         except OSError:  # nobody is there to hear them, and this process ends with that one
             return
-        for _, _, sent in events:
-            if sent is not None:
-                sent()
 
 
 class Report:
@@ -108,7 +106,8 @@ class Report:
     def acknowledgement(self, record: RunRecord) -> Callable[[], None]:
         """Return what notes that a run's record is durable."""
         if ENDINGS[record.status] in self.heard:
-            return partial(self._tell_and_settle, self.place, record)
+            # Not settled here: of what is not heard when this process dies, its supervisor tells.
+            return partial(self._tell_ending, self.place, record)
         return partial(self._board.settle, self.place)
 
     def retried(self, record: RunRecord) -> None:
@@ -116,6 +115,5 @@ class Report:
         if EventKind.RUN_RETRIED in self.heard:
             self.tell(retrial(record))
 
-    def _tell_and_settle(self, place: int, record: RunRecord) -> None:
-        # In this order: of what is not settled when this process dies, its supervisor tells.
-        self._outbox.add(self.launch, ending(record), partial(self._board.settle, place))
+    def _tell_ending(self, place: int, record: RunRecord) -> None:
+        self._outbox.add(self.launch, ending(record), place)

@@ -233,8 +233,10 @@ class Supervisor:
             case "hungry":
                 member.is_started = True
             case "events":
-                for launch, event in details[0]:
+                for launch, event, place in details[0]:
                     self._submissions[launch].hear(event)
+                    if place is not None:
+                        member.board.settle(place)
             case "opened":
                 member.launches[details[0]] = details[1]
             case "finished":
@@ -243,6 +245,7 @@ class Supervisor:
                 self._submissions[details[0]].refuse(*details[1:])
 
     def _end_of(self, member: Member, launch: int) -> None:
+        self._look(member)  # what was settled by the events before this message
         member.launches.pop(launch, None)
         member.awaiting.pop(launch, None)
         self._submissions[launch].tray.ended(member.name)
@@ -281,6 +284,7 @@ class Supervisor:
         """Tell the submissions of a worker that has died, and take back what it had."""
         while not member.is_deaf:  # what it said before
             self._listen(member, wait=False)
+        self._look(member)  # what was settled by that
         self._crew.part_with(member)
         task = member.under_way
         rest = list(member.queue)[0 if task is None else 1 :]
