@@ -49,6 +49,11 @@ class Crew:
         """Whether any worker has something to do."""
         return any(member.queue for member in self.members)
 
+    @property
+    def ahead(self) -> float:
+        """How many seconds pass before the first of those at work is likely to need more."""
+        return min((member.ahead for member in self.members if member.queue), default=0.0)
+
     def staff(self) -> None:
         """Start as many workers as there is work for."""
         work = sum(submission.tray.available for submission in self._submissions.values())
@@ -123,7 +128,9 @@ class Crew:
                         self._give(member, submission, tasks)
             # A worker that is not there, or no more, is started once there is work for it.
             missing = self.size - len(self.members)
-            submission.tray.ask_for(missing + sum(max(0, member.wanted) for member in members))
+            wanted = missing + sum(max(0, member.wanted) for member in members)
+            is_urgent = missing > 0 or not all(member.queue for member in members)
+            submission.tray.ask_for(wanted, urgently=is_urgent)
 
     def _give(self, member: Member, submission: ProcessSubmission, tasks: list[Task]) -> None:
         number = submission.number

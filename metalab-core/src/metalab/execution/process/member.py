@@ -32,7 +32,7 @@ __all__ = ["Ending", "Member"]
 
 _CHILD = "metalab.execution.process.child"
 _CRASH_TEXT = 20_000
-_AHEAD = 0.1  # seconds of work that a worker has before it
+_AHEAD = 0.5  # seconds of work that a worker has before it
 _LONG = 0.5  # seconds: a task that takes as long is not given before it is wanted
 _THREADS = (
     "BLIS_NUM_THREADS",
@@ -128,6 +128,11 @@ class Member:
         if self._pace >= _LONG:
             return 1 - len(self.queue)
         return min(2 + int(_AHEAD / max(self._pace, 1e-7)), Lane.ROOM) - len(self.queue)
+
+    @property
+    def ahead(self) -> float:
+        """How many seconds it is likely to be busy with what it has."""
+        return len(self.queue) * self._pace
 
     # How far it has come.
 

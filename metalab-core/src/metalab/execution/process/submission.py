@@ -248,8 +248,8 @@ class ProcessSubmission(Submission):
         tasks = [*self._backfills(), *self._tasks(self._share.take(_MANY))]
         if not tasks:
             return False
-        self.tray.put(tasks)
-        self._supervisor.wake()
+        if self.tray.put(tasks):
+            self._supervisor.wake()
         self._pause = _SHORTEST
         return True
 

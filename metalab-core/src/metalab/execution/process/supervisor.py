@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 _LOG = logging.getLogger(__name__)
-_SHORTEST, _LONGEST = 0.01, 0.1  # seconds between two looks
+_SHORTEST, _LONGEST = 0.005, 0.25  # seconds between two looks
 _GRACE = 0.5  # seconds that a run has beyond its limit, to notice that itself
 _IDLE = 60.0  # seconds that workers without work are kept
 _MOST_STARTS = 3  # that fail one after the other
@@ -187,7 +187,9 @@ class Supervisor:
         if not self._crew.is_busy:
             return _LONGEST if self._submissions else self._until_idle()
         self._idle_since = None
-        self._pause = _SHORTEST if changed else min(2 * self._pause, _LONGEST)
+        # A look costs a hundred times what it does for a run: as much as is out of the cache.
+        soon = min(max(self._crew.ahead / 2, _SHORTEST), _LONGEST)
+        self._pause = soon if changed else min(2 * self._pause, _LONGEST)
         return self._pause if self._due is None else max(0.001, min(self._pause, self._due))
 
     def _until_idle(self) -> float | None:

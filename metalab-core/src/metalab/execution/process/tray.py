@@ -34,6 +34,7 @@ class Tray:
         self._letters: deque[Callable[[], None]] = deque()
         self._outstanding = 0
         self._wanted = workers
+        self._is_urgent = True
         self._expected: set[str] | None = None
         self.is_stopped = False
         self.is_abandoned = False
@@ -52,20 +53,22 @@ class Tray:
         """Whether as many tasks are ready as are wanted."""
         return len(self._ready) >= self._wanted
 
-    def put(self, tasks: Sequence[Task]) -> None:
-        """Add tasks."""
+    def put(self, tasks: Sequence[Task]) -> bool:
+        """Add tasks; False if the supervisor will see to them soon enough by itself."""
         with self._changed:
             self._outstanding += len(tasks)
             self._ready.extend(tasks)
+            return self._is_urgent
 
     def take(self, most: int) -> list[Task]:
         """Take up to so many tasks, in plan order."""
         with self._changed:
             return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
 
-    def ask_for(self, tasks: int) -> None:
+    def ask_for(self, tasks: int, *, urgently: bool) -> None:
         """Ask for so many tasks more than there are; those that are soon wanted come as well."""
         wanted = 2 * tasks if tasks > self._workers else tasks
+        self._is_urgent = urgently
         if wanted != self._wanted:
             with self._changed:
                 self._wanted = wanted
