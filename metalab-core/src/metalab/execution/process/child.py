@@ -35,11 +35,13 @@ from metalab.runtime import CancellationToken
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metalab.planning import Plan
+    from metalab.planning import Plan, RunSpec
     from metalab.results.derived import Deriver
     from metalab.store.base import StoreWriter
 
 __all__ = ["main"]
+
+_SPECS = 16
 
 
 @attrs.frozen(eq=False)
@@ -52,11 +54,32 @@ class _Announced:
     token: CancellationToken = attrs.field(factory=CancellationToken)
 
 
+class _Specs:
+    """Makes the specs of a few runs at a time: what an operation leaves in the processor's cache
+    is little of what makes them, and to fetch that costs ten times what it does.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        # What a user's own source or resolver does is done when it is wanted.
+        self._many = _SPECS if plan.is_steady else 1
+        self._made: dict[int, RunSpec] = {}
+
+    def take(self, index: int) -> RunSpec:
+        """Return the spec of a run; those that follow in the plan are likely to be next."""
+        spec = self._made.pop(index, None)
+        if spec is None:
+            specs = self._plan[index : index + self._many]
+            self._made = {each.index: each for each in specs}
+            spec = self._made.pop(index)
+        return spec
+
+
 @attrs.frozen(eq=False)
 class _Launch:
     """A launch whose payload is unpacked."""
 
-    plan: Plan
+    specs: _Specs
     writer: StoreWriter
     report: Report
     worker: Worker
@@ -108,7 +131,7 @@ class Child:
             launch.worker.backfill(task.run, at_once=bool(task.flags & CAREFUL))
             return code_of(None)
         self._confine(launch.memory)
-        spec = launch.plan[task.run]
+        spec = launch.specs.take(task.run)
         launch.report.place = place
         self._board.ready(place)
         return code_of(launch.worker.execute(spec, task.as_try()))
@@ -162,7 +185,7 @@ class Child:
         report, name = announced.report, f"{executor}:{self._name}"
         self._channel.send("opened", report.launch, writer.name)
         worker = Worker(work, report, writer, announced.token, name, _deriver(work, writer))
-        return _Launch(work.plan, writer, report, worker, work.limits.memory)
+        return _Launch(_Specs(work.plan), writer, report, worker, work.limits.memory)
 
     def _finish(self, number: int) -> None:
         launch = self._launches.pop(number, None)
