@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +24,7 @@ from metalab.execution.process.lane import Lane
 from metalab.execution.process.words import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from metalab.execution.task import Task
     from metalab.records import Status
@@ -65,26 +66,24 @@ class Member:
 
     def __init__(self, name: str, threads: int) -> None:
         self.name = name
-        self.lane = Lane()
-        self.channel, theirs = Channel.pair()
-        self._crash = anonymous_file("metalab-crash")
-        board = anonymous_file("metalab-board")
-        self.board = Board(board)
-        watched, self._lifeline = lifeline()
-        given = (self.lane.descriptor, theirs.fileno(), board, watched, self._crash)
-        command = [sys.executable, *_flags(), "-P", "-m", _CHILD, name, *map(str, given)]
-        try:
-            self.process = subprocess.Popen(  # noqa: S603  this interpreter
-                command,
-                stdin=subprocess.DEVNULL,
-                pass_fds=given,
-                start_new_session=True,
-                env=_environment(threads),
-            )
-        finally:
-            theirs.close()
-            os.close(board)
-            os.close(watched)
+        with ExitStack() as ours, ExitStack() as theirs:
+            self.lane = Lane()
+            ours.callback(self.lane.close)
+            self.channel, end = Channel.pair()
+            ours.callback(self.channel.close)
+            theirs.callback(end.close)
+            self._crash = anonymous_file("metalab-crash")
+            ours.callback(os.close, self._crash)
+            board = anonymous_file("metalab-board")
+            theirs.callback(os.close, board)
+            self.board = Board(board)
+            ours.callback(self.board.close)
+            watched, line = lifeline()
+            ours.callback(cut, line)
+            theirs.callback(os.close, watched)
+            given = (self.lane.descriptor, end.fileno(), board, watched, self._crash)
+            self.process = _started(name, given, threads)
+            self._shared = ours.pop_all()
         self.queue: deque[Task] = deque()  # given and not known to have ended
         self.launches: dict[int, str] = {}  # those announced to it, and its writers
         self.awaiting: dict[int, deque[Ending]] = {}  # by launch: ended, and not known durable
@@ -204,11 +203,17 @@ class Member:
     def close(self) -> None:
         """Let go of all that was shared with it, after its death."""
         end_group(self.process.pid)  # what it started may still be there
-        self.lane.close()
-        self.channel.close()
-        self.board.close()
-        os.close(self._crash)
-        cut(self._lifeline)
+        self._shared.close()
+
+
+def _started(name: str, given: Sequence[int], threads: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  this interpreter
+        [sys.executable, *_flags(), "-P", "-m", _CHILD, name, *map(str, given)],
+        stdin=subprocess.DEVNULL,
+        pass_fds=given,
+        start_new_session=True,
+        env=_environment(threads),
+    )
 
 
 def _flags() -> list[str]:
