@@ -13,10 +13,10 @@ import pytest
 import metalab
 
 SCRIPT = """
-import os, sys
+import os, sys, time
 import metalab
 
-folder, runs = sys.argv[1], int(sys.argv[2])
+folder, runs, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 
 @metalab.operation
 def step(params, seeds, capture):
@@ -24,6 +24,7 @@ def step(params, seeds, capture):
     journal = os.open(folder + "/executed", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(journal, b"%d\\n" % params["x"])
     os.close(journal)
+    time.sleep(seconds)
     capture.metric("y", 2 * params["x"])
     capture.metric("z", seeds.rng().random())
 
@@ -43,9 +44,9 @@ def start(tmp_path):
     script, started = tmp_path / "sweep.py", []
     script.write_text(SCRIPT)
 
-    def start(runs):
+    def start(runs, seconds):
         process = subprocess.Popen(
-            [sys.executable, script, tmp_path, str(runs)],
+            [sys.executable, script, tmp_path, str(runs), str(seconds)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -73,9 +74,11 @@ def wait_for(process, folder, runs, seconds=300):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("runs", [1000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_whatever_happens_to_a_sweep_each_run_ends_up_with_one_result(start, tmp_path, runs):
-    interrupted = start(runs)
+@pytest.mark.parametrize(
+    ("runs", "seconds"), [(1000, 0.005), pytest.param(100_000, 0.0005, marks=pytest.mark.slow)]
+)
+def test_whatever_happens_to_a_sweep_each_run_has_one_result(start, tmp_path, runs, seconds):
+    interrupted = start(runs, seconds)
     wait_for(interrupted, tmp_path, runs // 10)
     interrupted.send_signal(signal.SIGINT)
     interrupted.communicate(timeout=120)
@@ -85,13 +88,13 @@ def test_whatever_happens_to_a_sweep_each_run_ends_up_with_one_result(start, tmp
     assert set(done.values()) == {1}
     assert len(metalab.load_results(tmp_path / "store").successful) == done.total()
 
-    killed = start(runs)
+    killed = start(runs, seconds)
     wait_for(killed, tmp_path, done.total() + runs // 10)
     killed.kill()
     killed.communicate(timeout=120)
     assert executed(tmp_path).total() < runs
 
-    racing = [start(runs), start(runs)]
+    racing = [start(runs, seconds), start(runs, seconds)]
     wait_for(racing[0], tmp_path, runs // 2)
     racing[0].kill()
     out, err = racing[1].communicate(timeout=1200)
