@@ -61,7 +61,7 @@ def test_every_block_says_its_language(document):
 def test_every_block_works_in_the_order_of_the_text(document, tmp_path):
     """The python blocks make one script; then the shell lines are run where it left its files."""
     if "jq " in document.read_text() and shutil.which("jq") is None:
-        pytest.skip("jq is not installed")
+        pytest.skip("jq is not installed; apt-get install jq")
     script = SAVED_AS.get(document.name, f"{document.stem.replace('-', '_')}.py")
     (tmp_path / script).write_text("\n\n".join(_blocks(document, "python")))
     said = _run([sys.executable, script], tmp_path)

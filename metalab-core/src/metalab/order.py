@@ -128,7 +128,7 @@ class Order:
 def _submit(executor: Executor, batch: Batch) -> Submission:
     try:
         submission = executor.submit(batch)
-    except BaseException:
+    except BaseException:  # whatever it is: who follows the launch is told that it is over
         batch.ledger.finish()
         raise
     keep_open(submission)

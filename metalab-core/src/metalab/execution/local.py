@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from metalab.execution.base import Submission
 from metalab.execution.sharing import Share
-from metalab.execution.worker import Worker
+from metalab.execution.worker import Worker, deriver_of
 from metalab.records import Status
-from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken
 
 if TYPE_CHECKING:
@@ -141,14 +140,11 @@ class LocalSubmission(Submission):
     def _worker(self, name: str) -> Worker:
         # Only the thread of that name asks, so there is no race for its key.
         if name not in self._workers:
+            deriver = deriver_of(self._batch, self._writer)
             self._workers[name] = Worker(
-                self._batch, self._batch.ledger, self._writer, self._token, name, self._deriver()
+                self._batch, self._batch.ledger, self._writer, self._token, name, deriver
             )
         return self._workers[name]
-
-    def _deriver(self) -> Deriver | None:
-        metrics = self._batch.derived_metrics
-        return Deriver(self._batch.store, metrics, self._writer) if metrics else None
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:

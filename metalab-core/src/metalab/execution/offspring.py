@@ -22,7 +22,7 @@ def called_here(function: Callable[..., Any], arguments: Mapping[str, Any]) -> A
     pid = os.getpid()
     try:
         value = function(**arguments)
-    except BaseException as error:
+    except BaseException as error:  # in a child nothing may pass, in the parent all does
         if os.getpid() != pid:
             _end(error)
         raise

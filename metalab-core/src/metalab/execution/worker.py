@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from metalab.results.derived import Deriver
     from metalab.store.base import StoreWriter
 
-__all__ = ["Ended", "Witness", "Worker"]
+__all__ = ["Ended", "Witness", "Worker", "deriver_of"]
 
 
 class Witness(Protocol):
@@ -226,6 +226,16 @@ class Worker:
             token=self._token,
             deadline=None if timeout is None else time.monotonic() + timeout,
         )
+
+
+def deriver_of(work: Work, writer: StoreWriter) -> Deriver | None:
+    """Return what computes the derived metrics of a launch; None where it has none."""
+    if not work.derived_metrics:
+        return None
+    # Most launches derive nothing, and this is a quarter of what a worker process imports.
+    from metalab.results.derived import Deriver  # noqa: PLC0415
+
+    return Deriver(work.store, work.derived_metrics, writer)
 
 
 _SUCCEEDED = Ended(Status.SUCCESS)

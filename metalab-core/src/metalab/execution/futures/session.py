@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 import pickle
 import threading
@@ -15,10 +16,9 @@ from metalab.execution.futures.ticket import Address, Answer, Ticket
 from metalab.execution.parcel import open_parcel
 from metalab.execution.refusal import described
 from metalab.execution.task import BACKFILL, CAREFUL, Task
-from metalab.execution.worker import Ended, Worker
+from metalab.execution.worker import Ended, Worker, deriver_of
 from metalab.identity.names import adopt_main
 from metalab.records import Status
-from metalab.results.derived import Deriver
 from metalab.runtime import CancellationToken
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ __all__ = ["LocalSession", "RemoteSession", "Session"]
 _INTERRUPTED = Ended(Status.CANCELLED)
 
 
-class Session:
+class Session(abc.ABC):
     """Does chunks, several at once where a pool has threads: each by a worker of its own.
 
     All workers share one writer. ``name`` tells them from those of other processes.
@@ -48,9 +48,9 @@ class Session:
         self._lock = threading.Lock()
         self._made = 0
 
+    @abc.abstractmethod
     def do(self, ticket: Ticket) -> Answer:
         """Do the tasks of a ticket until it asks for no more."""
-        raise NotImplementedError
 
     def _is_stopped(self) -> bool:
         """Tell whether nothing further is to be begun."""
@@ -60,8 +60,7 @@ class Session:
         with self._lock:
             name = f"{self._name}{self._made}"
             self._made += 1
-        metrics = self._work.derived_metrics
-        deriver = Deriver(self._work.store, metrics, self._writer) if metrics else None
+        deriver = deriver_of(self._work, self._writer)
         return Worker(self._work, witness, self._writer, self._token, name, deriver)
 
     def _do(self, worker: Worker, ticket: Ticket) -> list[Ended | None]:

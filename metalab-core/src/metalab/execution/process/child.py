@@ -28,7 +28,7 @@ from metalab.execution.process.lane import tasks_in
 from metalab.execution.process.report import Outbox, Report
 from metalab.execution.refusal import described
 from metalab.execution.task import BACKFILL, CAREFUL, FINISH, Task
-from metalab.execution.worker import Ended, Worker
+from metalab.execution.worker import Ended, Worker, deriver_of
 from metalab.records import Status
 from metalab.runtime import CancellationToken
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from metalab.planning import Plan, RunSpec
-    from metalab.results.derived import Deriver
     from metalab.store.base import StoreWriter
 
 __all__ = ["main"]
@@ -184,7 +183,7 @@ class Child:
         writer.attend()
         report, name = announced.report, f"{executor}:{self._name}"
         self._channel.send("opened", report.launch, writer.name)
-        worker = Worker(work, report, writer, announced.token, name, _deriver(work, writer))
+        worker = Worker(work, report, writer, announced.token, name, deriver_of(work, writer))
         return _Launch(_Specs(work.plan), writer, report, worker, work.limits.memory)
 
     def _finish(self, number: int) -> None:
@@ -229,15 +228,6 @@ class Child:
     def _hear_events(self, number: int, kinds: list[str]) -> None:
         if (announced := self._announced.get(number)) is not None:
             announced.report.heard = frozenset(map(EventKind, kinds))
-
-
-def _deriver(work: Work, writer: StoreWriter) -> Deriver | None:
-    if not work.derived_metrics:
-        return None
-    # Most launches derive nothing, and this is a quarter of what a worker imports.
-    from metalab.results.derived import Deriver  # noqa: PLC0415
-
-    return Deriver(work.store, work.derived_metrics, writer)
 
 
 def main(arguments: list[str]) -> None:
