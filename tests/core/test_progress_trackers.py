@@ -98,6 +98,7 @@ class TestPlainLines:
         tracker.finish()
 
     def test_a_file_gets_a_line_now_and_then_and_not_with_each_event(self, monkeypatch):
+        monkeypatch.delenv("CI", raising=False)
         monkeypatch.setattr(surroundings, "_PAUSE", 0.1)
         monkeypatch.setattr(LiveTracker, "interval", 0.01)
         stream = io.StringIO()
