@@ -373,7 +373,7 @@ class TestPayloads:
         (path,) = Path(store).rglob("payload/*")
         path.write_bytes(b"as it is")
         with pytest.raises(PayloadError, match="not what was written"):
-            parcel.open_parcel(kept, name)
+            parcel.fetch_parcel(kept, name)
 
 
 class TestWorkersThatCannot:

@@ -28,7 +28,8 @@ __all__ = ["Batch", "Executor", "Submission", "Work"]
 class Work:
     """What a worker needs to execute the runs of a launch, in whatever process.
 
-    ``manifest`` names the experiment's manifest in the store.
+    ``manifest`` names the experiment's manifest in the store. ``notices`` are warnings that
+    every record carries.
     """
 
     plan: Plan
@@ -38,6 +39,7 @@ class Work:
     derived_metrics: Sequence[DerivedMetric] = ()
     retry: Retry = attrs.field(factory=lambda: Retry.of(None))
     limits: Limits = attrs.field(factory=Limits)
+    notices: Sequence[str] = ()
 
 
 @attrs.frozen(eq=False, kw_only=True)

@@ -173,6 +173,10 @@ class Ledger:
     def elsewhere(self, index: int, status: Status, record: Callable[[], RunRecord]) -> None:
         """Count a run that another launch brought to an end; its record is read for listeners."""
         self._started.append(index)
+        self.ended_elsewhere(index, status, record)
+
+    def ended_elsewhere(self, index: int, status: Status, record: Callable[[], RunRecord]) -> None:
+        """Count the end of a run that was counted as begun; its record is read for listeners."""
         self._count(status, index)
         if ENDINGS[status] in self._heard:
             self.tell(ending(record()))

@@ -1,7 +1,8 @@
-"""Parcels: a plan on its way to other machines, through the store that they share.
+"""Parcels: a plan on its way to other processes and machines, through the store they share.
 
 A parcel is a payload of the store: a line of JSON that says who may open it, then the plan as
-bytes and the ids of its runs. It is opened only by its owner, with the Python that wrote it.
+bytes, and the ids of its runs where those are not kept elsewhere. It is opened only by its
+owner, with the Python that wrote it.
 """
 
 from __future__ import annotations
@@ -19,44 +20,54 @@ from metalab.errors import PayloadError
 from metalab.execution.payload import Surroundings, unpacked
 
 if TYPE_CHECKING:
-    from metalab.planning import Plan
+    from metalab.planning import RunIds
     from metalab.store.base import Store
 
-__all__ = ["Parcel", "keep_parcel", "open_parcel"]
+__all__ = ["Parcel", "fetch_parcel", "keep_parcel"]
 
 
 @attrs.frozen(eq=False)
 class Parcel:
-    """A plan, what was packed with it, and the main_name of the process that packed it."""
+    """A plan that ``packed`` made bytes of, and where the process that did it was.
 
-    plan: Plan
-    more: tuple[Any, ...]
-    main: str
+    Nothing of it is executed before it is opened.
+    """
+
+    packed: memoryview
+    ids: memoryview
+    surroundings: Surroundings
+
+    def open(self, ids: RunIds | None = None) -> tuple[Any, ...]:
+        """Return what was packed, the plan first, which gets the ids of its runs.
+
+        What it imports is found where its maker found it. Raises PayloadError for code that
+        is not what was packed, and whatever the user's own modules raise.
+        """
+        sys.path += [entry for entry in self.surroundings.path if entry not in sys.path]
+        packed_ids = self.ids if ids is None else ids.packed
+        return unpacked(self.packed, packed_ids, self.surroundings.main)
 
 
-def keep_parcel(store: Store, plan: Plan, packed_plan: bytes) -> str:
+def keep_parcel(
+    store: Store, packed_plan: bytes, surroundings: Surroundings, ids: RunIds | None = None
+) -> str:
     """Keep a plan that ``packed`` made bytes of, and return the name of the payload.
 
     Raises StoreError where the store cannot.
     """
-    here = Surroundings.here()
     header = {
         "python": _python(),
         "owner": _user(),
-        "main": here.main,
-        "path": here.path,
+        "surroundings": attrs.asdict(surroundings),
         "plan": len(packed_plan),
     }
-    return store.put_payload(
-        b"".join((json.dumps(header).encode(), b"\n", packed_plan, plan.ids.packed))
-    )
+    rest = b"" if ids is None else ids.packed
+    return store.put_payload(b"".join((json.dumps(header).encode(), b"\n", packed_plan, rest)))
 
 
-def open_parcel(store: Store, name: str) -> Parcel:
-    """Make the plan of a parcel again; what it imports is found where its maker found it.
-
-    Raises PayloadError if it is another user's, another Python's, or not what was kept;
-    StoreError if it cannot be read; and whatever the user's own modules raise.
+def fetch_parcel(store: Store, name: str) -> Parcel:
+    """Read a parcel. Raises PayloadError if it is another user's, another Python's, or not
+    what was kept; StoreError if it cannot be read.
     """
     with store.open_payload(name) as file:
         data = file.read()
@@ -65,10 +76,8 @@ def open_parcel(store: Store, name: str) -> Parcel:
     line, _, body = data.partition(b"\n")
     header = json.loads(line)
     _check(header, name)
-    sys.path += [entry for entry in header["path"] if entry not in sys.path]
     view, size = memoryview(body), header["plan"]
-    plan, *more = unpacked(view[:size], view[size:], header["main"])
-    return Parcel(plan, tuple(more), header["main"])
+    return Parcel(view[:size], view[size:], Surroundings(**header["surroundings"]))
 
 
 def _check(header: dict[str, Any], name: str) -> None:

@@ -79,31 +79,36 @@ def packed(plan: Plan, *more: Any) -> bytes:
     return data
 
 
-def unpacked(data: bytes | memoryview, ids: bytes | memoryview, main: str) -> tuple[Any, ...]:
+def unpacked(
+    data: bytes | memoryview, ids: bytes | memoryview, main: str, *, takes_edits: bool = False
+) -> tuple[Any, ...]:
     """Return what ``packed`` was given; ``main`` is the main_name of the process that did it.
 
-    Raises PayloadError where a module that was imported here is not the one that was there.
+    Where a module that was imported here is not the one that was there, the plan's code is
+    that which was found if this ``takes_edits``; otherwise PayloadError is raised.
     """
     plan, *more = pickle.loads(data)  # noqa: S301  from the process that started this one
     function = plan.experiment.operation.function
     adopt_main(main, function.__globals__ if function.__module__ == "__main__" else None)
-    _check_code(plan)
+    if edited := _edited(plan):
+        code = code_fingerprint(function)
+        # A comment may have been edited, or a function that the operation does not use.
+        if code.hash != plan.code.hash and not takes_edits:
+            raise PayloadError(
+                f"{', '.join(edited)}: the code of {plan.experiment_id} was edited since it was "
+                "imported; run the experiment again from a new process"
+            )
+        plan = attrs.evolve(plan, standing=attrs.evolve(plan.standing, code=code))
     return attrs.evolve(plan, ids=RunIds(ids)), *more
 
 
-def _check_code(plan: Plan) -> None:
-    """Refuse to execute other code than the results are to be recorded with."""
+def _edited(plan: Plan) -> list[str]:
+    """Name what is not the code that the results are to be recorded with."""
     loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     files = plan.code.files
     edited = [path for path in files if path in loaded and _hash(path) != files[path]]
     # What was edited between its import there and the launch stands in the plan as bytecode.
-    edited += [part for part in plan.code.parts if _is_bytecode_of_module(part)]
-    # A comment may have been edited, or a function that the operation does not use.
-    if edited and code_fingerprint(plan.experiment.operation.function).hash != plan.code.hash:
-        raise PayloadError(
-            f"{', '.join(edited)}: the code of {plan.experiment_id} was edited since it was "
-            "imported; run the experiment again from a new process"
-        )
+    return edited + [part for part in plan.code.parts if _is_bytecode_of_module(part)]
 
 
 def _is_bytecode_of_module(part: str) -> bool:

@@ -183,7 +183,7 @@ class Worker:
             error=outcome.error,
             params_resolved=spec.case.params,
             tags=tags,
-            warnings=[*capture.warnings, *outcome.warnings],
+            warnings=[*work.notices, *capture.warnings, *outcome.warnings],
             notes=outcome.notes,
             artifacts=capture.artifacts,
             data=capture.data_values.copy(),

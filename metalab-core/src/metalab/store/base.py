@@ -21,6 +21,7 @@ from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from metalab.records import ArtifactDescriptor, RunRecord
@@ -132,6 +133,20 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def launches(self) -> dict[str, dict[str, Any]]:
         """Return what ``put_launch`` kept, by launch, oldest first."""
+
+    def launch_folder(self, launch: str) -> Path:
+        """Return a launch's folder on a file system that all its workers share, and make it.
+
+        An executor keeps there what it needs to find its workers again. Raises StoreError
+        where this kind of store has no such folders, or cannot be written to.
+        """
+        del launch  # what no default can heed
+        raise self._cannot("keep files of executors")
+
+    def put_launch_file(self, launch: str, name: str, data: bytes) -> None:
+        """Keep a file in a launch's folder, whole and durable; errors as above."""
+        del launch, name, data  # as above
+        raise self._cannot("keep files of executors")
 
     def put_payload(self, data: bytes) -> str:
         """Keep what other processes of this user are to execute, and return its sha256 in hex.

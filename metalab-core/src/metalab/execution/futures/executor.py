@@ -12,7 +12,7 @@ from metalab.execution.cpus import worker_count
 from metalab.execution.departure import come_first
 from metalab.execution.futures.submission import FuturesSubmission
 from metalab.execution.parcel import keep_parcel
-from metalab.execution.payload import packed
+from metalab.execution.payload import Surroundings, packed
 from metalab.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class FuturesExecutor(Executor):
         plan = self._payloads.pop(batch.plan, None)
         if plan is None:
             plan = packed(batch.plan, batch.derived_metrics, batch.retry, batch.limits)
-        return keep_parcel(batch.store, batch.plan, plan)
+        return keep_parcel(batch.store, plan, Surroundings.here(), batch.plan.ids)
 
 
 def _size_of(pool: Pool) -> int | None:

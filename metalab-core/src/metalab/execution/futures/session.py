@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from metalab.execution.base import Work
 from metalab.execution.futures.testimony import Testimony
 from metalab.execution.futures.ticket import Address, Answer, Ticket
-from metalab.execution.parcel import open_parcel
+from metalab.execution.parcel import fetch_parcel
 from metalab.execution.refusal import described
 from metalab.execution.task import BACKFILL, CAREFUL, Task
 from metalab.execution.worker import Ended, Worker, deriver_of
@@ -132,11 +132,11 @@ class RemoteSession(Session):
         store = pickle.loads(address.store).open()  # noqa: S301  from the process that submitted this
         if address.payload is None:
             raise RuntimeError("a pool of threads has called another process")
-        parcel = open_parcel(store, address.payload)
-        self._main, self._plan = parcel.main, parcel.plan
-        metrics, retry, limits = parcel.more
+        parcel = fetch_parcel(store, address.payload)
+        self._main = parcel.surroundings.main
+        self._plan, metrics, retry, limits = parcel.open()
         work = Work(
-            plan=parcel.plan,
+            plan=self._plan,
             store=store,
             launch=address.launch,
             manifest=address.manifest,

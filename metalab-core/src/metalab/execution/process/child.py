@@ -20,12 +20,13 @@ import attrs
 
 from metalab.events import EventKind
 from metalab.execution.base import Work
-from metalab.execution.payload import Surroundings, stand_in_for_main, unpacked
+from metalab.execution.payload import stand_in_for_main, unpacked
 from metalab.execution.process.board import REFUSED, Board, code_of
 from metalab.execution.process.channel import Channel
 from metalab.execution.process.host import DUMP, end_group, end_with, limit_memory
 from metalab.execution.process.lane import tasks_in
 from metalab.execution.process.report import Outbox, Report
+from metalab.execution.process.station import Station
 from metalab.execution.refusal import described
 from metalab.execution.task import BACKFILL, CAREFUL, FINISH, Task
 from metalab.execution.worker import Ended, Worker, deriver_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _SPECS = 16
+_EDITED = "the code was edited after the launch; this run was executed by what it is now"
 
 
 @attrs.frozen(eq=False)
@@ -160,28 +162,35 @@ class Child:
             announced = self._announced[number]
         told = announced.told
         self._confine(told["memory"])
-        surroundings = Surroundings(**told["surroundings"])
-        surroundings.enter()
+        station = Station.from_dict(told["station"])
+        station.surroundings.enter()
         view = memoryview(mmap.mmap(announced.file, 0, access=mmap.ACCESS_READ))
         os.close(announced.file)
         size = told["size"]
-        plan, metrics, retry, limits = unpacked(view[:size], view[size:], surroundings.main)
+        plan, metrics, retry, limits = unpacked(
+            view[:size], view[size:], station.surroundings.main, takes_edits=station.takes_edits
+        )
         stand_in_for_main(plan)
+        store = pickle.loads(told["store"]).open()  # noqa: S301  from the process that started this one
+        is_edited = plan.code.hash != told["code"]
         work = Work(
             plan=plan,
-            store=pickle.loads(told["store"]).open(),  # noqa: S301  from the process that started this one
+            store=store,
             launch=told["launch"],
-            manifest=told["manifest"],
+            manifest=store.put_manifest(plan.manifest()) if is_edited else told["manifest"],
+            notices=(_EDITED,) if is_edited else (),
             derived_metrics=metrics,
             retry=retry,
             limits=limits,
         )
-        return self._launched(work, announced, told["executor"])
+        return self._launched(work, announced, station)
 
-    def _launched(self, work: Work, announced: _Announced, executor: str) -> _Launch:
-        writer = work.store.writer(work.launch, self._name, executor=executor)
+    def _launched(self, work: Work, announced: _Announced, station: Station) -> _Launch:
+        writer = work.store.writer(
+            work.launch, self._name, executor=station.executor, owner=station.owner
+        )
         writer.attend()
-        report, name = announced.report, f"{executor}:{self._name}"
+        report, name = announced.report, f"{station.label}:{self._name}"
         self._channel.send("opened", report.launch, writer.name)
         worker = Worker(work, report, writer, announced.token, name, deriver_of(work, writer))
         return _Launch(_Specs(work.plan), writer, report, worker, work.limits.memory)

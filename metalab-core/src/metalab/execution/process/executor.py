@@ -12,6 +12,7 @@ from metalab.execution.base import Executor, Submission
 from metalab.execution.cpus import usable_cpus, worker_count
 from metalab.execution.payload import packed
 from metalab.execution.process.host import has_processes
+from metalab.execution.process.station import Station
 from metalab.execution.process.submission import ProcessSubmission
 from metalab.execution.process.supervisor import Supervisor
 from metalab.hookspecs import hookimpl
@@ -94,7 +95,9 @@ class ProcessExecutor(Executor):
         payload = self._payloads.pop(batch.plan, None)
         if payload is None:
             payload = packed(batch.plan, batch.derived_metrics, batch.retry, batch.limits)
-        submission = ProcessSubmission(batch, self._supervisor, self.name, payload)
+        submission = ProcessSubmission(
+            batch, self._supervisor, Station(executor=self.name), payload
+        )
         self._submissions = [each for each in self._submissions if not each.is_done()]
         self._submissions.append(submission)
         return submission

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from metalab.execution.ledger import ending
@@ -32,14 +33,18 @@ _LAST_LINES = 20
 class Obituary:
     """Writes of the dead with the writer of their launch; to be used by one thread."""
 
-    def __init__(self, batch: Batch, share: Share, writer: StoreWriter, executor: str) -> None:
+    def __init__(self, batch: Batch, share: Share, writer: StoreWriter, label: str) -> None:
         self._batch = batch
         self._share = share
         self._writer = writer
-        self._executor = executor
+        self._label = label
         self._log = batch.log
-        name = f"{executor}:supervisor"
-        self._clerk = Worker(batch, batch.ledger, writer, CancellationToken(), name)
+
+    @cached_property
+    def _clerk(self) -> Worker:
+        # Only where a run has to be described that nobody executes: that opens a sealed plan.
+        name = f"{self._label}:supervisor"
+        return Worker(self._batch, self._batch.ledger, self._writer, CancellationToken(), name)
 
     def tell(self, event: list[Any]) -> None:
         """Tell those who listen of an event that a worker has sent."""
@@ -77,7 +82,7 @@ class Obituary:
         spec = batch.plan[index]
         again = death.verdict != LEFT and batch.retry.allows(type(error), attempt.tries)
         outcome = self._outcome(error, death, spec.run_id, attempt)
-        worker = f"{self._executor}:{death.worker}"
+        worker = f"{self._label}:{death.worker}"
         record = self._clerk.conclude(spec, attempt, outcome, death.seconds, worker)
         if not again:
             self._writer.put(record, batch.ledger.acknowledgement(record))

@@ -16,10 +16,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from metalab.execution.base import Submission
-from metalab.execution.payload import Surroundings
 from metalab.execution.process.arrears import Arrears
 from metalab.execution.process.board import AGAIN, REFUSED, STATUSES, SUCCEEDED
 from metalab.execution.process.host import anonymous_file
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from metalab.execution.base import Batch
     from metalab.execution.process.death import Death
     from metalab.execution.process.member import Ending, Member
+    from metalab.execution.process.station import Station
     from metalab.execution.process.supervisor import Supervisor
 
 __all__ = ["ProcessSubmission"]
@@ -57,23 +55,31 @@ class ProcessSubmission(Submission):
 
     number: int
 
-    def __init__(self, batch: Batch, supervisor: Supervisor, executor: str, plan: bytes) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        supervisor: Supervisor,
+        station: Station,
+        packed_plan: bytes | memoryview,
+    ) -> None:
         self._batch = batch
         self._supervisor = supervisor
-        self._writer = batch.store.writer(batch.launch, "supervisor", executor=executor)
+        self._writer = batch.store.writer(
+            batch.launch, "supervisor", executor=station.executor, owner=station.owner
+        )
         self._writer.attend()
         self._share = Share(batch, self._writer)
-        self._obituary = Obituary(batch, self._share, self._writer, executor)
+        self._obituary = Obituary(batch, self._share, self._writer, station.label)
         self._arrears = Arrears(batch)
-        self.payload = _file_of(plan, batch.plan.ids.packed)
+        self.payload = _file_of(packed_plan, batch.plan.ids.packed)
         self.told = {
-            "size": len(plan),
+            "size": len(packed_plan),
             "store": pickle.dumps(batch.store.config),
             "launch": batch.launch,
             "manifest": batch.manifest,
-            "executor": executor,
+            "code": batch.plan.code.hash,
             "memory": batch.limits.memory,
-            "surroundings": attrs.asdict(Surroundings.here()),
+            "station": station.to_dict(),
         }
         self.timeout = batch.limits.timeout
         self.kinds_told: frozenset[EventKind] = frozenset()

@@ -182,6 +182,16 @@ class FileStore(Store):
             paths.sort(key=lambda path: path.stat().st_mtime_ns)
             return {layout.unquoted(path.parent.name): layout.read_json(path) for path in paths}
 
+    def launch_folder(self, launch: str) -> Path:
+        """Return a launch's folder, and make it; see Store.launch_folder."""
+        self._folder.check()
+        with disk.explained(f"the folder of the launch {launch} cannot be made"):
+            return self._folder.make("launches", file_name(launch))
+
+    def put_launch_file(self, launch: str, name: str, data: bytes) -> None:
+        """Keep a file in a launch's folder; see Store.put_launch_file."""
+        self._publish(("launches", file_name(launch)), name, data)
+
     def put_payload(self, data: bytes) -> str:
         """Keep what others of this user's processes are to execute; see Store.put_payload."""
         name = sha256(data).hexdigest()

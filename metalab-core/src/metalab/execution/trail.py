@@ -1,0 +1,111 @@
+"""The trail of a batch: what others write in the store about its runs, told to its ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from metalab.records import Status
+from metalab.store.document import record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from metalab.execution.base import Batch
+    from metalab.records import RunRecord
+    from metalab.store.base import RunLog
+
+__all__ = ["Trail"]
+
+
+class _Line(msgspec.Struct, gc=False):
+    id: str
+    status: str
+    index: int = -1
+    epoch: int = 0
+    attempt: int = 0
+
+
+_decode = msgspec.json.Decoder(_Line).decode_lines
+
+
+class Trail:
+    """Follows the runs of a batch that other processes execute; to be used by one thread.
+
+    Each look reads what is new in the store, so that it costs what was written since.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._log: RunLog | None = None
+        self._pending = set(batch.pending)
+        self._begun: set[int] = set()
+
+    @property
+    def left(self) -> int:
+        """How many runs have not ended."""
+        return len(self._pending)
+
+    @property
+    def pending(self) -> Sequence[int]:
+        """The indices of the runs that have not ended, in plan order."""
+        return sorted(self._pending)
+
+    @property
+    def log(self) -> RunLog:
+        """What the last look found in the store."""
+        if self._log is None:
+            raise RuntimeError("nothing was looked at yet")
+        return self._log
+
+    def look(self) -> bool:
+        """See what has become of the runs, and tell the ledger; False if nothing is new.
+
+        Raises StoreError if the store cannot be read.
+        """
+        before = self._log
+        log = self._batch.store.read(before)
+        if log is before:
+            return False
+        self._log = log
+        news = log if before is None else log.changed(before)
+        blocks = log.blocks(list(news))
+        return sum(self._take(log, line) for block in blocks for line in _decode(block)) > 0
+
+    def _take(self, log: RunLog, line: _Line) -> bool:
+        index, ids = line.index, self._batch.plan.ids
+        if index not in self._pending or ids.at(index) != line.id or not self._is_news(line):
+            return False
+        ledger, status = self._batch.ledger, Status(line.status)
+        if status is Status.RUNNING:
+            if index not in self._begun:
+                self._begun.add(index)
+                ledger.begun([index])
+        elif status is Status.CANCELLED:
+            # It was cut short, and is anybody's to execute again.
+            self._set_back(index)
+        else:
+            self._pending.discard(index)
+            if index not in self._begun:
+                ledger.begun([index])
+            self._begun.discard(index)
+            ledger.ended_elsewhere(index, status, _reading(log, line.id))
+        return True
+
+    def _is_news(self, line: _Line) -> bool:
+        """Tell whether a line is of an attempt that was made since the batch was."""
+        epoch, attempt = self._batch.tries.get(line.id, (0, 1))
+        known = attempt - 1 if line.id in self._batch.started else attempt
+        if line.epoch != epoch:
+            return line.epoch > epoch
+        return line.status == Status.SUCCESS or line.attempt >= known
+
+    def _set_back(self, index: int) -> None:
+        if index in self._begun:
+            self._begun.discard(index)
+            self._batch.ledger.reopened(index)
+
+
+def _reading(log: RunLog, run_id: str) -> Callable[[], RunRecord]:
+    return lambda: record_of(next(log.lines([run_id])))
