@@ -95,7 +95,12 @@ if TYPE_CHECKING:
         Run as Run,
         display_results as display_results,
     )
-    from metalab.runner import load_results as load_results, retry as retry, run as run
+    from metalab.runner import (
+        load_results as load_results,
+        reconnect as reconnect,
+        retry as retry,
+        run as run,
+    )
     from metalab.runtime import CancellationToken as CancellationToken, Runtime as Runtime
     from metalab.seeds import SeedBundle as SeedBundle, SeedPlan as SeedPlan, seeds as seeds
     from metalab.store import (
@@ -142,7 +147,7 @@ _MODULES = {
     "metalab.records": "ArtifactDescriptor Provenance RunRecord Status",
     "metalab.report": "PlanReport plan",
     "metalab.results": "ExperimentInfo Results Run display_results",
-    "metalab.runner": "load_results retry run",
+    "metalab.runner": "load_results reconnect retry run",
     "metalab.runtime": "CancellationToken Runtime",
     "metalab.store": "FileStore FileStoreConfig Store StoreConfig",
     "metalab.operation": "OperationWrapper",
@@ -233,6 +238,7 @@ __all__ = [
     "plan",
     "randint",
     "random",
+    "reconnect",
     "retry",
     "run",
     "seeds",

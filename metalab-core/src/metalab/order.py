@@ -10,10 +10,10 @@ from metalab.execution.base import Batch, Executor, Submission
 from metalab.execution.choice import chosen_executor
 from metalab.execution.departure import keep_open, release
 from metalab.execution.handle import RunHandle
-from metalab.execution.ledger import Ledger
 from metalab.execution.policy import FailurePolicy, Limits, Retry
 from metalab.launch import describe_launch, new_launch
-from metalab.progress import LaunchView, create_progress_tracker
+from metalab.progress import create_progress_tracker
+from metalab.reattaching import open_ledger, reattached, under_way
 from metalab.results.derived import as_derived_metrics, lacking
 from metalab.standing import remember
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from metalab.events import EventCallback
+    from metalab.execution.ledger import Ledger
     from metalab.place import Place
     from metalab.planning import Plan
     from metalab.progress import Progress, ProgressTracker
@@ -72,6 +73,8 @@ class Order:
             ledger = self._open_ledger(plan, left)
             ledger.finish()
             return RunHandle(plan, found, launch, ledger, None, self.on_event)
+        if found is not None and (live := under_way(found, self.executor, plan, left)) is not None:
+            return reattached(live, found, self.executor, self.tracker, self.on_event, plan)
         self.executor.admit(plan, self.metrics, self.retries, self.limits)
         target = place.make()
         ledger = self._open_ledger(plan, left)
@@ -92,21 +95,11 @@ class Order:
             started=left.started,
         )
         target.put_launch(launch, self._document(batch, left))
-        return RunHandle(plan, target, launch, ledger, _submit(self.executor, batch), self.on_event)
+        kind = self.executor.handle_type or RunHandle
+        return kind(plan, target, launch, ledger, _submit(self.executor, batch), self.on_event)
 
     def _open_ledger(self, plan: Plan, left: Remainder) -> Ledger:
-        total = len(left.pending) + len(left.done)
-        ledger = Ledger(total, left.done)
-        if self.tracker is not None:
-            view = LaunchView(ledger.counts, ledger.under_way, plan)
-            kinds = self.tracker.follow(view)
-            self.tracker.start(total, len(left.done), plan.experiment_id)
-            ledger.listen(self.tracker, kinds)
-            ledger.when_finished(self.tracker.finish)
-        if self.on_event is not None:
-            ledger.listen(self.on_event)
-            ledger.skipped(plan.ids[index] for index in left.done)
-        return ledger
+        return open_ledger(plan, len(left.pending), left.done, self.tracker, self.on_event)
 
     def _document(self, batch: Batch, left: Remainder) -> dict[str, Any]:
         return describe_launch(
@@ -122,6 +115,7 @@ class Order:
                 **attrs.asdict(batch.limits),
             },
             is_retry=self.is_retry,
+            is_detached=self.executor.is_detached,
         )
 
 
@@ -131,7 +125,8 @@ def _submit(executor: Executor, batch: Batch) -> Submission:
     except BaseException:  # whatever it is: who follows the launch is told that it is over
         batch.ledger.finish()
         raise
-    keep_open(submission)
+    if not submission.is_detached:
+        keep_open(submission)
     plan = batch.plan
     batch.ledger.when_finished(lambda: remember(plan.experiment.operation, plan.standing))
     batch.ledger.when_finished(lambda: release(submission))

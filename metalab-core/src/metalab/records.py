@@ -48,6 +48,10 @@ class AttemptKey(Protocol):
     def attempt(self) -> int: ...
 
 
+RETRIED = "retried"
+"""What a failed attempt has in its provenance's extra that is not the last of its launch."""
+
+
 @attrs.frozen
 class Provenance:
     """What made a record: the code, the interpreter and the place."""
@@ -143,6 +147,16 @@ class RunRecord:
     def running(cls, **fields: Any) -> RunRecord:
         """Make a record of a run that has not ended; every field is optional."""
         return cls._made(Status.RUNNING, {"finished_at": None, "duration_ms": None, **fields})
+
+    def to_be_retried(self) -> RunRecord:
+        """Return the record of a failed attempt, which says that another one follows."""
+        extra = {**self.provenance.extra, RETRIED: True}
+        return attrs.evolve(self, provenance=attrs.evolve(self.provenance, extra=extra))
+
+    @property
+    def is_to_be_retried(self) -> bool:
+        """Whether the launch that made this failed attempt is to make another one."""
+        return RETRIED in self.provenance.extra
 
     @classmethod
     def _made(cls, status: Status, fields: Mapping[str, Any]) -> RunRecord:

@@ -8,6 +8,8 @@ from metalab.execution.policy import Limits, Retry
 from metalab.order import Order
 from metalab.place import Place
 from metalab.planning import check_experiment, make_plan
+from metalab.progress import create_progress_tracker
+from metalab.reattaching import newest_dispatch, reattached
 from metalab.results.loading import open_experiment, open_results
 from metalab.resume import (
     CodeChangePolicy,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from metalab.store.config import StoreConfig
     from metalab.store.query.expression import Expression
 
-__all__ = ["load_results", "retry", "run"]
+__all__ = ["load_results", "reconnect", "retry", "run"]
 
 
 def run(
@@ -150,6 +152,28 @@ def retry(
     if left.pending:
         left = settle_code_change(plan, left, log, found, on_code_change)
     return order.launch(plan, left, Place.of(found, plan.experiment_id), found, log)
+
+
+def reconnect(
+    store: str | os.PathLike[str] | StoreConfig | Store,
+    experiment_id: str | None = None,
+    *,
+    launch: str | None = None,
+    progress: bool | Progress | ProgressTracker | None = None,
+    on_event: EventCallback | None = None,
+) -> RunHandle:
+    """Return a handle on a launch that goes on by itself, such as one on a cluster.
+
+    The store alone is needed: the process that began the launch may be gone, and the user's
+    files need not be here. ``launch`` names it, as ``handle.job_id`` does; by default it is
+    the experiment's newest. A collection of several experiments needs ``experiment_id``.
+
+    Raises StoreNotFoundError and StoreError as ``load_results`` does, and MetalabError if no
+    launch goes on by itself.
+    """
+    tracker = None if progress is False else create_progress_tracker(progress)
+    found = open_experiment(store, experiment_id, "reconnect")
+    return reattached(newest_dispatch(found, launch), found, None, tracker, on_event)
 
 
 def load_results(

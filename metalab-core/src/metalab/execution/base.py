@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import os
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from types import TracebackType
 
+    from metalab.execution.dispatch import Dispatch
+    from metalab.execution.handle import RunHandle
     from metalab.execution.ledger import Ledger
     from metalab.execution.policy import FailurePolicy
     from metalab.planning import Plan
@@ -65,6 +67,9 @@ class Batch(Work):
 class Submission(abc.ABC):
     """One batch on its way through an executor."""
 
+    is_detached: bool = False
+    """Whether it goes on when this process ends, which therefore does not wait for it."""
+
     @abc.abstractmethod
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing of the batch runs any more; False if ``timeout`` seconds pass."""
@@ -97,11 +102,15 @@ class Submission(abc.ABC):
 class Executor(abc.ABC):
     """Executes batches. One executor may be given several batches at once.
 
-    ``can_kill`` tells whether it can end a run that does not cooperate.
+    ``can_kill`` tells whether it can end a run that does not cooperate, ``is_detached`` whether
+    it keeps a Dispatch of each batch, for workers that go on by themselves. ``handle_type`` is the
+    kind of RunHandle that ``metalab.run`` returns, None for that itself.
     """
 
     name: ClassVar[str]
     can_kill: ClassVar[bool] = False
+    is_detached: ClassVar[bool] = False
+    handle_type: ClassVar[type[RunHandle] | None] = None
 
     def check(self, limits: Limits) -> None:
         """Refuse limits that this executor has no means to enforce; raises MetalabError."""
@@ -129,6 +138,28 @@ class Executor(abc.ABC):
     def alive(self, owner: str) -> bool | None:  # noqa: ARG002  for executors that can tell
         """Tell whether the worker that a segment's ``owner`` names still runs; None: unknown."""
         return None
+
+    def is_under_way(self, dispatch: Dispatch) -> bool | None:  # noqa: ARG002  as above
+        """Tell whether workers still execute, or will, what was kept; None: unknown."""
+        return None
+
+    def reattach(self, dispatch: Dispatch, batch: Batch) -> Submission:  # noqa: ARG002  as above
+        """Follow a batch that an executor of this kind has submitted, in whatever process.
+
+        Raises MetalabError where batches end with the process that submitted them.
+        """
+        raise MetalabError(
+            f"what the executor {self.name!r} executes ends with the process that submitted it; "
+            "metalab.run executes what is left"
+        )
+
+    def describe(self, dispatch: Dispatch) -> Mapping[str, Any]:  # noqa: ARG002  as above
+        """Say how what was kept is being executed, as strict JSON; nothing by default.
+
+        ``words`` is a list of lines for people. Nothing is raised where it cannot be known:
+        the lines say so.
+        """
+        return {}
 
     @abc.abstractmethod
     def shutdown(self, *, wait: bool = True) -> None:

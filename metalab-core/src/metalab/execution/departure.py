@@ -80,8 +80,12 @@ def stop_after_interrupt(submission: Submission) -> None:
     """Stop a submission after the first Ctrl-C and wait for the runs under way.
 
     A second Ctrl-C makes durable what was finished and ends the process with status 130;
-    in a notebook it returns instead and leaves the runs to themselves.
+    in a notebook it returns instead and leaves the runs to themselves. One that goes on
+    elsewhere is let go.
     """
+    if submission.is_detached:
+        _say("detached: the runs go on; metalab watch follows them, metalab cancel ends them")
+        return
     submission.cancel()
     if submission.wait(0.1):
         return

@@ -65,10 +65,16 @@ class RunHandle:
         """Whether nothing more will happen."""
         return self._submission is None or self._submission.is_done()
 
+    @property
+    def is_detached(self) -> bool:
+        """Whether the launch goes on when this process ends."""
+        return self._submission is not None and self._submission.is_detached
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the launch is over; False if ``timeout`` seconds pass before.
 
-        Ctrl-C stops the launch: the runs under way end, then KeyboardInterrupt is raised.
+        Ctrl-C stops the launch: the runs under way end, then KeyboardInterrupt is raised. A
+        launch that is detached goes on.
         Raises RuntimeError in a callback of the launch, which the launch itself waits for.
         """
         seconds = _seconds(timeout)

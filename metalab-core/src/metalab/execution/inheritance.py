@@ -99,7 +99,7 @@ class Inheritance:
         for index in indices:
             run_id = self._batch.plan.ids[index]
             state = self._log.state(run_id)
-            if state is None or not self._is_settled(run_id, state):
+            if state is None or not self._is_settled(self._log, run_id, state):
                 left.append(index)
             else:
                 self._tell_of_code(state)
@@ -130,8 +130,10 @@ class Inheritance:
             elif careful:
                 self._tries[run_id] = Try(*place, careful=True)
 
-    def _is_settled(self, run_id: str, state: RunState) -> bool:
+    def _is_settled(self, log: RunLog, run_id: str, state: RunState) -> bool:
         if state.status in {Status.RUNNING, Status.CANCELLED}:
+            return False
+        if state.status is Status.FAILED and _current(log, run_id).is_to_be_retried:
             return False
         epoch, attempt = self._batch.tries.get(run_id, (0, 1))
         if state.epoch != epoch:
@@ -189,4 +191,8 @@ def _doom(log: RunLog, run_id: str, losses: Sequence[Loss]) -> str | None:
 
 
 def _reading(log: RunLog, run_id: str) -> Callable[[], RunRecord]:
-    return lambda: record_of(next(log.lines([run_id])))
+    return lambda: _current(log, run_id)
+
+
+def _current(log: RunLog, run_id: str) -> RunRecord:
+    return record_of(next(log.lines([run_id])))

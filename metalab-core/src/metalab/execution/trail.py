@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from metalab.records import Status
+from metalab.records import RETRIED, Status
 from metalab.store.document import record_of
 
 if TYPE_CHECKING:
@@ -19,12 +19,25 @@ if TYPE_CHECKING:
 __all__ = ["Trail"]
 
 
+class _Provenance(msgspec.Struct, gc=False):
+    extra: dict[str, Any] | None = None
+
+
 class _Line(msgspec.Struct, gc=False):
     id: str
     status: str
     index: int = -1
     epoch: int = 0
     attempt: int = 0
+    provenance: _Provenance | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no further attempt follows of itself."""
+        if self.status in {Status.RUNNING, Status.CANCELLED}:
+            return False
+        extra = self.provenance.extra if self.provenance is not None else None
+        return RETRIED not in (extra or {})
 
 
 _decode = msgspec.json.Decoder(_Line).decode_lines
@@ -82,8 +95,8 @@ class Trail:
             if index not in self._begun:
                 self._begun.add(index)
                 ledger.begun([index])
-        elif status is Status.CANCELLED:
-            # It was cut short, and is anybody's to execute again.
+        elif not line.has_ended:
+            # It was cut short, or failed and is tried again.
             self._set_back(index)
         else:
             self._pending.discard(index)

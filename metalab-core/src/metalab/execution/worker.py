@@ -124,6 +124,7 @@ class Worker:
     def _put_failure(self, final: RunRecord, kind: type[BaseException], attempt: Try) -> Ended:
         again = attempt.doom is None and self._work.retry.allows(kind, attempt.tries)
         if again:
+            final = final.to_be_retried()
             self._writer.put(final)
             self._witness.retried(final)
         else:

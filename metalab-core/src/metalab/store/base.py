@@ -135,16 +135,19 @@ class Store(abc.ABC):
         """Return what ``put_launch`` kept, by launch, oldest first."""
 
     def launch_folder(self, launch: str) -> Path:
-        """Return a launch's folder on a file system that all its workers share, and make it.
+        """Return a launch's folder on a file system that all its workers share.
 
-        An executor keeps there what it needs to find its workers again. Raises StoreError
-        where this kind of store has no such folders, or cannot be written to.
+        An executor keeps there what it needs to find its workers again. It need not exist
+        yet. Raises StoreError where this kind of store has no such folders.
         """
         del launch  # what no default can heed
         raise self._cannot("keep files of executors")
 
     def put_launch_file(self, launch: str, name: str, data: bytes) -> None:
-        """Keep a file in a launch's folder, whole and durable; errors as above."""
+        """Keep a file in a launch's folder, which is made; the file is whole and durable then.
+
+        Raises StoreError as above, and where the store cannot be written to.
+        """
         del launch, name, data  # as above
         raise self._cannot("keep files of executors")
 

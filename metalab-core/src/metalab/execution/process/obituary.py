@@ -87,6 +87,7 @@ class Obituary:
         if not again:
             self._writer.put(record, batch.ledger.acknowledgement(record))
             return record.status is Status.FAILED and batch.failures.failed()
+        record = record.to_be_retried()
         self._writer.put(record)
         if death.verdict != TIMEOUT:
             # Launches count deaths together; of this one the record says how it came about.

@@ -103,7 +103,7 @@ class ProcessSubmission(Submission):
     def cancel(self) -> None:
         """Deal out no further task and ask the operations under way to stop."""
         self._stop()
-        self._supervisor.cancel(self)
+        self._supervisor.cancel(self)  # takes back what is not begun, too
 
     def error(self) -> BaseException | None:
         """Return what stopped the batch, if that was no run's own failure."""
@@ -115,6 +115,23 @@ class ProcessSubmission(Submission):
         self._supervisor.leave()
         if not self._done.wait(_SECURE_SECONDS):
             self._writer.close()
+
+    # What a pilot asks of its own.
+
+    def stop(self) -> None:
+        """Deal out no further task; those under way go on to their end."""
+        self._stop()
+        self._supervisor.withdraw(self)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is nothing to do now, though runs are left which others have claimed."""
+        return self.tray.is_idle and not (self.tray.is_stopped or self._is_exhausted)
+
+    @property
+    def writer(self) -> str:
+        """The name of the launch's own writer."""
+        return self._writer.name
 
     # What the supervisor's thread calls.
 

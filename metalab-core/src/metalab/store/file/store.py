@@ -183,10 +183,8 @@ class FileStore(Store):
             return {layout.unquoted(path.parent.name): layout.read_json(path) for path in paths}
 
     def launch_folder(self, launch: str) -> Path:
-        """Return a launch's folder, and make it; see Store.launch_folder."""
-        self._folder.check()
-        with disk.explained(f"the folder of the launch {launch} cannot be made"):
-            return self._folder.make("launches", file_name(launch))
+        """Return a launch's folder; see Store.launch_folder."""
+        return self._folder.path / "launches" / file_name(launch)
 
     def put_launch_file(self, launch: str, name: str, data: bytes) -> None:
         """Keep a file in a launch's folder; see Store.put_launch_file."""

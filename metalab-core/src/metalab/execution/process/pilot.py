@@ -1,0 +1,217 @@
+"""Pilots: processes that some scheduler starts, each of which executes runs of a dispatch.
+
+Any number of pilots work on one dispatch, on any machines that share its store: they claim
+units of its runs, so that together they execute each run once. A pilot looks after worker
+processes of its own and runs none of the user's code itself. It ends when nothing is left to
+claim, when its time is nearly up, or when it is asked to; what it has not finished then is
+for others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+from metalab.events import EventKind
+from metalab.execution.ledger import Ledger
+from metalab.execution.parcel import fetch_parcel
+from metalab.execution.process.station import Station
+from metalab.execution.process.submission import ProcessSubmission
+from metalab.execution.process.supervisor import Supervisor
+from metalab.store.claiming import Claim
+from metalab.store.reading import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metalab.events import Event
+    from metalab.execution.dispatch import Dispatch
+
+__all__ = ["Farewell", "Pilot", "Terms"]
+
+_LOG = logging.getLogger(__name__)
+_LOOK_EVERY = 0.25
+_ASK_EVERY = 2.0
+_IDLE = 5.0  # seconds without anything to do, though others are at work, before it leaves
+_CLOSING = 5.0  # seconds that workers' segments may take to be closed
+
+
+@attrs.frozen(kw_only=True)
+class Terms:
+    """On what terms a pilot works.
+
+    ``workers`` are its worker processes, ``threads`` those of numerical libraries in each.
+    ``until`` is the time.monotonic() at which its place ends, None where it has no end. Its
+    runs are asked to save themselves ``margin`` seconds before that. ``owner`` is what its
+    scheduler calls it, ``label`` what records do.
+    """
+
+    workers: int = 1
+    threads: int = 1
+    until: float | None = None
+    margin: float = 30.0
+    owner: str
+    label: str
+
+
+@attrs.frozen
+class Farewell:
+    """How a pilot ended: ``reason`` is "" where nothing was left for it, ``left`` how many
+    runs had not ended anywhere that it knew of, ``cut`` how many of its own were cut short.
+    """
+
+    reason: str
+    left: int
+    cut: int
+
+
+class Pilot:
+    """Executes runs of a dispatch in worker processes; to be run once, by one thread.
+
+    ``asked`` is called every few seconds and says why the pilot is to end, "" while it is
+    not. Asked with ``at_once``, it says how many seconds remain before it is killed, or None
+    if none is known.
+    """
+
+    def __init__(self, dispatch: Dispatch, terms: Terms, asked: Callable[[], str]) -> None:
+        self._dispatch = dispatch
+        self._terms = terms
+        self._asked = asked
+        self._store = dispatch.config.open()
+        self._ledger = Ledger(len(dispatch.pending))
+        self._began = time.monotonic()
+        self._slowest = 0.0
+        self._idle_since: float | None = None
+        self._cut: list[tuple[str, int, int, float]] = []
+
+    def run(self) -> Farewell:
+        """Execute runs until none is left to claim, or it has to end.
+
+        Raises what a launch is refused with, such as PayloadError, and StoreError.
+        """
+        parcel = fetch_parcel(self._store, self._dispatch.payload)
+        terms = self._terms
+        batch = attrs.evolve(self._dispatch.batch(self._store, self._ledger), until=terms.until)
+        self._ledger.listen(self._note_cut, frozenset({EventKind.RUN_CANCELLED}))
+        station = Station(
+            executor=self._dispatch.executor,
+            surroundings=parcel.surroundings,
+            owner=terms.owner,
+            label=terms.label,
+            takes_edits=True,
+        )
+        supervisor = Supervisor(terms.workers, terms.threads)
+        try:
+            submission = ProcessSubmission(batch, supervisor, station, parcel.packed)
+            reason = self._attend(submission)
+        finally:
+            supervisor.close()
+            supervisor.over.wait(_CLOSING)
+        if (error := submission.error()) is not None:
+            raise error
+        self._account_for_cut(reason)
+        counts = self._ledger.counts()
+        left = len(self._dispatch.pending) - counts["completed"] - counts["failed"]
+        return Farewell(reason, left, len(self._cut))
+
+    # Attending.
+
+    def _attend(self, submission: ProcessSubmission) -> str:
+        """Wait for the end, and bring it about where there is a reason; returns the reason."""
+        asked_at, is_dusk = self._began, False
+        while not submission.wait(_LOOK_EVERY):
+            now = time.monotonic()
+            reason = self._reason(now)
+            if not reason and now - asked_at > _ASK_EVERY:
+                asked_at, reason = now, self._asked()
+            if reason:
+                self._wind_down(submission, reason)
+                return reason
+            self._measure(now)
+            if not is_dusk and (self._is_too_late(now) or self._is_dispensable(submission, now)):
+                is_dusk = True
+                submission.stop()
+        return "time" if is_dusk and self._is_too_late(time.monotonic()) else ""
+
+    def _reason(self, now: float) -> str:
+        terms, limit = self._terms, self._dispatch.on_failure
+        if terms.until is not None and now >= terms.until - terms.margin:
+            return "time"
+        if limit is not None and self._ledger.counts()["failed"] >= limit:
+            return "failures"
+        return ""
+
+    def _measure(self, now: float) -> None:
+        """Learn how long a run may take, from those that are under way."""
+        begun = self._ledger.under_way().values()
+        if begun:
+            self._slowest = max(self._slowest, now - min(begun))
+
+    def _is_too_late(self, now: float) -> bool:
+        """Tell whether a run that began now might not end in time."""
+        until = self._terms.until
+        return until is not None and now > until - self._terms.margin - self._slowest
+
+    def _is_dispensable(self, submission: ProcessSubmission, now: float) -> bool:
+        """Tell whether there has been nothing to do for a while, and another pilot stands by.
+
+        One of those without work stays, to take over what those at work may leave behind.
+        """
+        if not submission.is_waiting:
+            self._idle_since = None
+            return False
+        self._idle_since = self._idle_since or now
+        return now - self._idle_since > _IDLE and not self._stands_by(submission.writer)
+
+    def _stands_by(self, writer: str) -> bool:
+        claims = self._store.claims(f"{self._dispatch.digest}.{self._dispatch.launch}", 1)
+        if claims is None:
+            return False
+        owner = claims.owners().get(0)
+        if owner is not None and owner.writer == writer:
+            return True
+        if owner is not None and self._store.ending(owner.writer) is None:
+            return False
+        generation = 1 if owner is None else owner.generation + 1
+        return claims.take(Claim(0, generation, writer, self._dispatch.launch))
+
+    # Ending.
+
+    def _wind_down(self, submission: ProcessSubmission, reason: str) -> None:
+        """Have the runs under way save themselves, and end those that do not in time."""
+        _LOG.info("ending: %s", reason)
+        submission.cancel()
+        grace = self._terms.margin
+        if self._terms.until is not None:
+            grace = min(grace, self._terms.until - time.monotonic() - _CLOSING)
+        if not submission.wait(max(1.0, grace)):
+            submission.secure()
+
+    def _note_cut(self, event: Event) -> None:
+        record = event.payload["record"]
+        seconds = (record.duration_ms or 0.0) / 1000
+        self._cut.append((record.run_id, record.epoch, record.attempt, seconds))
+
+    def _account_for_cut(self, reason: str) -> None:
+        """Say of the runs that were cut short why, so that those who go on count it."""
+        if not self._cut or reason == "cancelled":
+            return
+        with self._store.writer(
+            self._dispatch.launch,
+            "pilot",
+            executor=self._dispatch.executor,
+            owner=self._terms.owner,
+        ) as writer:
+            for run_id, epoch, attempt, seconds in self._cut:
+                cause = self._cause(run_id, epoch, attempt, seconds, reason)
+                writer.put_loss(run_id, Loss(epoch, attempt, writer.name, cause))
+
+    def _cause(self, run_id: str, epoch: int, attempt: int, seconds: float, reason: str) -> str:
+        if self._store.has_checkpoint(run_id, epoch, attempt):
+            return "paused"
+        # One that began late would have ended, had it begun with the pilot.
+        had_its_time = seconds >= (time.monotonic() - self._began) / 2
+        return "timeout" if reason == "time" and had_its_time else "gone"

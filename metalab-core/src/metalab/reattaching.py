@@ -1,0 +1,119 @@
+"""Reattaching: handles on launches that go on by themselves, whichever process began them."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from metalab.errors import MetalabError
+from metalab.execution.choice import chosen_executor
+from metalab.execution.dispatch import Dispatch
+from metalab.execution.handle import RunHandle
+from metalab.execution.ledger import Ledger
+from metalab.progress import LaunchView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from metalab.events import EventCallback
+    from metalab.execution.base import Executor
+    from metalab.planning import Plan
+    from metalab.progress import ProgressTracker
+    from metalab.resume import Remainder
+    from metalab.store.base import Store
+
+__all__ = ["dispatches", "newest_dispatch", "open_ledger", "reattached", "under_way"]
+
+
+def open_ledger(
+    plan: Plan,
+    pending: int,
+    done: Sequence[int],
+    tracker: ProgressTracker | None,
+    on_event: EventCallback | None,
+) -> Ledger:
+    """Return a new ledger of a launch, with those who listen; the skipped runs are told of."""
+    total = pending + len(done)
+    ledger = Ledger(total, done)
+    if tracker is not None:
+        kinds = tracker.follow(LaunchView(ledger.counts, ledger.under_way, plan))
+        tracker.start(total, len(done), plan.experiment_id)
+        ledger.listen(tracker, kinds)
+        ledger.when_finished(tracker.finish)
+    if on_event is not None:
+        ledger.listen(on_event)
+        ledger.skipped(plan.ids[index] for index in done)
+    return ledger
+
+
+def dispatches(store: Store) -> Iterator[Dispatch]:
+    """Yield what was kept for workers that begin later, the newest launch first."""
+    for launch, document in reversed(store.launches().items()):
+        if document.get("is_detached"):
+            try:
+                yield Dispatch.of(store.launch_folder(launch))
+            except FileNotFoundError:  # its launch ended before it was kept whole
+                continue
+
+
+def newest_dispatch(store: Store, launch: str | None) -> Dispatch:
+    """Return the dispatch of a launch, or of the newest that has one.
+
+    Raises MetalabError, saying what there is, where there is none.
+    """
+    launches = store.launches()
+    for each in dispatches(store):
+        if launch is None or each.launch == launch:
+            return each
+    if launch is not None and launch not in launches:
+        known = ", ".join(launches) or "none"
+        raise MetalabError(f"{store.locator} has no launch {launch!r}; there are {known}")
+    last = launches.get(launch or next(reversed(launches), ""), {})
+    how = f"was executed by {last.get('executor')!r}" if last else "was never launched"
+    raise MetalabError(
+        f"{store.experiment_id} {how}, and nothing of it goes on by itself: metalab.load_results "
+        "reads its results, metalab watch follows it, metalab.run executes what is left"
+    )
+
+
+def under_way(store: Store, executor: Executor, plan: Plan, left: Remainder) -> Dispatch | None:
+    """Return what already executes all that is left of a plan, by itself, if anything does."""
+    for each in dispatches(store):
+        if (
+            (each.executor, each.digest) == (executor.name, plan.digest)
+            and _covers(each, left)
+            and executor.is_under_way(each)
+        ):
+            return each
+    return None
+
+
+def _covers(dispatch: Dispatch, left: Remainder) -> bool:
+    """Tell whether all that is left was asked for then, and nothing of it anew since."""
+    known = dispatch.tries
+    anew = any(epoch > known.get(run_id, (0, 1))[0] for run_id, (epoch, _) in left.tries.items())
+    return not anew and set(left.pending) <= set(dispatch.pending)
+
+
+def reattached(
+    dispatch: Dispatch,
+    store: Store,
+    executor: Executor | None,
+    tracker: ProgressTracker | None,
+    on_event: EventCallback | None,
+    plan: Plan | None = None,
+) -> RunHandle:
+    """Return a handle on what was kept; without a plan nothing of the user's code is loaded."""
+    executor = executor or chosen_executor({dispatch.executor: dispatch.options})
+    shown = plan if plan is not None else dispatch.plan(store, may_open=False)
+    pending = set(dispatch.pending)
+    done = array("Q", (index for index in range(dispatch.runs) if index not in pending))
+    ledger = open_ledger(shown, len(pending), done, tracker, on_event)
+    batch = dispatch.batch(store, ledger)
+    try:
+        submission = executor.reattach(dispatch, batch)
+    except BaseException:  # whatever it is: who follows the launch is told that it is over
+        ledger.finish()
+        raise
+    kind = executor.handle_type or RunHandle
+    return kind(shown, store, dispatch.launch, ledger, submission, on_event)
