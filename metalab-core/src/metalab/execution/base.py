@@ -53,6 +53,9 @@ class Batch(Work):
     happens to each run is told to ``ledger``. ``underived`` holds the indices of runs that
     are not pending but lack a derived metric. ``log`` is what was stored when the batch was
     made, and ``started`` the ids of the runs that were under way then.
+
+    Where several share a launch, each may execute ``quota`` runs at most, and leave to others
+    those that have died more often of some causes than its ``allowance`` says.
     """
 
     pending: Sequence[int]
@@ -62,6 +65,8 @@ class Batch(Work):
     underived: Sequence[int] = ()
     log: RunLog | None = None
     started: Collection[str] = ()
+    quota: int | None = None
+    allowance: Mapping[str, int] = attrs.field(factory=dict)
 
 
 class Submission(abc.ABC):

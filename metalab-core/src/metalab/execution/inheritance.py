@@ -8,7 +8,7 @@ is recorded as failed instead.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 import attrs
@@ -81,6 +81,17 @@ class Inheritance:
             return known
         planned = self._batch.tries.get(run_id)
         return _FIRST if planned is None else Try(*planned)
+
+    def allows(self, index: int) -> bool:
+        """Tell whether a run may be tried here, for all that its deaths so far say."""
+        allowance = self._batch.allowance
+        if not allowance or self._log is None:
+            return True
+        run_id = self._batch.plan.ids[index]
+        epoch = self.attempt(run_id).epoch
+        losses = (each for each in self._log.losses(run_id) if each.epoch == epoch)
+        deaths = Counter(each.cause for each in losses)
+        return all(deaths[cause] <= most for cause, most in allowance.items())
 
     def again(self, run_id: str, attempt: Try) -> None:
         """Note as which attempt a run is executed next."""

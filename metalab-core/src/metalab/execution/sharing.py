@@ -37,7 +37,10 @@ _RELEASED = Ending("closed")
 
 
 class Share:
-    """Deals the runs of a batch to the threads that ask, unit by unit, in plan order."""
+    """Deals the runs of a batch to the threads that ask, unit by unit, in plan order.
+
+    A batch's quota is kept by ``take`` alone.
+    """
 
     def __init__(self, batch: Batch, writer: StoreWriter) -> None:
         self._batch = batch
@@ -49,6 +52,7 @@ class Share:
         self._delayed: list[tuple[float, int]] = []  # a heap of (when, index)
         self._changed = threading.Condition()
         self._stopped = False
+        self._quota = float("inf") if batch.quota is None else batch.quota
         self._open = dict(self._units())  # those that are neither claimed here nor done elsewhere
         self._owners: Mapping[int, Claim] = {}
         self._at_work: frozenset[str] = frozenset()
@@ -95,8 +99,11 @@ class Share:
         Raises StoreError as next.
         """
         with self._changed:
-            if not self._stopped and (self._ready or self._make_ready()):
-                return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+            most = int(min(most, self._quota))
+            if most and not self._stopped and (self._ready or self._make_ready()):
+                taken = [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+                self._quota -= len(taken)
+                return taken
             self._looked = None
             if self._open and not self._stopped:
                 self._tell_of_waiting()
@@ -105,7 +112,8 @@ class Share:
     @property
     def is_exhausted(self) -> bool:
         """Whether there is nothing left to take, and nothing will be that others have now."""
-        return self._stopped or not (self._ready or self._delayed or self._open)
+        left = self._ready or self._delayed or self._open
+        return self._stopped or not (left and self._quota)
 
     def patience(self, pause: float) -> float:
         """Return the seconds to wait before it makes sense to take again: a pause, or less."""
@@ -116,6 +124,7 @@ class Share:
         """Take back runs that were dealt and not begun; they are dealt next."""
         with self._changed:
             self._ready.extendleft(reversed(indices))
+            self._quota += len(indices)
             self._changed.notify_all()
 
     def again(self, index: int, attempt: Try, delay: float = 0.0) -> None:
@@ -123,6 +132,7 @@ class Share:
         with self._changed:
             self._inheritance.again(self._batch.plan.ids[index], attempt)
             heapq.heappush(self._delayed, (monotonic() + delay, index))
+            self._quota += 1
             self._changed.notify_all()
 
     def next_elsewhere(self) -> int | None:
@@ -279,5 +289,6 @@ class Share:
         careful = before is not None and not before.closed
         if before is not None or self._batch.tries:
             self._inheritance.inherit(indices, careful=careful)
+            indices = [index for index in indices if self._inheritance.allows(index)]
         self._ready.extend(indices)
         self._changed.notify_all()

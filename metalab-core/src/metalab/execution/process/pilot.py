@@ -9,7 +9,6 @@ for others.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -25,16 +24,14 @@ from metalab.store.claiming import Claim
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from metalab.events import Event
     from metalab.execution.dispatch import Dispatch
 
-__all__ = ["Farewell", "Pilot", "Terms"]
+__all__ = ["Farewell", "Notice", "Pilot", "Terms"]
 
-_LOG = logging.getLogger(__name__)
 _LOOK_EVERY = 0.25
-_ASK_EVERY = 2.0
 _IDLE = 5.0  # seconds without anything to do, though others are at work, before it leaves
 _CLOSING = 5.0  # seconds that workers' segments may take to be closed
 
@@ -45,16 +42,28 @@ class Terms:
 
     ``workers`` are its worker processes, ``threads`` those of numerical libraries in each.
     ``until`` is the time.monotonic() at which its place ends, None where it has no end. Its
-    runs are asked to save themselves ``margin`` seconds before that. ``owner`` is what its
-    scheduler calls it, ``label`` what records do.
+    runs are asked to save themselves ``margin`` seconds before that. It executes ``most`` runs
+    at most; a run is tried until it has died ``attempts`` times, and for ``allowance`` see
+    Batch. ``owner`` is what its scheduler calls it, ``label`` what records do.
     """
 
     workers: int = 1
     threads: int = 1
     until: float | None = None
     margin: float = 30.0
+    most: int | None = None
+    attempts: int = 3
+    allowance: Mapping[str, int] = attrs.field(factory=dict)
     owner: str
     label: str
+
+
+@attrs.frozen
+class Notice:
+    """Why a pilot is asked to end, and how many seconds it has, where that is known."""
+
+    reason: str
+    seconds: float | None = None
 
 
 @attrs.frozen
@@ -71,12 +80,12 @@ class Farewell:
 class Pilot:
     """Executes runs of a dispatch in worker processes; to be run once, by one thread.
 
-    ``asked`` is called every few seconds and says why the pilot is to end, "" while it is
-    not. Asked with ``at_once``, it says how many seconds remain before it is killed, or None
-    if none is known.
+    ``asked`` is called a few times a second, and says whether the pilot is asked to end.
     """
 
-    def __init__(self, dispatch: Dispatch, terms: Terms, asked: Callable[[], str]) -> None:
+    def __init__(
+        self, dispatch: Dispatch, terms: Terms, asked: Callable[[], Notice | None]
+    ) -> None:
         self._dispatch = dispatch
         self._terms = terms
         self._asked = asked
@@ -94,7 +103,13 @@ class Pilot:
         """
         parcel = fetch_parcel(self._store, self._dispatch.payload)
         terms = self._terms
-        batch = attrs.evolve(self._dispatch.batch(self._store, self._ledger), until=terms.until)
+        batch = attrs.evolve(
+            self._dispatch.batch(self._store, self._ledger),
+            until=terms.until,
+            attempts=terms.attempts,
+            quota=terms.most,
+            allowance=terms.allowance,
+        )
         self._ledger.listen(self._note_cut, frozenset({EventKind.RUN_CANCELLED}))
         station = Station(
             executor=self._dispatch.executor,
@@ -121,28 +136,25 @@ class Pilot:
 
     def _attend(self, submission: ProcessSubmission) -> str:
         """Wait for the end, and bring it about where there is a reason; returns the reason."""
-        asked_at, is_dusk = self._began, False
+        is_dusk = False
         while not submission.wait(_LOOK_EVERY):
             now = time.monotonic()
-            reason = self._reason(now)
-            if not reason and now - asked_at > _ASK_EVERY:
-                asked_at, reason = now, self._asked()
-            if reason:
-                self._wind_down(submission, reason)
-                return reason
+            if (notice := self._asked() or self._due(now)) is not None:
+                self._wind_down(submission, notice)
+                return notice.reason
             self._measure(now)
             if not is_dusk and (self._is_too_late(now) or self._is_dispensable(submission, now)):
                 is_dusk = True
                 submission.stop()
         return "time" if is_dusk and self._is_too_late(time.monotonic()) else ""
 
-    def _reason(self, now: float) -> str:
+    def _due(self, now: float) -> Notice | None:
         terms, limit = self._terms, self._dispatch.on_failure
         if terms.until is not None and now >= terms.until - terms.margin:
-            return "time"
+            return Notice("time")
         if limit is not None and self._ledger.counts()["failed"] >= limit:
-            return "failures"
-        return ""
+            return Notice("failures")
+        return None
 
     def _measure(self, now: float) -> None:
         """Learn how long a run may take, from those that are under way."""
@@ -180,11 +192,10 @@ class Pilot:
 
     # Ending.
 
-    def _wind_down(self, submission: ProcessSubmission, reason: str) -> None:
+    def _wind_down(self, submission: ProcessSubmission, notice: Notice) -> None:
         """Have the runs under way save themselves, and end those that do not in time."""
-        _LOG.info("ending: %s", reason)
         submission.cancel()
-        grace = self._terms.margin
+        grace = self._terms.margin if notice.seconds is None else notice.seconds
         if self._terms.until is not None:
             grace = min(grace, self._terms.until - time.monotonic() - _CLOSING)
         if not submission.wait(max(1.0, grace)):

@@ -1,0 +1,54 @@
+"""The handle of a launch on a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metalab.errors import MetalabError
+from metalab.execution.handle import RunHandle
+from metalab_slurm.submission import SlurmSubmission
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["SlurmRunHandle"]
+
+
+class SlurmRunHandle(RunHandle):
+    """Watches a launch on a cluster, from the process that began it or from any other.
+
+    The launch goes on when this process ends, and while nobody watches.
+    """
+
+    @property
+    def job_ids(self) -> list[str]:
+        """The numbers of the Slurm arrays that were submitted, the oldest first."""
+        launch = self._slurm.launch
+        return launch.journal.job_ids(launch.name)
+
+    @property
+    def folder(self) -> Path:
+        """Where the scripts and the output of the jobs are."""
+        return self._slurm.launch.folder
+
+    def describe(self) -> dict[str, Any]:
+        """Say how the jobs stand, as strict JSON; ``words`` are lines for people."""
+        return self._slurm.launch.describe()
+
+    def resubmit(self) -> None:
+        """Submit jobs for what is left, such as after the launch was cancelled or given up.
+
+        Raises MetalabError if nothing is left, or this handle has ended: reconnect first.
+        """
+        if self.is_complete:
+            raise MetalabError(
+                "this handle has ended; metalab.reconnect(store).resubmit() goes on with what is "
+                "left, and so does metalab.run"
+            )
+        self._slurm.resubmit()
+
+    @property
+    def _slurm(self) -> SlurmSubmission:
+        if not isinstance(self._submission, SlurmSubmission):
+            raise MetalabError("nothing was left to execute, so no job was submitted")
+        return self._submission

@@ -1,0 +1,219 @@
+"""One batch on its way through a cluster, as a process follows it that may not have begun it.
+
+The store tells what becomes of the runs, at no cost to Slurm. The queue is asked now and then
+whether any pilot is left, and pilots that are gone before their work are replaced.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from metalab.errors import ExperimentFailedError, StoreError
+from metalab.execution.base import Submission
+from metalab.execution.trail import Trail
+from metalab_slurm.commands import SlurmError, SlurmUnavailable
+from metalab_slurm.jobs import warnings_of
+from metalab_slurm.undertaking import last_words, level_of, surrender
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metalab.execution.base import Batch
+    from metalab_slurm.jobs import Job
+    from metalab_slurm.launch import SlurmLaunch
+
+__all__ = ["SlurmSubmission"]
+
+_LOG = logging.getLogger(__name__)
+_SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at the store
+_FIRST_LOOK, _SLOWER = 2.0, 1.5  # seconds between two looks at the queue, and its growth
+_CERTAIN = 10.0  # seconds for which no pilot may be seen before they count as gone
+_MOST_BARREN = 3  # times that pilots are replaced without a run having ended meanwhile
+
+
+class SlurmSubmission(Submission):
+    """Follows a launch, and keeps it going while this process lives."""
+
+    is_detached = True
+
+    def __init__(self, launch: SlurmLaunch, batch: Batch) -> None:
+        self.launch = launch
+        self._batch = batch
+        self._trail = Trail(batch)
+        self._awake = threading.Event()
+        self._done = threading.Event()
+        self._error: BaseException | None = None
+        self._wants_cancel = self._wants_pilots = False
+        self._jobs: Sequence[Job] = ()
+        self._asked_at = float("-inf")
+        self._pause = _FIRST_LOOK
+        self._gone_since: float | None = None
+        self._left: int | None = None  # when pilots were submitted last
+        self._barren = 0
+        self._told: set[str] = set()
+        self._pid = os.getpid()
+        threading.Thread(target=self._run, name="metalab-slurm", daemon=True).start()
+
+    # As a Submission.
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until every run has ended or nobody executes them; RuntimeError in a fork."""
+        self._check_process(self._pid)
+        return self._done.wait(timeout)
+
+    def cancel(self) -> None:
+        """End all jobs of the launch, those that wait as well; returns at once."""
+        self._wants_cancel = True
+        self._awake.set()
+
+    def resubmit(self) -> None:
+        """Submit pilots for what is left, though others may be at work; returns at once."""
+        self._wants_pilots = True
+        self._barren = 0
+        self._awake.set()
+
+    def error(self) -> BaseException | None:
+        """Return what stopped the launch, if that was no run's own failure."""
+        return self._error
+
+    def secure(self) -> None:
+        """Do nothing: pilots make durable what they finish."""
+
+    @property
+    def jobs(self) -> Sequence[Job]:
+        """The jobs that the last look at the queue found."""
+        return self._jobs
+
+    # The launch's own thread.
+
+    def _run(self) -> None:
+        pause = _SHORTEST
+        try:
+            while not self._is_over():
+                news = self._look()
+                pause = _SHORTEST if news else min(_SLOWER * pause, _LONGEST)
+                if self._trail.left:
+                    self._awake.wait(pause)
+                    self._awake.clear()
+        except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
+            self._error = self._error or error
+        finally:
+            self._batch.ledger.finish()
+            self._done.set()
+
+    def _is_over(self) -> bool:
+        """Do what is due at the queue; True once there is nothing more to wait for."""
+        if not self._trail.left:
+            return True
+        if self._wants_cancel:
+            self._cancel()
+        if self._wants_pilots:
+            self._wants_pilots = False
+            self.launch.revive()
+            self._place()
+        if time.monotonic() - self._asked_at < self._pause:
+            return False
+        return self._are_pilots_gone() and not self._replace()
+
+    def _look(self) -> bool:
+        try:
+            return self._trail.look()
+        except StoreError as error:  # a network file system may fail for a while
+            self._say(f"the store cannot be read now: {error}")
+            return False
+
+    def _say(self, words: str) -> None:
+        """Say something once."""
+        if words not in self._told:
+            self._told.add(words)
+            _LOG.warning("%s: %s", self._batch.plan.experiment_id, words)
+
+    # The queue.
+
+    def _are_pilots_gone(self) -> bool:
+        """Ask the queue; True once no pilot was there at two looks, far enough apart."""
+        self._asked_at = now = time.monotonic()
+        try:
+            jobs = self.launch.jobs()
+        except SlurmUnavailable as error:
+            # Unknown is not gone.
+            self._gone_since = None
+            self._pause = self._slower()
+            self._say(f"Slurm does not answer, and is asked again: {error}")
+            return False
+        self._heed(jobs)
+        if any(job.is_alive for job in jobs):
+            self._gone_since = None
+            return False
+        if self._gone_since is None:
+            self._gone_since = now
+        left = self._gone_since + _CERTAIN - now
+        self._pause = max(0.1, min(self._pause, left))
+        return left <= 0
+
+    def _heed(self, jobs: Sequence[Job]) -> None:
+        states = [(job.job_id, job.state, job.restarts) for job in jobs]
+        known = [(job.job_id, job.state, job.restarts) for job in self._jobs]
+        self._pause = self._slower() if states == known else _FIRST_LOOK
+        self._jobs = jobs
+        for words in warnings_of(jobs):
+            self._say(words)
+
+    def _slower(self) -> float:
+        return min(_SLOWER * self._pause, self.launch.config.poll)
+
+    def _cancel(self) -> None:
+        self._wants_cancel = False
+        try:
+            self.launch.cancel()
+        except SlurmError as error:
+            self._say(f"pilots end by themselves; Slurm itself does not end them: {error}")
+        self._pause, self._asked_at = _SHORTEST, float("-inf")
+
+    # Pilots that are gone.
+
+    def _replace(self) -> bool:
+        """Submit pilots for what those that are gone have left; False if that is given up."""
+        self._look()
+        left = self._trail.left
+        if not left or self.launch.is_cancelled():
+            return False
+        self._barren = self._barren + 1 if self._left == left else 0
+        if self._barren >= _MOST_BARREN:
+            self._error = self._surrender()
+            return False
+        return self._place()
+
+    def _place(self) -> bool:
+        left = self._left = self._trail.left
+        level = level_of(self.launch, self._trail)
+        try:
+            placed = self.launch.place(left, level)
+        except SlurmUnavailable as error:
+            self._say(f"Slurm does not answer, and is asked again: {error}")
+            return True
+        except SlurmError as error:
+            self._error = ExperimentFailedError(
+                f"{left} runs are left, and Slurm takes no further job: {error}"
+            )
+            return False
+        self._gone_since, self._pause = None, _FIRST_LOOK
+        _LOG.info("%d runs are left: %d further pilots submitted", left, placed.pilots)
+        return True
+
+    def _surrender(self) -> BaseException | None:
+        words = last_words(self.launch)
+        surrender(self.launch, self._batch, self._trail, words)
+        self._look()
+        if not self._trail.left:
+            return None
+        return ExperimentFailedError(
+            f"{self._trail.left} runs of {self._batch.plan.experiment_id} are left, and "
+            f"{_MOST_BARREN} times in a row the jobs that were to execute them ended without "
+            f"having finished any. {words} What was finished is kept; handle.resubmit() or "
+            "metalab.run goes on from there"
+        )

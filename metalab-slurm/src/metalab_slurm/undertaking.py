@@ -1,0 +1,101 @@
+"""What is known of pilots that are gone, and what is written of the runs that they had."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from metalab.execution.futures.testimony import Testimony
+from metalab.execution.inheritance import Inheritance
+from metalab.execution.worker import Worker
+from metalab.runtime import CancellationToken
+from metalab_slurm.commands import SlurmError
+from metalab_slurm.script import log_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from metalab.execution.base import Batch
+    from metalab.execution.trail import Trail
+    from metalab_slurm.jobs import Job
+    from metalab_slurm.launch import SlurmLaunch
+
+__all__ = ["last_words", "level_of", "surrender"]
+
+_SHOWN = 3
+_TAIL = 2000
+_LINES = 12
+
+
+def level_of(launch: SlurmLaunch, trail: Trail) -> Mapping[str, int]:
+    """Return how often, at most, a run that is left has died for the lack of each thing."""
+    causes = launch.rules.causes
+    if not causes:
+        return {}
+    deaths: Counter[str] = Counter()
+    ids = launch.dispatch.ids
+    for index in trail.pending:
+        losses = trail.log.losses(ids.at(index))
+        found = Counter(loss.cause for loss in losses)
+        deaths |= found  # the greater of each
+    return launch.rules.level(launch.config, deaths)
+
+
+def last_words(launch: SlurmLaunch) -> str:
+    """Say how the last few jobs ended, and what they printed last."""
+    if trouble := launch.trouble():
+        return f"The last one that could not begin said: {trouble}."
+    try:
+        jobs = [job for job in launch.jobs() if not job.is_alive]
+    except SlurmError:
+        jobs = []
+    told = [_fate_of(launch, job) for job in _newest(jobs)]
+    if not told:
+        return f"Their output is in {launch.folder / 'out'}."
+    return "; ".join(told) + "."
+
+
+def _newest(jobs: Sequence[Job]) -> Sequence[Job]:
+    return sorted(jobs, key=lambda job: int(job.job_id))[-_SHOWN:]
+
+
+def _fate_of(launch: SlurmLaunch, job: Job) -> str:
+    log = log_of(launch.folder, job.array_id, job.task or 0)
+    since = min((entry.at for entry in launch.journal.read()), default=0.0)
+    fate = launch.cluster.fate(job.job_id, job.restarts, since, log)
+    tail = _tail(log)
+    return f"{fate.words} (log: {log}{', which ends with: ' + tail if tail else ''})"
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:  # a job that never began has none
+        return ""
+    return " | ".join(line.strip() for line in lines[-_LINES:] if line.strip())
+
+
+def surrender(launch: SlurmLaunch, batch: Batch, trail: Trail, words: str) -> None:
+    """Record runs as failed that were begun, and that nobody executes any more."""
+    log = trail.log
+    begun = [
+        index
+        for index in trail.pending
+        if log.state(run_id := launch.dispatch.ids.at(index)) or log.losses(run_id)
+    ]
+    if not begun:
+        return
+    doom = f"the jobs that executed it have ended, and no further ones are submitted: {words}"
+    with batch.store.writer(batch.launch, "undertaker", executor="slurm") as writer:
+        inheritance = Inheritance(batch, writer)
+        inheritance.refresh()
+        inheritance.inherit(begun, careful=True)
+        clerk = Worker(batch, Testimony(), writer, CancellationToken(), "slurm:undertaker")
+        for index in begun:
+            attempt = inheritance.attempt(batch.plan.ids.at(index))
+            clerk.execute(batch.plan[index], attrs.evolve(attempt, doom=attempt.doom or doom))
