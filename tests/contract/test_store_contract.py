@@ -646,6 +646,32 @@ class TestPayloads:
             store.open_payload("../experiment")
 
 
+class TestCheckpoints:
+    def test_later_attempts_of_an_epoch_go_on_from_the_newest(self, store):
+        assert store.checkpoints(run_id(), 0, 1).latest() is None
+        store.checkpoints(run_id(), 0, 1).keep(b"one")
+        store.checkpoints(run_id(), 0, 1).keep(b"two")
+        assert store.checkpoints(run_id(), 0, 1).latest() == b"two"
+        assert store.checkpoints(run_id(), 0, 3).latest() == b"two"
+        assert store.checkpoints(run_id(), 1, 1).latest() is None
+        assert store.checkpoints(run_id(1), 0, 1).latest() is None
+
+    def test_it_is_told_which_attempt_has_kept_one(self, store):
+        store.checkpoints(run_id(), 0, 2).keep(b"state")
+        again = store.config.connect()
+        assert again.has_checkpoint(run_id(), 0, 2)
+        assert not again.has_checkpoint(run_id(), 0, 1)
+        assert not again.has_checkpoint(run_id(1), 0, 2)
+
+    def test_they_go_when_their_run_is_forgotten(self, store):
+        put(store, made(Status.FAILED))
+        store.checkpoints(run_id(), 0, 1).keep(b"state")
+        store.checkpoints(run_id(1), 0, 1).keep(b"another's")
+        store.delete_run(run_id())
+        assert store.checkpoints(run_id(), 0, 1).latest() is None
+        assert store.checkpoints(run_id(1), 0, 1).latest() == b"another's"
+
+
 class TestWriters:
     def test_everything_put_is_acknowledged_once_after_a_flush(self, store):
         acknowledged = []

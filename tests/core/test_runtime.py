@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
+import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from metalab.errors import CancelledError, RunTimeoutError
+from metalab.checkpoints import MemoryCheckpoints
+from metalab.errors import CancelledError, PayloadError, RunTimeoutError
 from metalab.runtime import CancellationToken, Runtime
 
 
@@ -88,6 +90,19 @@ class TestStopping:
         with pytest.raises(RunTimeoutError, match="time limit has passed"):
             late.check_cancelled()
 
+    def test_the_end_of_the_place_stops_too_and_is_no_failure_of_the_run(self):
+        now = time.monotonic()
+        assert 29 < Runtime(deadline=now + 60, until=now + 30).remaining() <= 30
+        assert 29 < Runtime(deadline=now + 30, until=now + 60).remaining() <= 30
+        for over in (Runtime(until=now - 1), Runtime(deadline=now + 60, until=now - 1)):
+            assert over.should_stop
+            assert over.remaining() == 0
+            with pytest.raises(CancelledError, match="the time of the place"):
+                over.check_cancelled()
+        # What came first counts.
+        with pytest.raises(RunTimeoutError):
+            Runtime(deadline=now - 2, until=now - 1).check_cancelled()
+
 
 class TestCheckpoints:
     def test_the_last_one_comes_back_as_a_copy(self):
@@ -104,9 +119,39 @@ class TestCheckpoints:
 
     def test_a_later_attempt_finds_what_an_earlier_one_kept(self):
         kept = {}
-        Runtime(checkpoints=kept).checkpoint([1, 2])
-        assert Runtime(checkpoints=kept).restore() == [1, 2]
-        assert all(isinstance(value, bytes) for value in kept.values())
+        Runtime(checkpoints=lambda: MemoryCheckpoints(kept)).checkpoint([1, 2])
+        later = Runtime(checkpoints=lambda: MemoryCheckpoints(kept, attempt=2))
+        assert later.restore() == [1, 2]
+        later.checkpoint([3])
+        assert Runtime(checkpoints=lambda: MemoryCheckpoints(kept)).restore() == [1, 2]
+        assert Runtime(checkpoints=lambda: MemoryCheckpoints(kept, epoch=1)).restore() is None
+
+    def test_nothing_is_opened_before_it_is_wanted(self):
+        def refused():
+            raise AssertionError("nobody has asked")
+
+        with Runtime(checkpoints=refused) as runtime:
+            assert not runtime.should_stop
+        assert runtime.checkpoints is None
+
+    def test_what_cannot_be_pickled_is_refused_and_the_last_one_stays(self):
+        runtime = Runtime()
+        runtime.checkpoint(1)
+        with pytest.raises((TypeError, pickle.PicklingError)):
+            runtime.checkpoint(threading.Lock())
+        assert runtime.restore() == 1
+
+    def test_one_that_the_present_code_cannot_read_is_said_to_be_so(self):
+        kept = MemoryCheckpoints()
+        kept.keep(b"cgone_module\nThing\n.")
+        with pytest.raises(PayloadError, match=r"the code has changed .*metalab rm"):
+            Runtime(checkpoints=lambda: kept).restore()
+
+    def test_after_the_run_there_is_none(self):
+        runtime = Runtime()
+        runtime.close()
+        with pytest.raises(RuntimeError, match="the run has ended"):
+            runtime.checkpoint(1)
 
 
 class TestMetadataAndLogger:

@@ -55,6 +55,9 @@ def _show(experiment_id: str, done: Compaction) -> None:
     print(f"{experiment_id}: {_told(done)}")
     for each in done.kept:
         print(f"  left as it is: {each.place}: {each.reason}")
+    if done.checkpoints:
+        verb = "would be" if done.bytes_after is None else "are"
+        print(f"  {many(done.checkpoints, 'checkpoint')} of runs that have ended {verb} removed")
     if done.dropped:
         print(f"  {many(done.dropped, 'line')} left out; metalab fsck lists artifacts of theirs")
 

@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--remove-strays",
         action="store_true",
-        help="remove temporary files that nobody has written to for a day",
+        help="remove temporary files that nobody has written to for a day, and checkpoints of "
+        "runs that have succeeded",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from metalab.cli.collection import experiments_of, open_store
 from metalab.cli.filesystem import mount_of, mounts, promise_of
 from metalab.cli.finding import Finding, State
-from metalab.cli.text import many
+from metalab.cli.text import many, size
 from metalab.errors import MetalabError
-from metalab.store.file import disk, layout
+from metalab.store.file import checkpoints, disk, layout
 from metalab.store.file.content import is_segment
 from metalab.store.file.store import FileStore
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from metalab.store.base import Damage, Store
+    from metalab.store.base import Damage, RunLog, Store
 
 __all__ = ["check_store", "crowding"]
 
@@ -69,6 +69,7 @@ def _contents(stores: list[Store]) -> Iterator[Finding]:
         if hint := crowding(store):
             details = {"experiment_id": store.experiment_id, "segments": _segments(store)}
             yield Finding("segments", State.NOTE, f"{store.experiment_id} has {hint}", details)
+        yield from _checkpoints(store, log)
     text = f"{many(len(stores), 'experiment')}, {many(runs, 'run')}"
     counts = {"experiments": len(stores), "runs": runs, "segments": segments}
     yield Finding("contents", State.OK, f"{text}, {many(segments, 'segment')}", counts)
@@ -79,6 +80,22 @@ def _segments(store: Store) -> int:
     if not isinstance(store, FileStore):
         return 0
     return sum(map(is_segment, disk.names(store.get_working_directory() / "runs")))
+
+
+def _checkpoints(store: Store, log: RunLog) -> Iterator[Finding]:
+    """Tell of what runs have kept to go on from, and of what is of no use any more."""
+    if not isinstance(store, FileStore):
+        return
+    folder = store.get_working_directory()
+    sizes = [disk.size_of(path) for path in checkpoints.files(folder)]
+    if not sizes:
+        return
+    useless = len(checkpoints.useless(folder, log))
+    text = f"{store.experiment_id} has {many(len(sizes), 'checkpoint')} of {size(sum(sizes))}"
+    if useless:
+        text += f", {useless:,} of runs that have ended: metalab fsck --remove-strays removes those"
+    details = {"experiment_id": store.experiment_id, "files": len(sizes), "useless": useless}
+    yield Finding("checkpoints", State.NOTE if useless else State.OK, text, details)
 
 
 def crowding(store: Store) -> str | None:

@@ -31,7 +31,9 @@ class Work:
     """What a worker needs to execute the runs of a launch, in whatever process.
 
     ``manifest`` names the experiment's manifest in the store. ``notices`` are warnings that
-    every record carries.
+    every record carries. ``until`` is the time of ``time.monotonic`` at which the place where
+    runs execute ends, as a job's time does. ``attempts`` is how many attempts at a run may be
+    lost in a row to what the run may have caused itself.
     """
 
     plan: Plan
@@ -42,6 +44,8 @@ class Work:
     retry: Retry = attrs.field(factory=lambda: Retry.of(None))
     limits: Limits = attrs.field(factory=Limits)
     notices: Sequence[str] = ()
+    until: float | None = None
+    attempts: int = 3
 
 
 @attrs.frozen(eq=False, kw_only=True)

@@ -26,6 +26,7 @@ from metalab.runtime import CancellationToken, Runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from metalab.checkpoints import Checkpoints
     from metalab.events import Event
     from metalab.execution.base import Work
     from metalab.execution.inheritance import Try
@@ -84,10 +85,10 @@ class Worker:
         # What cannot have changed is not looked at before each run.
         self._may_change = bool(work.plan.context.files) or not work.plan.is_steady
         makers = {
-            "context": lambda _spec, _capture: work.plan.context.spec,
-            "params": lambda spec, _capture: spec.case.params,
-            "seeds": lambda spec, _capture: spec.seeds,
-            "capture": lambda _spec, capture: capture,
+            "context": lambda _run, _capture: work.plan.context.spec,
+            "params": lambda run, _capture: run.spec.case.params,
+            "seeds": lambda run, _capture: run.spec.seeds,
+            "capture": lambda _run, capture: capture,
             "runtime": self._make_runtime,
         }
         self._makers = [(name, makers[name]) for name in sorted(experiment.operation.parameters)]
@@ -112,11 +113,15 @@ class Worker:
         final = self._record(run, outcome, capture, duration_ms)
         if final.status is Status.FAILED:
             return self._put_failure(final, raised or RunFailedError, attempt)
-        self._writer.put(final, self._witness.acknowledgement(final))
-        if raised is KeyboardInterrupt:
-            raise KeyboardInterrupt
+        acknowledged = self._witness.acknowledgement(final)
         if final.status is not Status.SUCCESS:
+            self._writer.put(final, acknowledged)
+            if raised is KeyboardInterrupt:
+                raise KeyboardInterrupt
             return _CANCELLED
+        if run.checkpoints is not None:
+            acknowledged = partial(_let_go, run.checkpoints, acknowledged)
+        self._writer.put(final, acknowledged)
         if self._deriver is not None:
             self._deriver.add(final.run_id)
         return _SUCCEEDED
@@ -208,7 +213,7 @@ class Worker:
                 if self._may_change:
                     check_files(self._work.plan.context)
                     check_params(self._work.plan, spec)
-                arguments = {name: make(spec, capture) for name, make in self._makers}
+                arguments = {name: make(run, capture) for name, make in self._makers}
                 value = called_here(operation.function, arguments)
                 outcome = outcome_of_value(value, operation.name, capture)
         except BaseException as error:  # noqa: BLE001  an operation may raise anything at all
@@ -216,17 +221,35 @@ class Worker:
             outcome, raised = outcome_of_error(error), type(error)
         finally:
             if "runtime" in arguments:
-                arguments["runtime"].close()
+                outcome = _closed(arguments["runtime"], run, outcome)
         return outcome, raised
 
-    def _make_runtime(self, _spec: RunSpec, capture: Capture) -> Runtime:
+    def _make_runtime(self, run: _Begun, capture: Capture) -> Runtime:
         timeout = self._work.limits.timeout
+        place = run.run_id, run.epoch, run.attempt
         return Runtime(
             logger=capture.logger,
             metadata=self._experiment.metadata,
             token=self._token,
             deadline=None if timeout is None else time.monotonic() + timeout,
+            checkpoints=partial(self._work.store.checkpoints, *place),
+            until=self._work.until,
         )
+
+
+def _closed(runtime: Runtime, run: _Begun, outcome: Outcome) -> Outcome:
+    """Close a run's runtime, and return the outcome with what is to be said of its checkpoints."""
+    runtime.close()
+    run.checkpoints = runtime.checkpoints
+    if run.checkpoints is None or not run.checkpoints.warnings:
+        return outcome
+    return attrs.evolve(outcome, warnings=[*outcome.warnings, *run.checkpoints.warnings])
+
+
+def _let_go(checkpoints: Checkpoints, acknowledged: Callable[[], None]) -> None:
+    """Remove the checkpoints of a run whose success is durable, then say that it is."""
+    checkpoints.clear()
+    acknowledged()
 
 
 def deriver_of(work: Work, writer: StoreWriter) -> Deriver | None:
@@ -258,3 +281,4 @@ class _Begun:
     epoch: int
     attempt: int
     started_at: datetime
+    checkpoints: Checkpoints | None = None

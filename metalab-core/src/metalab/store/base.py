@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import attrs
 
+from metalab.checkpoints import Checkpoints, MemoryCheckpoints, held
 from metalab.errors import StoreError
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
@@ -20,10 +21,11 @@ from metalab.store.reading import ArtifactFile, Damage, LogLine, Loss, RunLog, R
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, MutableMapping
     from pathlib import Path
     from types import TracebackType
 
+    from metalab.checkpoints import Place
     from metalab.records import ArtifactDescriptor, RunRecord
     from metalab.store.claiming import Claims, Ending
     from metalab.store.config import StoreConfig
@@ -168,6 +170,17 @@ class Store(abc.ABC):
         del name  # as above
         raise self._cannot("keep payloads for other processes")
 
+    def checkpoints(self, run_id: str, epoch: int, attempt: int) -> Checkpoints:
+        """Return the checkpoints of a run, as an attempt at it keeps and finds them.
+
+        They are in this process's memory, and end with it, unless the store keeps them.
+        """
+        return MemoryCheckpoints(self._held(run_id), epoch, attempt)
+
+    def has_checkpoint(self, run_id: str, epoch: int, attempt: int) -> bool:
+        """Tell whether an attempt has kept a checkpoint that the next one may go on from."""
+        return (epoch, attempt) in self._held(run_id)
+
     @abc.abstractmethod
     def open_artifact(self, artifact: ArtifactDescriptor | str) -> BinaryIO:
         """Open an artifact's bytes, by descriptor or uri.
@@ -202,7 +215,8 @@ class Store(abc.ABC):
     def inspect(self, *, remove_strays: bool = False) -> Inspection:
         """Check all that is kept, and say what is not as it was written; writes nothing.
 
-        ``remove_strays`` removes temporary files that no process can be using any more.
+        ``remove_strays`` removes temporary files that no process can be using any more, and
+        checkpoints that no attempt will go on from.
         Raises StoreError where this kind of store cannot be inspected.
         """
         del remove_strays  # as above
@@ -258,6 +272,8 @@ class Store(abc.ABC):
         with self.own_writer() as writer:
             for run_id, state in known:
                 writer.forget(run_id, state.epoch + 1)
+        for run_id, state in known:
+            self.checkpoints(run_id, state.epoch, state.attempt).clear()
 
     def put_run_record(self, record: RunRecord) -> None:
         """Keep one record durably, as a worker would.
@@ -314,6 +330,9 @@ class Store(abc.ABC):
         store = self if experiment_id is None else self.scoped(experiment_id)
         kept = store.manifests()
         return kept[next(reversed(kept))] if kept else None
+
+    def _held(self, run_id: str) -> MutableMapping[Place, bytes]:
+        return held(self.locator, self.experiment_id or "", run_id)
 
     def _cannot(self, what: str) -> StoreError:
         return StoreError(

@@ -33,7 +33,8 @@ class Compaction:
     ``merged`` are the paths of the segments whose lines now lie in those of ``made``; they
     are removed. ``bytes_before`` are theirs, ``bytes_after`` those of what was made (None
     for a dry run). ``dropped`` counts the lines that were left out. ``kept`` says what was
-    left alone.
+    left alone. ``checkpoints`` counts those that were removed, since their runs have succeeded
+    or were begun anew.
     """
 
     merged: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class Compaction:
     bytes_after: int | None = 0
     dropped: int = 0
     kept: tuple[Kept, ...] = ()
+    checkpoints: int = 0
 
 
 class Severity(StrEnum):

@@ -182,6 +182,7 @@ class Child:
             derived_metrics=metrics,
             retry=retry,
             limits=limits,
+            until=told["until"],
         )
         return self._launched(work, announced, station)
 

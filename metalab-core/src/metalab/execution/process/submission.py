@@ -79,6 +79,7 @@ class ProcessSubmission(Submission):
             "manifest": batch.manifest,
             "code": batch.plan.code.hash,
             "memory": batch.limits.memory,
+            "until": batch.until,
             "station": station.to_dict(),
         }
         self.timeout = batch.limits.timeout

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.errors import StoreError
-from metalab.store.file import disk
+from metalab.store.file import checkpoints, disk
 from metalab.store.file.inputs import Input, batches_of, choose
 from metalab.store.file.merging import Merged, merge, verify, write_merged
 from metalab.store.file.options import Options
@@ -65,7 +65,8 @@ class Compactor:
             merged = [each.path for batch in batches for each in batch]
             paths = [*_left_behind(log), *merged]
             sizes = sum(map(disk.size_of, paths))
-        return Compaction(tuple(map(str, paths)), (), sizes, None, 0, tuple(kept))
+            useless = len(checkpoints.useless(self.folder.path, log))
+        return Compaction(tuple(map(str, paths)), (), sizes, None, 0, tuple(kept), useless)
 
     def run(self) -> Compaction:
         """Merge what may be merged; raises StoreError if the disk fails or lies."""
@@ -78,7 +79,8 @@ class Compactor:
             merging = self._merging(log)  # before anything of what was read is removed
             for batch in self._batches(inputs):
                 done = _joined(done, self._merge(batch, merging))
-        return done
+            gone = checkpoints.remove(checkpoints.useless(self.folder.path, log))
+        return attrs.evolve(done, checkpoints=len(gone))
 
     def _batches(self, inputs: Iterable[Input]) -> list[list[Input]]:
         wanted = [each for each in inputs if self.drop_attempts or not self._is_full(each)]

@@ -128,9 +128,12 @@ def close(fd: int) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file of ours that never counted; it does no harm where that fails."""
+    """Remove a file, or an empty folder, of ours that counts no more; where that fails, no harm."""
     with contextlib.suppress(OSError):
-        path.unlink()
+        try:
+            path.unlink()
+        except (IsADirectoryError, PermissionError):  # what a platform says of a folder
+            path.rmdir()
 
 
 def touch(fd: int) -> None:

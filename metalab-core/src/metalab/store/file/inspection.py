@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metalab.errors import StoreError
-from metalab.store.file import layout, strays
+from metalab.store.file import checkpoints, layout, strays
 from metalab.store.file.reader import is_replaced, read_runs
 from metalab.store.file.references import artifact_flaws, log_flaws, orphans
 from metalab.store.file.survey import Survey
@@ -31,6 +31,8 @@ def inspect_folder(folder: Folder, *, remove_strays: bool) -> Inspection:
             survey.add(path)
     found = strays.find(folder)
     removed = strays.remove(found) if remove_strays else []
+    if remove_strays:
+        removed += checkpoints.remove(checkpoints.useless(folder.path, log))
     flaws = [
         *_descriptions(folder),
         *_lines(log),
@@ -40,6 +42,7 @@ def inspect_folder(folder: Folder, *, remove_strays: bool) -> Inspection:
         *artifact_flaws(folder.path, survey.artifacts),
         *orphans(folder.path, survey.artifacts),
         *log_flaws(folder.path, survey.run_ids),
+        *checkpoints.flaws(folder.path, log),
         *(strays.flaw(path) for path in found if path not in removed),
     ]
     counts = survey.segments, survey.lines, len(survey.artifacts)

@@ -14,6 +14,7 @@
         packs/<writer>[-<part>].tar     small artifacts
         artifacts/<id[:2]>/...          large artifacts
         payload/<sha>.pkl               what other processes execute, only where they need it
+        checkpoints/<run>/<epoch>.<attempt>.<number>    what runs under way can go on from
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from metalab.records import ArtifactDescriptor
     from metalab.store.claiming import Ending
+    from metalab.store.file.checkpoints import FileCheckpoints
     from metalab.store.maintenance import Compaction, Inspection
 
 __all__ = ["FileStore"]
@@ -202,6 +203,20 @@ class FileStore(Store):
         with disk.explained("a payload cannot be read"):
             return payloads.open_own(path)
 
+    def checkpoints(self, run_id: str, epoch: int, attempt: int) -> FileCheckpoints:
+        """Return the checkpoints of a run, for an attempt at it; see Store.checkpoints."""
+        # Here and below: what is rarely used is a quarter of what a store would import.
+        from metalab.store.file.checkpoints import FileCheckpoints  # noqa: PLC0415
+
+        return FileCheckpoints(self._folder, run_id, epoch, attempt)
+
+    def has_checkpoint(self, run_id: str, epoch: int, attempt: int) -> bool:
+        """Tell whether an attempt has kept a checkpoint; see Store.has_checkpoint."""
+        from metalab.store.file.checkpoints import has_checkpoint  # noqa: PLC0415
+
+        with disk.explained(f"the checkpoints of {run_id} cannot be read"):
+            return has_checkpoint(self._folder.path, run_id, (epoch, attempt))
+
     def open_artifact(self, artifact: ArtifactDescriptor | str) -> BinaryIO:
         """Open an artifact's bytes; see Store.open_artifact."""
         with disk.explained("an artifact cannot be read"):
@@ -223,7 +238,6 @@ class FileStore(Store):
         dry_run: bool = False,
     ) -> Compaction:
         """Merge the segments of writers that have ended; see Store.compact."""
-        # Here and below: what is rarely used is a quarter of what a store would import.
         from metalab.store.file.compaction import Compactor  # noqa: PLC0415
 
         compactor = Compactor(self._folder, gzip, drop_attempts, self._has_died)
