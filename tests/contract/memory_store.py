@@ -15,7 +15,7 @@ import attrs
 from metalab.errors import StoreError, StoreNotFoundError
 from metalab.records import Status
 from metalab.store.base import LogLine, RunLog, RunState, Store, StoreWriter
-from metalab.store.claiming import Claim, Claims, Ending, units_of
+from metalab.store.claiming import UNITS, Claim, Claims, Ending, unit_of
 from metalab.store.config import StoreConfig
 from metalab.store.document import record_line
 from metalab.store.fold import (
@@ -65,8 +65,8 @@ class Shelf:
 class MemoryClaims(Claims):
     """Claims in a dictionary, which all launches of this process share."""
 
-    def __init__(self, shelf: Shelf, plan: str, runs: int) -> None:
-        self.size = units_of(runs)
+    def __init__(self, shelf: Shelf, plan: str, runs: int, units: int) -> None:
+        self.size = unit_of(runs, units)
         self._shelf = shelf
         self._plan = plan
 
@@ -288,8 +288,8 @@ class MemoryStore(Store):
         self._shelf()
         return MemoryWriter(self._made, launch, task)
 
-    def claims(self, plan, runs):
-        return MemoryClaims(self._made(), plan, runs)
+    def claims(self, plan, runs, units=UNITS):
+        return MemoryClaims(self._made(), plan, runs, units)
 
     def ending(self, writer):
         return Ending("closed") if writer in _closed else None

@@ -12,7 +12,7 @@ import pytest
 
 from metalab.errors import StoreError
 from metalab.store import FileStore
-from metalab.store.claiming import Claim, units_of
+from metalab.store.claiming import Claim, unit_of
 from metalab.store.file import disk
 from metalab.store.file.claims import FileClaims
 
@@ -80,14 +80,14 @@ class TestTaking:
 class TestUnits:
     def test_the_first_launch_fixes_the_units_for_all(self, store, monkeypatch):
         size = claims(store, 100_000).size
-        monkeypatch.setattr("metalab.store.file.claims.units_of", lambda _runs: 7)
+        monkeypatch.setattr("metalab.store.file.claims.unit_of", lambda _runs, _units: 7)
         assert claims(store, 100_000).size == size
 
     @pytest.mark.parametrize(
         ("runs", "size"), [(1, 1), (256, 1), (257, 2), (1000, 4), (10_000, 40), (10**7, 1024)]
     )
     def test_small_plans_have_small_units_and_large_ones_larger(self, runs, size):
-        assert units_of(runs) == size
+        assert unit_of(runs) == size
 
     def test_plans_have_claims_of_their_own(self, store):
         assert store.claims("a" * 32, 10).take(Claim(0, 1, "w", "x"))

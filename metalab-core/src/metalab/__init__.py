@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from metalab_slurm import (
         SlurmConfig as SlurmConfig,
         SlurmExecutor as SlurmExecutor,
+        SlurmRetry as SlurmRetry,
         SlurmRunHandle as SlurmRunHandle,
     )
 

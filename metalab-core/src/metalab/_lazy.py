@@ -16,6 +16,7 @@ LAZY = {
     "PostgresStoreConfig": ("metalab_postgres", "postgres"),
     "SlurmConfig": ("metalab_slurm", "slurm"),
     "SlurmExecutor": ("metalab_slurm", "slurm"),
+    "SlurmRetry": ("metalab_slurm", "slurm"),
     "SlurmRunHandle": ("metalab_slurm", "slurm"),
 }
 

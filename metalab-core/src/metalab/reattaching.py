@@ -104,7 +104,7 @@ def reattached(
     plan: Plan | None = None,
 ) -> RunHandle:
     """Return a handle on what was kept; without a plan nothing of the user's code is loaded."""
-    executor = executor or chosen_executor({dispatch.executor: dispatch.options})
+    executor = executor or chosen_executor(dispatch.executor)
     shown = plan if plan is not None else dispatch.plan(store, may_open=False)
     pending = set(dispatch.pending)
     done = array("Q", (index for index in range(dispatch.runs) if index not in pending))

@@ -1,7 +1,10 @@
-"""The Slurm executor of metalab; this version reserves its names and runs nothing."""
+"""The Slurm executor of metalab: submit a sweep to a cluster, and walk away."""
 
 from __future__ import annotations
 
-from metalab_slurm._placeholders import SlurmConfig, SlurmExecutor, SlurmRunHandle
+from metalab_slurm.config import SlurmConfig
+from metalab_slurm.escalation import SlurmRetry
+from metalab_slurm.executor import SlurmExecutor
+from metalab_slurm.handle import SlurmRunHandle
 
-__all__ = ["SlurmConfig", "SlurmExecutor", "SlurmRunHandle"]
+__all__ = ["SlurmConfig", "SlurmExecutor", "SlurmRetry", "SlurmRunHandle"]

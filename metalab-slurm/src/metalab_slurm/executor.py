@@ -104,7 +104,8 @@ class SlurmExecutor(Executor):
         known = Owner.parse(owner)
         if known is None:
             return "gone"
-        return self.cluster.fate(known.job, known.restarts, None, None).cause
+        cause = self.cluster.fate(known.job, known.restarts, known.since, known.log).cause
+        return "gone" if cause == "unknown" else cause
 
     def shutdown(self, *, wait: bool = True) -> None:
         """Take no further batch; with ``wait``, return once the jobs given are over."""

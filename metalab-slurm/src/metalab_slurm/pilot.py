@@ -22,6 +22,7 @@ from metalab_slurm.cluster import Cluster
 from metalab_slurm.commands import SlurmError
 from metalab_slurm.launch import SlurmLaunch
 from metalab_slurm.owner import Owner
+from metalab_slurm.script import log_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,11 +40,12 @@ _LONGEST_GOODBYE = 30.0
 class Job:
     """This process's own job: what Slurm says of it, and to it."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.owner = Owner.here(environ)
+    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
         array = environ.get("SLURM_ARRAY_JOB_ID")
         task = environ.get("SLURM_ARRAY_TASK_ID")
-        self.label = f"{array}_{task}" if array and task else self.owner.job
+        log = log_of(folder, array, int(task)) if array and task else None
+        self.owner = Owner.here(environ, time.time(), log)
+        self.label = self.owner.job if log is None else log.stem
         self._notice = ""
         for number in (signal.SIGUSR2, signal.SIGTERM):
             signal.signal(number, self._take)
@@ -85,10 +87,9 @@ class Watch:
 def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     """Execute runs of the dispatch in a folder; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s metalab: %(message)s")
-    job = Job(environ)
-    cluster = Cluster()
     folder, *level = arguments
-    launch = SlurmLaunch.of(Dispatch.of(Path(folder)), cluster)
+    launch = SlurmLaunch.of(Dispatch.of(Path(folder)), Cluster())
+    job = Job(environ, launch.folder)
     if launch.is_cancelled():
         return 0
     try:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any
 
 from metalab.hookspecs import hookimpl
-from metalab_slurm._placeholders import refuse
+from metalab_slurm.executor import SlurmExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metalab.execution.base import Executor
 
 __all__ = ["metalab_make_executor"]
 
 
 @hookimpl
-def metalab_make_executor() -> NoReturn:
-    """Refuse: this version cannot run anything."""
-    refuse()
+def metalab_make_executor(options: Mapping[str, Any]) -> Executor:
+    """Make the executor that ``executor="slurm"`` names, from the fields of a SlurmConfig."""
+    return SlurmExecutor(**options)

@@ -22,6 +22,7 @@ from metalab.execution.parcel import fetch_parcel, keep_parcel
 from metalab.execution.payload import Surroundings
 from metalab.execution.policy import FailurePolicy, Limits, Retry
 from metalab.execution.sealed import SealedPlan
+from metalab.execution.snapshot import take_snapshot
 from metalab.identity.code import CodeFingerprint
 from metalab.planning import Plan, RunIds
 from metalab.store.config import StoreConfig
@@ -81,14 +82,25 @@ class Dispatch:
 
     @classmethod
     def keep(
-        cls, batch: Batch, packed_plan: bytes, executor: str, options: Mapping[str, Any]
+        cls,
+        batch: Batch,
+        packed_plan: bytes,
+        executor: str,
+        options: Mapping[str, Any],
+        *,
+        snapshot: bool = False,
     ) -> Self:
         """Keep a batch, whose plan ``packed`` made bytes of; all of it is durable afterwards.
 
-        Raises StoreError where the store keeps no files of executors, or cannot be written to.
+        With ``snapshot`` the user's own modules are copied beside it, and found there first.
+        Raises StoreError where the store keeps no files of executors, or cannot be written to,
+        and PayloadError for modules that are too large to copy.
         """
         folder = batch.store.launch_folder(batch.launch)
         surroundings = Surroundings.here()
+        if snapshot:
+            source = take_snapshot(folder / "source")
+            surroundings = attrs.evolve(surroundings, path=[source, *surroundings.path])
         plan = batch.plan
         dispatch = cls(
             folder=folder,

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.machinery import ModuleSpec
 
-__all__ = ["Surroundings", "packed", "stand_in_for_main", "unpacked"]
+__all__ = [
+    "Surroundings",
+    "is_found",
+    "own_modules",
+    "packed",
+    "stand_in_for_main",
+    "unpacked",
+]
 
 
 @attrs.frozen
@@ -199,7 +206,7 @@ def _can_be_sent(part: object) -> bool:
 def _by_value() -> Iterator[None]:
     """Have modules that a fresh interpreter would not find sent by value for a while."""
     known = set(cloudpickle.list_registry_pickle_by_value())
-    modules = [m for m in _own_modules() if m.__name__ not in known and not _is_found(m)]
+    modules = [m for m in own_modules() if m.__name__ not in known and not is_found(m)]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -209,7 +216,8 @@ def _by_value() -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _own_modules() -> list[ModuleType]:
+def own_modules() -> list[ModuleType]:
+    """Return the modules of the user's own code that this process has imported."""
     ownership = Ownership("")
     return [
         module
@@ -220,7 +228,7 @@ def _own_modules() -> list[ModuleType]:
     ]
 
 
-def _is_found(module: ModuleType) -> bool:
+def is_found(module: ModuleType) -> bool:
     """Tell whether an import in a fresh interpreter would find this very file."""
     spec = module.__spec__
     if spec is None or getattr(spec.loader, "is_script", False):
@@ -228,7 +236,7 @@ def _is_found(module: ModuleType) -> bool:
     enclosing = spec.name.rpartition(".")[0]
     if enclosing:
         package = sys.modules.get(enclosing)
-        return package is not None and _is_found(package)
+        return package is not None and is_found(package)
     found = PathFinder.find_spec(spec.name)
     return found is not None and _place(found) == _place(spec)
 

@@ -212,7 +212,7 @@ class Share:
 
     def _tell_of_waiting(self) -> None:
         others = {claim for unit, claim in self._owners.items() if unit in self._open}
-        for launch in {claim.launch for claim in others} - self._told:
+        for launch in {claim.launch for claim in others} - self._told - {self._batch.launch}:
             self._told.add(launch)
             _LOG.warning(
                 "%s: waiting for the runs that launch %s executes",

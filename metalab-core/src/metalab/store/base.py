@@ -15,6 +15,7 @@ import attrs
 
 from metalab.checkpoints import Checkpoints, MemoryCheckpoints, held
 from metalab.errors import StoreError
+from metalab.store.claiming import UNITS
 from metalab.store.document import document_of, record_of
 from metalab.store.lines import crc_of
 from metalab.store.reading import ArtifactFile, Damage, LogLine, Loss, RunLog, RunState
@@ -92,8 +93,10 @@ class Store(abc.ABC):
         executor's name, and what that executor calls the worker.
         """
 
-    def claims(self, plan: str, runs: int) -> Claims | None:  # noqa: ARG002  for stores that are shared
+    def claims(self, plan: str, runs: int, units: int = UNITS) -> Claims | None:  # noqa: ARG002  for stores that are shared
         """Return the claims on the units of a plan of so many runs, by the plan's digest.
+
+        Whoever asks first cuts the plan into about so many ``units`` for all.
 
         None where a store is written by one launch at a time, as one in memory is.
         """

@@ -15,9 +15,11 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Claim", "Claims", "Ending", "units_of"]
+__all__ = ["UNITS", "Claim", "Claims", "Ending", "unit_of"]
 
-_UNITS = 256
+UNITS = 256
+"""Into how many units a plan is cut, unless whoever cuts it knows of many more to share it."""
+
 _MOST_RUNS = 1024
 
 
@@ -70,9 +72,9 @@ class Claims(abc.ABC):
         """Make a claim; False if another has that unit and generation. At most one gets it."""
 
 
-def units_of(runs: int) -> int:
-    """Return how many runs a unit of a plan has: few enough that several launches can share.
+def unit_of(runs: int, units: int = UNITS) -> int:
+    """Return how many runs a unit has, where a plan is cut into about so many units.
 
     A claim costs as much as recording a few runs, so large plans have larger units.
     """
-    return min(_MOST_RUNS, -(-runs // _UNITS))
+    return min(_MOST_RUNS, -(-runs // units))

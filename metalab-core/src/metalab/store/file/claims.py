@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from metalab.errors import StoreError
-from metalab.store.claiming import Claim, Claims, units_of
+from metalab.store.claiming import UNITS, Claim, Claims, unit_of
 from metalab.store.file import disk, layout
 from metalab.store.file.trouble import Trouble
 from metalab.store.lines import FORMAT
@@ -30,13 +30,17 @@ _ADVICE = "remove its folder while no launch is under way, and claims are made a
 class FileClaims(Claims):
     """The claims on the units of a plan of so many runs, in the folder that ``make`` makes.
 
+    The first to come there cuts the plan into about ``units``.
+
     For ``timeout`` seconds a failing disk is borne. Raises StoreError for a damaged folder.
     """
 
-    def __init__(self, make: Callable[[], Path], runs: int, timeout: float) -> None:
+    def __init__(
+        self, make: Callable[[], Path], runs: int, timeout: float, units: int = UNITS
+    ) -> None:
         self._make = make
         self._timeout = timeout
-        self._document = {"format": FORMAT, "runs": runs, "unit": units_of(runs)}
+        self._document = {"format": FORMAT, "runs": runs, "unit": unit_of(runs, units)}
         # What a claim says never changes, so each is read once.
         self._known: dict[int, Claim] = {}
         self._cards: set[Path] = set()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from metalab.errors import PluginError, StoreError
 from metalab.plugins import EXECUTORS
 from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
+from metalab.store.claiming import UNITS
 from metalab.store.file import disk, layout, payloads
 from metalab.store.file.artifacts import file_of, open_uri
 from metalab.store.file.claims import FileClaims
@@ -121,12 +122,12 @@ class FileStore(Store):
             _end(own)  # its caller is told that nothing was kept, so nothing shall be tried again
             raise
 
-    def claims(self, plan: str, runs: int) -> FileClaims:
+    def claims(self, plan: str, runs: int, units: int = UNITS) -> FileClaims:
         """Return the claims on the units of a plan; see Store.claims."""
         self._folder.check()
         make = partial(self._folder.make, "claims", file_name(plan))
         with disk.explained("no claims can be made"):
-            return FileClaims(make, runs, self._config.options.timeout)
+            return FileClaims(make, runs, self._config.options.timeout, units)
 
     def ending(self, writer: str) -> Ending | None:
         """Return how a writer ended, or None if it may still be at work; see Store.ending."""
