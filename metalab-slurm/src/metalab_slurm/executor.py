@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary
 
 from metalab.errors import MetalabError
 from metalab.execution.base import Executor
-from metalab.execution.dispatch import Dispatch
 from metalab.execution.payload import packed
 from metalab_slurm.cluster import Cluster
 from metalab_slurm.config import SlurmConfig
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from metalab.execution.base import Batch, Submission
+    from metalab.execution.dispatch import Dispatch
     from metalab.execution.policy import Limits, Retry
     from metalab.planning import Plan
     from metalab.results.derived import DerivedMetric

@@ -38,7 +38,7 @@ _LONGEST_GOODBYE = 30.0
 
 
 class Job:
-    """This process's own job: what Slurm says of it, and to it."""
+    """The job that this process is: what Slurm says of it, and to it."""
 
     def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
         array = environ.get("SLURM_ARRAY_JOB_ID")
