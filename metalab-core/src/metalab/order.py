@@ -72,7 +72,7 @@ class Order:
         if found is not None and not left.pending and not underived:
             ledger = self._open_ledger(plan, left)
             ledger.finish()
-            return RunHandle(plan, found, launch, ledger, None, self.on_event)
+            return self._handle(plan, found, launch, ledger, None)
         if found is not None and (live := under_way(found, self.executor, plan, left)) is not None:
             return reattached(live, found, self.executor, self.tracker, self.on_event, plan)
         self.executor.admit(plan, self.metrics, self.retries, self.limits)
@@ -95,8 +95,18 @@ class Order:
             started=left.started,
         )
         target.put_launch(launch, self._document(batch, left))
+        return self._handle(plan, target, launch, ledger, _submit(self.executor, batch))
+
+    def _handle(
+        self,
+        plan: Plan,
+        store: Store,
+        launch: str,
+        ledger: Ledger,
+        submission: Submission | None,
+    ) -> RunHandle:
         kind = self.executor.handle_type or RunHandle
-        return kind(plan, target, launch, ledger, _submit(self.executor, batch), self.on_event)
+        return kind(plan, store, launch, ledger, submission, self.on_event)
 
     def _open_ledger(self, plan: Plan, left: Remainder) -> Ledger:
         return open_ledger(plan, len(left.pending), left.done, self.tracker, self.on_event)

@@ -23,24 +23,28 @@ class SlurmRunHandle(RunHandle):
     @property
     def job_ids(self) -> list[str]:
         """The numbers of the Slurm arrays that were submitted, the oldest first."""
+        if self._slurm is None:
+            return []
         launch = self._slurm.launch
         return launch.journal.job_ids(launch.name)
 
     @property
-    def folder(self) -> Path:
-        """Where the scripts and the output of the jobs are."""
-        return self._slurm.launch.folder
+    def folder(self) -> Path | None:
+        """Where the scripts and the output of the jobs are; None if none was needed."""
+        return None if self._slurm is None else self._slurm.launch.folder
 
     def describe(self) -> dict[str, Any]:
         """Say how the jobs stand, as strict JSON; ``words`` are lines for people."""
+        if self._slurm is None:
+            return {"words": ["nothing was left to execute, so no job was submitted"]}
         return self._slurm.launch.describe()
 
     def resubmit(self) -> None:
-        """Submit jobs for what is left, such as after the launch was cancelled or given up.
+        """Submit jobs for what is left, such as after the launch was cancelled; returns at once.
 
         Raises MetalabError if nothing is left, or this handle has ended: reconnect first.
         """
-        if self.is_complete:
+        if self._slurm is None or self.is_complete:
             raise MetalabError(
                 "this handle has ended; metalab.reconnect(store).resubmit() goes on with what is "
                 "left, and so does metalab.run"
@@ -48,7 +52,5 @@ class SlurmRunHandle(RunHandle):
         self._slurm.resubmit()
 
     @property
-    def _slurm(self) -> SlurmSubmission:
-        if not isinstance(self._submission, SlurmSubmission):
-            raise MetalabError("nothing was left to execute, so no job was submitted")
-        return self._submission
+    def _slurm(self) -> SlurmSubmission | None:
+        return self._submission if isinstance(self._submission, SlurmSubmission) else None

@@ -127,6 +127,11 @@ class SlurmLaunch:
         except SlurmUnavailable:
             return None
 
+    def knows_all(self, jobs: Sequence[Job]) -> bool:
+        """Tell whether some jobs are of every array that is known to be submitted."""
+        submitted = set(self.journal.job_ids(self.name))
+        return bool(submitted) and submitted <= {job.array_id for job in jobs}
+
     # Cancelling.
 
     def cancel(self) -> None:

@@ -32,6 +32,7 @@ _LOG = logging.getLogger(__name__)
 _SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at the store
 _FIRST_LOOK, _SLOWER = 2.0, 1.5  # seconds between two looks at the queue, and its growth
 _CERTAIN = 10.0  # seconds for which no pilot may be seen before they count as gone
+_SHOWN = 2.0  # the same where the queue shows that all have ended
 _MOST_BARREN = 3  # times that pilots are replaced without a run having ended meanwhile
 
 
@@ -151,7 +152,8 @@ class SlurmSubmission(Submission):
             return False
         if self._gone_since is None:
             self._gone_since = now
-        left = self._gone_since + _CERTAIN - now
+        # A job that is being put back into the queue is in no state for a moment.
+        left = self._gone_since + (_SHOWN if self.launch.knows_all(jobs) else _CERTAIN) - now
         self._pause = max(0.1, min(self._pause, left))
         return left <= 0
 

@@ -153,7 +153,10 @@ class RunHandle:
     def __repr__(self) -> str:
         """Say which launch this is and how far it has come."""
         status = self.status
-        return f"RunHandle({self._plan.experiment_id}, {status.done} of {status.total} done)"
+        return (
+            f"{type(self).__name__}({self._plan.experiment_id}, "
+            f"{status.done} of {status.total} done)"
+        )
 
 
 def _seconds(timeout: float | None) -> float | None:

@@ -10,6 +10,7 @@ import faulthandler
 import mmap
 import os
 import pickle
+import signal
 import socket
 import sys
 import threading
@@ -240,11 +241,18 @@ class Child:
             announced.report.heard = frozenset(map(EventKind, kinds))
 
 
+def _leave_to_supervisor(*_: object) -> None:
+    """Do nothing: the supervisor got the signal as well."""
+
+
 def main(arguments: list[str]) -> None:
     """Serve the supervisor that started this process, until it closes the lane."""
-    name, *descriptors = arguments
-    lane, channel, board, lifeline, crash = map(int, descriptors)
+    name, *numbers = arguments
+    lane, channel, board, lifeline, crash, sheltered = map(int, numbers)
     end_with(lifeline)
+    if sheltered:
+        # No SIG_IGN: what an operation starts would have that, too.
+        signal.signal(signal.SIGTERM, _leave_to_supervisor)
     faulthandler.enable(crash)
     faulthandler.register(DUMP, crash)
     # Where results go unless a launch says otherwise: it is there before the launch is.

@@ -36,11 +36,14 @@ class Crew:
         threads: int,
         submissions: Mapping[int, ProcessSubmission],
         selector: selectors.BaseSelector,
+        *,
+        sheltered: bool = False,
     ) -> None:
         self.size = size
         self.least = 0
         self.members: list[Member] = []
         self._threads = threads
+        self._sheltered = sheltered
         self._submissions = submissions
         self._selector = selector
 
@@ -62,7 +65,7 @@ class Crew:
         self.least = 0
         while len(self.members) < wanted:
             try:
-                member = Member(self._new_name(), self._threads)
+                member = Member(self._new_name(), self._threads, sheltered=self._sheltered)
             except OSError as error:  # no more processes, or memory, for now
                 if not self.members:
                     raise

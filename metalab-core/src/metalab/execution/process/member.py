@@ -64,7 +64,7 @@ class Ending(NamedTuple):
 class Member:
     """One worker process. To be used by one thread."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, *, sheltered: bool = False) -> None:
         self.name = name
         with ExitStack() as ours, ExitStack() as theirs:
             self.lane = Lane()
@@ -82,7 +82,7 @@ class Member:
             ours.callback(cut, line)
             theirs.callback(os.close, watched)
             given = (self.lane.descriptor, end.fileno(), board, watched, self._crash)
-            self.process = _started(name, given, threads)
+            self.process = _started(name, given, threads, sheltered=sheltered)
             self._shared = ours.pop_all()
         self.queue: deque[Task] = deque()  # given and not known to have ended
         self.launches: dict[int, str] = {}  # those announced to it, and its writers
@@ -206,9 +206,12 @@ class Member:
         self._shared.close()
 
 
-def _started(name: str, given: Sequence[int], threads: int) -> subprocess.Popen[bytes]:
+def _started(
+    name: str, given: Sequence[int], threads: int, *, sheltered: bool
+) -> subprocess.Popen[bytes]:
+    words = [name, *map(str, given), str(int(sheltered))]
     return subprocess.Popen(  # noqa: S603  this interpreter
-        [sys.executable, *_flags(), "-P", "-m", _CHILD, name, *map(str, given)],
+        [sys.executable, *_flags(), "-P", "-m", _CHILD, *words],
         stdin=subprocess.DEVNULL,
         pass_fds=given,
         start_new_session=True,

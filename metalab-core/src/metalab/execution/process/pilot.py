@@ -118,7 +118,7 @@ class Pilot:
             label=terms.label,
             takes_edits=True,
         )
-        supervisor = Supervisor(terms.workers, terms.threads)
+        supervisor = Supervisor(terms.workers, terms.threads, sheltered=True)
         try:
             submission = ProcessSubmission(batch, supervisor, station, parcel.packed)
             reason = self._attend(submission)

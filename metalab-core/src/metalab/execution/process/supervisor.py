@@ -43,9 +43,13 @@ def _nothing() -> None:
 
 
 class Supervisor:
-    """Keeps up to so many worker processes for the submissions that are added to it."""
+    """Keeps up to so many worker processes for the submissions that are added to it.
 
-    def __init__(self, workers: int, threads: int) -> None:
+    Workers that are ``sheltered`` leave it to their supervisor to heed SIGTERM, which some
+    schedulers send to every process there is.
+    """
+
+    def __init__(self, workers: int, threads: int, *, sheltered: bool = False) -> None:
         self.over = threading.Event()
         self._lock = threading.RLock()  # a finalizer may give an order anywhere
         self._thread: threading.Thread | None = None
@@ -56,7 +60,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._awake, selectors.EVENT_READ)
         self._submissions: dict[int, ProcessSubmission] = {}
-        self._crew = Crew(workers, threads, self._submissions, self._selector)
+        self._crew = Crew(workers, threads, self._submissions, self._selector, sheltered=sheltered)
         self._numbers = 0
         self.trouble: str | None = None  # why no workers can be started
         self._failed_starts = 0

@@ -1,0 +1,64 @@
+"""Operations that jobs of the tests execute; jobs import this file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import metalab
+
+
+@metalab.operation
+def quick(params):
+    return {"y": params["x"] ** 2}
+
+
+@metalab.operation
+def short(params):
+    time.sleep(params.get("seconds", 0.02))
+    return {"y": params["x"]}
+
+
+@metalab.operation
+def poison(params):
+    """Kill the whole job, supervisor and all, at one of the params."""
+    if params["x"] == params["bad"]:
+        os.kill(int(Path(f"/proc/{os.getppid()}/stat").read_text().split()[0]), signal.SIGKILL)
+        time.sleep(60)
+    return {"y": params["x"]}
+
+
+@metalab.operation
+def held(params):
+    """Go on until a file is there."""
+    Path(params["folder"], f"begun-{params['x']}").touch()
+    while not Path(params["folder"], "go").exists():
+        time.sleep(0.02)
+    return {"y": params["x"]}
+
+
+@metalab.operation
+def saving(params, runtime, capture):
+    """Count to a number in several lives, saving itself when it is asked to."""
+    reached = runtime.restore() or 0
+    capture.metric("lives", 1)
+    while reached < params["to"]:
+        if runtime.should_stop:
+            runtime.checkpoint(reached)
+            runtime.check_cancelled()
+        time.sleep(0.05)
+        reached += 1
+        Path(params["folder"], "begun").touch()
+    return {"reached": reached}
+
+
+@metalab.operation
+def greedy(params):
+    """Hold so many megabytes for a few seconds."""
+    held = bytearray(params["megabytes"] << 20)
+    for place in range(0, len(held), 4096):
+        held[place] = 1
+    time.sleep(4)
+    return {"held": len(held) >> 20}

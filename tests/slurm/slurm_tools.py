@@ -1,0 +1,129 @@
+"""Experiments for the tests on a cluster, and what they look at: pilots, records, attempts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from pathlib import Path
+
+import metalab
+from metalab.store import FileStore
+from slurm.slurm_cluster import wait_for
+
+QUICK = {"memory": "300M", "time": "10", "poll": 2.0}
+"""What a pilot of a test asks for."""
+
+
+def run(experiment, store, **options):
+    """Submit an experiment to the cluster."""
+    asked = {name: options.pop(name) for name in list(options) if name not in _OF_RUN}
+    return metalab.run(experiment, store, executor={"slurm": {**QUICK, **asked}}, **options)
+
+
+_OF_RUN = {"resume", "retry", "timeout", "memory_limit", "on_event", "on_failure", "progress"}
+
+
+def experiment(operation, name="e", replicates=1, **params):
+    """Return an experiment of a grid of params."""
+    return metalab.Experiment(
+        name=name,
+        version="1",
+        context=None,
+        operation=operation,
+        params=metalab.grid(**params),
+        seeds=metalab.seeds(base=1, replicates=replicates),
+    )
+
+
+def lines_of(store):
+    """Return all lines of a store's segments, of whatever kind."""
+    found = []
+    for path in Path(store).rglob("runs/*.jsonl"):
+        found += [json.loads(line) for line in path.read_bytes().splitlines()]
+    return found
+
+
+def successes(store):
+    """Count, by run id, the attempts that succeeded."""
+    return Counter(
+        line["id"] for line in lines_of(store) if line["t"] == "run" and line["status"] == "success"
+    )
+
+
+def losses(store):
+    """Return the causes for which attempts were lost."""
+    return [line["cause"] for line in lines_of(store) if line["t"] == "lost"]
+
+
+def opened(store):
+    """Return the ``open`` line of each segment of a worker: host, pid, owner."""
+    return [line for line in lines_of(store) if line["t"] == "open" and line.get("owner")]
+
+
+def pilots_of(store):
+    """Return the pids of the pilots by the job that each is."""
+    supervisors = [line for line in opened(store) if ".supervisor." in line["writer"]]
+    return {line["owner"].partition("+")[0]: line["pid"] for line in supervisors}
+
+
+def kill(store, job):
+    """Kill a pilot, and return once its workers are gone with it."""
+    pids = [line["pid"] for line in opened(store) if line["owner"].startswith(f"{job}+")]
+    os.kill(pilots_of(store)[job], signal.SIGKILL)
+    wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def is_alive(pid):
+    """Tell whether a process is there, and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def output(store):
+    """Return what the jobs printed, for a test that fails."""
+    return "\n".join(p.read_text() for p in sorted(Path(store).rglob("slurm/out/*.log")))
+
+
+def store_of(store, experiment_id="e:1"):
+    """Open an experiment's store."""
+    return FileStore(store).scoped(experiment_id)
+
+
+def script(path, text, *arguments, **environment):
+    """Run a script of a user's, in its own folder, and return what it prints."""
+    path.write_text(textwrap.dedent(text))
+    done = subprocess.run(
+        [sys.executable, path.name, *map(str, arguments)],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+__all__ = [
+    "experiment",
+    "kill",
+    "lines_of",
+    "losses",
+    "opened",
+    "output",
+    "pilots_of",
+    "run",
+    "script",
+    "store_of",
+    "successes",
+    "wait_for",
+]
