@@ -98,7 +98,7 @@ class TestRule:
 
 class TestWords:
     def test_it_says_how_often_by_what_and_where_the_last_log_is(self):
-        error = Doom((KILLED, TIMEOUT, KILLED), "/store/logs/w.log").error()
+        error = Doom.of((KILLED, TIMEOUT, KILLED), "/store/logs/w.log").error()
         assert type(error) is WorkerDiedError
         assert str(error) == (
             "it was lost 3 times in a row (its process died, twice; the time of its job was up "
@@ -107,10 +107,10 @@ class TestWords:
         )
 
     def test_one_whose_time_was_up_last_has_timed_out(self):
-        error = Doom((KILLED, KILLED, TIMEOUT)).error()
+        error = Doom.of((KILLED, KILLED, TIMEOUT)).error()
         assert type(error) is RunTimeoutError
         assert "log" not in str(error)
 
     @pytest.mark.parametrize("cause", sorted(BLAMEABLE | INTERRUPTIONS))
     def test_every_cause_that_counts_has_words(self, cause):
-        assert "once" in str(Doom((cause,)).error())
+        assert "once" in str(Doom.of((cause,)).error())

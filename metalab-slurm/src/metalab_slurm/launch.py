@@ -62,9 +62,7 @@ class SlurmLaunch:
         batch.store.claims(
             batch.plan.digest, len(batch.plan), max(_LEAST_UNITS, _UNITS_EACH * most)
         )
-        dispatch = Dispatch.keep(
-            batch, packed_plan, "slurm", options, snapshot=config.snapshot
-        )
+        dispatch = Dispatch.keep(batch, packed_plan, "slurm", options, snapshot=config.snapshot)
         launch = cls(dispatch, config, rules, cluster)
         for part in ("out", "trouble"):
             (launch.folder / part).mkdir(parents=True, exist_ok=True)

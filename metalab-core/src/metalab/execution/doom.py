@@ -11,7 +11,7 @@ from metalab.errors import MetalabError, RunTimeoutError, WorkerDiedError
 from metalab.store.causes import BLAMEABLE, INTERRUPTIONS, Cause, cause_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from metalab.store.reading import Loss
 
@@ -32,24 +32,26 @@ _WORDS = {
 
 @attrs.frozen
 class Doom:
-    """Why a run is not tried again: what ended the attempts, oldest first, and the last log.
+    """Why a run is not tried again: in words for its record, and whether it ran out of time."""
 
-    ``log`` says where that lies, and is empty if nothing was logged.
-    """
+    words: str
+    is_timeout: bool = False
 
-    causes: tuple[Cause, ...]
-    log: str = ""
+    @classmethod
+    def of(cls, causes: Sequence[Cause], log: str = "") -> Doom:
+        """Say what ended the attempts, oldest first, and where the last log is, if there is one."""
+        counts = Counter(causes)
+        told = "; ".join(f"{_WORDS[cause]}, {_times(n)}" for cause, n in counts.items())
+        where = f"; the last log is {log}" if log else ""
+        words = (
+            f"it was lost {_times(len(causes))} in a row ({told}){where}; "
+            "run the experiment again to try once more"
+        )
+        return cls(words, causes[-1] is Cause.TIMEOUT)
 
     def error(self) -> MetalabError:
         """Return what the run is recorded as failed with."""
-        counts = Counter(self.causes)
-        told = "; ".join(f"{_WORDS[cause]}, {_times(n)}" for cause, n in counts.items())
-        log = f"; the last log is {self.log}" if self.log else ""
-        text = (
-            f"it was lost {_times(len(self.causes))} in a row ({told}){log}; "
-            "run the experiment again to try once more"
-        )
-        return RunTimeoutError(text) if self.causes[-1] is Cause.TIMEOUT else WorkerDiedError(text)
+        return RunTimeoutError(self.words) if self.is_timeout else WorkerDiedError(self.words)
 
 
 def lost_in_a_row(

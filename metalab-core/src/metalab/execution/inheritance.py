@@ -203,7 +203,7 @@ class Inheritance:
         lines = (_decode(line) for line in log.attempts(run_id))
         writers = [each["writer"] for each in lines if (each["epoch"], each["attempt"]) == last]
         writers += [loss.writer for loss in losses if (loss.epoch, loss.attempt) == last]
-        return Doom(tuple(row.values()), self._batch.store.place_of_log(writers[0]))
+        return Doom.of(list(row.values()), self._batch.store.place_of_log(writers[0]))
 
 
 def _ended(log: RunLog, run_id: str, epoch: int) -> set[int]:
