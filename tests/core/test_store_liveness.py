@@ -11,9 +11,10 @@ import time
 import attrs
 import pytest
 
+import metalab
 from metalab.store import FileStore
 from metalab.store.claiming import Ending
-from metalab.store.file import host
+from metalab.store.file import host, store as store_module
 from metalab.store.file.journal import Journal
 from metalab.store.file.liveness import Liveness
 from metalab.store.lines import line_of, parse_line
@@ -55,7 +56,7 @@ def watch(store, clock):
 
     def ask(executor, owner):
         asked.append((executor, owner))
-        return {"7": True, "8": False}.get(owner)
+        return {"8": "gone", "9": "preempted", "10": "of a later version"}.get(owner)
 
     liveness = Liveness(store.get_working_directory() / "runs", 30, ask, clock)
     liveness.asked = asked
@@ -177,6 +178,45 @@ class TestCertain:
         assert watch.ending(alive.name) is None
         assert watch.ending(gone.name) == Ending("gone")
         assert watch.asked == [("slurm", "7"), ("slurm", "8")]
+
+    @pytest.mark.parametrize(("owner", "cause"), [("9", "preempted"), ("10", "gone")])
+    def test_what_an_executor_says_of_the_cause_is_passed_on(self, store, watch, owner, cause):
+        writer = joined(store, executor="slurm", owner=owner)
+        elsewhere(store, writer)
+        ending = watch.ending(writer.name)
+        assert ending == Ending(cause)
+        assert ending.is_proved
+        assert not ending.closed
+
+    @needs_proc
+    @pytest.mark.parametrize(("owner", "cause"), [("9", "preempted"), ("7", "killed")])
+    def test_it_says_so_too_of_a_process_of_this_machine_that_is_gone(
+        self, store, watch, owner, cause
+    ):
+        writer = joined(store, executor="slurm", owner=owner)
+        elsewhere(store, writer, **{**host.process_identity(), "pid_start": 1})
+        assert watch.ending(writer.name) == Ending(cause)
+
+    def test_an_executor_is_asked_for_the_cause_of_what_is_not_alive(self, store, monkeypatch):
+        class Cluster(metalab.ThreadExecutor):
+            def alive(self, owner):
+                return {"7": True, "8": False, "9": False}.get(owner)
+
+            def cause(self, owner):
+                return "node_fail" if owner == "9" else super().cause(owner)
+
+        class Factory:
+            @staticmethod
+            def metalab_make_executor(name, options):
+                return Cluster(1)
+
+        monkeypatch.setattr(store_module, "EXECUTORS", {"cluster": Factory})
+        endings = []
+        for owner in ("7", "8", "9", "10"):
+            writer = joined(store, executor="cluster", owner=owner)
+            elsewhere(store, writer)
+            endings.append(store.ending(writer.name))
+        assert endings == [None, Ending("gone"), Ending("node_fail"), None]
 
     def test_an_executor_that_is_not_installed_tells_nothing(self, store):
         writer = joined(store, executor="nosuch", owner="8")

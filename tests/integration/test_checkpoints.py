@@ -325,3 +325,19 @@ def test_they_are_removed_once_the_success_is_durable_and_not_before(tmp_path, m
 
     results_of(tmp_path, experiment(tmp_path, plain, 1), "thread")
     assert seen == [["success"], []]
+
+
+def test_a_run_that_keeps_none_asks_the_store_for_nothing(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("nobody has asked for checkpoints")
+
+    monkeypatch.setattr(FileStore, "checkpoints", refuse)
+    monkeypatch.setattr(FileStore, "has_checkpoint", refuse)
+
+    @metalab.operation
+    def plain(runtime, capture):
+        capture.metric("left", runtime.remaining())
+
+    (run,) = results_of(tmp_path, experiment(tmp_path, plain, 1), "inline")
+    assert run.status == "success"
+    assert kept(tmp_path) == []

@@ -100,7 +100,7 @@ def test_a_pool_that_breaks_is_replaced_until_the_guilty_run_is_found(tmp_path):
     assert told["successful"] == 29
     ((x, message),) = told["failed"]
     assert x == 5
-    assert message.startswith("each of the 3 processes that executed it died")
+    assert message.startswith("it was lost 3 times in a row (its process died, 3 times)")
     calls = Counter(executed(tmp_path))
     assert calls["5"] == 4
     assert all(calls[str(x)] <= 2 for x in range(30) if x != 5)

@@ -294,7 +294,7 @@ class TestDeath:
         assert process.stdout.strip() == "success failed success"
         (failed,) = metalab.load_results(tmp_path / "store").failed
         assert failed.error["type"] == "WorkerDiedError"
-        assert "each of the 3 processes" in failed.error["message"]
+        assert "it was lost 3 times in a row (its process died, 3 times)" in failed.error["message"]
 
     def test_what_died_with_its_launcher_is_on_record_before_it_is_tried_again(
         self, tmp_path, monkeypatch

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from metalab.execution.doom import Doom
 from metalab.execution.futures.testimony import Testimony
 from metalab.execution.inheritance import Inheritance
 from metalab.execution.worker import Worker
@@ -90,7 +91,7 @@ def surrender(launch: SlurmLaunch, batch: Batch, trail: Trail, words: str) -> No
     ]
     if not begun:
         return
-    doom = f"the jobs that executed it have ended, and no further ones are submitted: {words}"
+    doom = Doom(f"the jobs that executed it have ended, and no further ones are submitted: {words}")
     with batch.store.writer(batch.launch, "undertaker", executor="slurm") as writer:
         inheritance = Inheritance(batch, writer)
         inheritance.refresh()

@@ -10,6 +10,7 @@ import attrs
 
 from metalab.errors import MetalabError
 from metalab.execution.policy import Limits, Retry
+from metalab.store.causes import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -147,6 +148,10 @@ class Executor(abc.ABC):
     def alive(self, owner: str) -> bool | None:  # noqa: ARG002  for executors that can tell
         """Tell whether the worker that a segment's ``owner`` names still runs; None: unknown."""
         return None
+
+    def cause(self, owner: str) -> str:  # noqa: ARG002  as above
+        """Tell how a worker that is not alive ended, in a word of Cause."""
+        return Cause.GONE
 
     def is_under_way(self, dispatch: Dispatch) -> bool | None:  # noqa: ARG002  as above
         """Tell whether workers still execute, or will, what was kept; None: unknown."""

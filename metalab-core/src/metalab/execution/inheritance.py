@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 import msgspec
 
+from metalab.execution.doom import Doom, lost_in_a_row
 from metalab.records import Status
+from metalab.store.causes import Cause
 from metalab.store.document import record_of
 from metalab.store.reading import Loss
 
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Inheritance", "Try"]
 
 _LOG = logging.getLogger(__name__)
-_MOST_DEATHS = 3
 _decode = msgspec.json.Decoder().decode
 
 
@@ -45,7 +47,7 @@ class Try:
     attempt: int = 1
     tries: int = 1
     careful: bool = False
-    doom: str | None = None
+    doom: Doom | None = None
 
     def next(self, *, careful: bool = False) -> Try:
         """Return the attempt that follows this one in the same launch."""
@@ -171,7 +173,7 @@ class Inheritance:
         running = state is not None and state.status is Status.RUNNING
         if state is not None and running and (loss := self._bury(log, run_id, state)):
             losses.append(loss)
-        doom = _doom(log, run_id, losses)
+        doom = self._doom(log, run_id, epoch, losses)
         return Try(epoch, attempt, careful=careful or bool(losses), doom=doom)
 
     def _bury(self, log: RunLog, run_id: str, state: RunState) -> Loss | None:
@@ -180,25 +182,34 @@ class Inheritance:
         ending = self._batch.store.ending(writer)
         if ending is None or ending.closed:
             return None
-        loss = Loss(state.epoch, state.attempt, writer, ending.cause)
+        loss = Loss(state.epoch, state.attempt, writer, self._cause(run_id, state, ending.cause))
         self._writer.put_loss(run_id, loss)
         return loss
 
+    def _cause(self, run_id: str, state: RunState, cause: str) -> str:
+        """Return what is to be said of an attempt whose writer ended so."""
+        if cause != Cause.TIMEOUT:
+            return cause
+        has_saved = self._batch.store.has_checkpoint(run_id, state.epoch, state.attempt)
+        return Cause.PAUSED if has_saved else cause
 
-def _doom(log: RunLog, run_id: str, losses: Sequence[Loss]) -> str | None:
-    """Say why a run is not tried again, if its worker has died too often in a row."""
-    deaths = {loss.attempt for loss in losses if loss.cause == "killed"}
-    if len(deaths) >= _MOST_DEATHS:
-        records = (record for record in map(record_of, log.attempts(run_id)))
-        ended = {each.attempt for each in records if each.status is not Status.RUNNING}
-        last = max(ended - deaths, default=0)
-        deaths = {attempt for attempt in deaths if attempt > last}
-    if len(deaths) < _MOST_DEATHS:
-        return None
-    return (
-        f"each of the {len(deaths)} processes that executed it died; "
-        "run the experiment again to try once more"
-    )
+    def _doom(self, log: RunLog, run_id: str, epoch: int, losses: Sequence[Loss]) -> Doom | None:
+        """Say why a run is not tried again, if attempts at it were lost too often in a row."""
+        row = lost_in_a_row(losses, partial(_ended, log, run_id, epoch), self._batch.attempts)
+        if row is None:
+            return None
+        last = epoch, max(row)
+        # Who tells of a loss need not be who executed the run, and its start has its writer.
+        lines = (_decode(line) for line in log.attempts(run_id))
+        writers = [each["writer"] for each in lines if (each["epoch"], each["attempt"]) == last]
+        writers += [loss.writer for loss in losses if (loss.epoch, loss.attempt) == last]
+        return Doom.of(list(row.values()), self._batch.store.place_of_log(writers[0]))
+
+
+def _ended(log: RunLog, run_id: str, epoch: int) -> set[int]:
+    """Return the attempts of an epoch that have a record of their end."""
+    records = map(record_of, log.attempts(run_id))
+    return {r.attempt for r in records if r.epoch == epoch and r.status is not Status.RUNNING}
 
 
 def _reading(log: RunLog, run_id: str) -> Callable[[], RunRecord]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab.errors import CancelledError, RunFailedError, WorkerDiedError
+from metalab.errors import CancelledError, RunFailedError
 from metalab.params.words import shown
 from metalab.records import ErrorInfo, RunRecord, Status, tags_of
 
 if TYPE_CHECKING:
     from metalab.capture import Capture
     from metalab.context import FrozenContext
+    from metalab.execution.doom import Doom
     from metalab.planning import Plan, RunSpec
 
 __all__ = [
@@ -41,10 +42,10 @@ class Outcome:
 _SUCCESS = Outcome(Status.SUCCESS)
 
 
-def check_doom(doom: str | None) -> None:
-    """Refuse to run what has killed its workers; raises WorkerDiedError."""
+def check_doom(doom: Doom | None) -> None:
+    """Refuse to run what was lost too often; raises WorkerDiedError or RunTimeoutError."""
     if doom is not None:
-        raise WorkerDiedError(doom)
+        raise doom.error()
 
 
 def check_files(context: FrozenContext) -> None:

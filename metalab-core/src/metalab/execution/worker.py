@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from metalab.checkpoints import Checkpoints
     from metalab.events import Event
     from metalab.execution.base import Work
+    from metalab.execution.doom import Doom
     from metalab.execution.inheritance import Try
     from metalab.planning import RunSpec
     from metalab.results.derived import Deriver
@@ -203,7 +204,7 @@ class Worker:
         )
 
     def _call(
-        self, run: _Begun, capture: Capture, doom: str | None
+        self, run: _Begun, capture: Capture, doom: Doom | None
     ) -> tuple[Outcome, type[BaseException] | None]:
         operation, spec = self._experiment.operation, run.spec
         raised, arguments = None, dict[str, Any]()

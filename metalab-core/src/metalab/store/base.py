@@ -229,6 +229,10 @@ class Store(abc.ABC):
     def logs(self) -> Mapping[str, Iterable[LogLine]]:
         """Return all that was logged, of every attempt, by writer, in the order written."""
 
+    def place_of_log(self, writer: str) -> str:
+        """Say, in words for people, where a writer's logs lie; empty if it has logged nothing."""
+        return f"that of {writer} in {self.locator}" if writer in self.logs() else ""
+
     def artifact_file(self, artifact: ArtifactDescriptor) -> ArtifactFile:  # noqa: ARG002  for stores that know more
         """Tell what is known of an artifact's bytes besides its descriptor.
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from metalab.store.causes import Cause
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,11 +39,11 @@ class Claim:
 class Ending:
     """How a writer ended. One that did not close may have taken a run with it.
 
-    ``cause`` is ``closed``, ``killed`` (its process is gone), ``silent`` (nothing was heard
-    of it for minutes), or what its executor says.
+    ``cause`` is ``closed``, or a word of Cause: ``killed`` for a process of this machine that is
+    gone, ``silent`` where only that is known, and what its executor says, if it has one.
     """
 
-    cause: str
+    cause: str = attrs.field(converter=str)  # of a Cause the plain word
 
     @property
     def closed(self) -> bool:
@@ -51,7 +53,7 @@ class Ending:
     @property
     def is_proved(self) -> bool:
         """Whether it is certain: silence may end."""
-        return self.cause != "silent"
+        return self.cause != Cause.SILENT
 
 
 class Claims(abc.ABC):

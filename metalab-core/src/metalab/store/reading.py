@@ -40,16 +40,15 @@ class Damage:
 
 @attrs.frozen
 class Loss:
-    """An attempt at a run that has no end, since its writer died; for causes see Ending.
+    """An attempt at a run that has no end of its own, since its writer died or gave way.
 
-    The cause ``broken`` says that it was one of several which a broken pool may have ended, or
-    that may have broken it.
+    ``cause`` is a word of Cause, or one that a later version writes.
     """
 
     epoch: int
     attempt: int
     writer: str
-    cause: str
+    cause: str = attrs.field(converter=str)  # of a Cause the plain word
 
 
 @attrs.frozen

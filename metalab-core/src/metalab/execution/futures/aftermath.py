@@ -13,6 +13,7 @@ from metalab.execution.ledger import ending
 from metalab.execution.outcome import Outcome
 from metalab.execution.task import BACKFILL, Task
 from metalab.records import Status
+from metalab.store.causes import Cause
 from metalab.store.document import record_of
 from metalab.store.reading import Loss
 
@@ -108,7 +109,7 @@ class Aftermath:
 
     def _suspect(self, task: Task, dealer: Dealer) -> None:
         """Have a run tried again, alone, since it or another one has killed a worker."""
-        self._put_loss(task, "broken")
+        self._put_loss(task, Cause.BROKEN)
         dealer.suspect(task.run)
         attempt = task.as_try()
         again = attrs.evolve(attempt.next(careful=True), tries=attempt.tries)
@@ -127,7 +128,7 @@ class Aftermath:
             self._writer.put(record, batch.ledger.acknowledgement(record))
             self.failed += 1
             return
-        self._put_loss(task, "killed")
+        self._put_loss(task, Cause.KILLED)
         batch.ledger.retried(record)
         delay = batch.retry.delay(attempt.tries)
         self._share.again(task.run, attempt.next(careful=True), delay)

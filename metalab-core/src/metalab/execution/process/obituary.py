@@ -13,6 +13,7 @@ from metalab.execution.wire import from_wire
 from metalab.execution.worker import Worker
 from metalab.records import Status
 from metalab.runtime import CancellationToken
+from metalab.store.causes import Cause
 from metalab.store.document import record_of
 from metalab.store.reading import Loss
 
@@ -91,7 +92,7 @@ class Obituary:
         self._writer.put(record)
         if death.verdict != TIMEOUT:
             # Launches count deaths together; of this one the record says how it came about.
-            loss = Loss(attempt.epoch, attempt.attempt, death.writer, "killed")
+            loss = Loss(attempt.epoch, attempt.attempt, death.writer, Cause.KILLED)
             self._writer.put_loss(spec.run_id, loss)
         batch.ledger.retried(record)
         careful = death.verdict != TIMEOUT

@@ -2,7 +2,8 @@
 
 In order of what it costs to know: the writer closed; it was a process of this machine that is
 gone; its executor says that it has ended; nothing was heard of it at several looks, far
-enough apart by this process's own clock. A wrong answer repeats work and loses nothing.
+enough apart by this process's own clock. What its executor says of the cause counts first. A
+wrong answer repeats work and loses nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from metalab.store.causes import Cause, cause_of
 from metalab.store.claiming import Ending
 from metalab.store.file import disk
 from metalab.store.file.content import is_closed
@@ -31,8 +33,8 @@ _LONGEST_LINE = 1 << 16
 _CLOSED = Ending("closed")
 _SAME_HOST = ("host", "boot", "pid_ns")
 
-Ask = Callable[[str, str], bool | None]
-"""Asks an executor, by its name, whether the worker that it calls so is alive; None: unknown."""
+Ask = Callable[[str, str], str | None]
+"""Asks an executor, by its name, how the worker that it calls so ended; None: it may be alive."""
 
 
 @attrs.frozen
@@ -101,12 +103,15 @@ class Liveness:
 
     def _find_dead(self, writer: str, path: Path) -> Ending | None:
         opening = _opening_of(path)
-        if _is_of_here(opening):
-            return None if _is_running(opening) else Ending("killed")
+        is_of_here = _is_of_here(opening)
+        if is_of_here and _is_running(opening):
+            return None
         executor, owner = opening.get("executor"), opening.get("owner")
-        if executor and owner and self._ask(executor, owner) is False:
-            return Ending("gone")
-        return Ending("silent") if self._is_silent(writer, disk.token_of(path)) else None
+        if executor and owner and (said := self._ask(executor, owner)) is not None:
+            return Ending(cause_of(said))
+        if is_of_here:
+            return Ending(Cause.KILLED)
+        return Ending(Cause.SILENT) if self._is_silent(writer, disk.token_of(path)) else None
 
     def _is_silent(self, writer: str, token: tuple[int, int]) -> bool:
         now, last = self._clock(), self._looks.get(writer)

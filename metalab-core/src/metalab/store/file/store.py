@@ -133,7 +133,7 @@ class FileStore(Store):
         """Return how a writer ended, or None if it may still be at work; see Store.ending."""
         if self._liveness is None:
             folder = self._folder.path / "runs"
-            self._liveness = Liveness(folder, self._config.options.heartbeat, _is_alive)
+            self._liveness = Liveness(folder, self._config.options.heartbeat, _end_of)
         with disk.explained(f"the segments of {writer} cannot be read"):
             return self._liveness.ending(writer)
 
@@ -256,6 +256,11 @@ class FileStore(Store):
         written = log_files(self._folder.path / "logs")
         return {writer: LogLines(paths) for writer, paths in written.items()}
 
+    def place_of_log(self, writer: str) -> str:
+        """Name the last file of a writer's logs; see Store.place_of_log."""
+        paths = log_files(self._folder.path / "logs").get(writer)
+        return str(paths[-1]) if paths else ""
+
     def artifact_file(self, artifact: ArtifactDescriptor) -> ArtifactFile:
         """Tell what is known of an artifact's bytes; see Store.artifact_file."""
         return file_of(self._folder.path, artifact)
@@ -308,14 +313,15 @@ def _end(writer: FileWriter) -> None:
         writer.close()
 
 
-def _is_alive(executor: str, owner: str) -> bool | None:
+def _end_of(executor: str, owner: str) -> str | None:
+    """Ask an executor how its worker ended; None if that may be alive."""
     try:
         asked = EXECUTORS[executor].metalab_make_executor(name=executor, options={})
     except PluginError as error:
         _log.debug("%s cannot be asked about %s: %s", executor, owner, error)
         return None
-    alive: bool | None = asked.alive(owner)
-    return alive
+    cause: str | None = asked.cause(owner) if asked.alive(owner) is False else None
+    return cause
 
 
 def _json(document: Mapping[str, Any], what: str, **options: Any) -> bytes:
