@@ -65,7 +65,8 @@ class Ending:
 def recorded_ending(text: str, job_id: str) -> Ending | None:
     """Read ``scontrol --oneliner show job``, which tells of all tasks under an array's number."""
     for line in text.splitlines():
-        fields = dict(part.split("=", 1) for part in line.split() if "=" in part)
+        # What comes first is Slurm's own; the paths at the end may hold anything.
+        fields = dict(part.split("=", 1) for part in reversed(line.split()) if "=" in part)
         if fields.get("JobId") != job_id:
             continue
         task = fields.get("ArrayTaskId", "")

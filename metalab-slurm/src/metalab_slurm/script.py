@@ -7,7 +7,6 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from metalab_slurm.options import directive
-from metalab_slurm.quantities import read_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,8 +89,8 @@ def _directives(config: SlurmConfig, name: str, array: int, folder: Path) -> Ite
     yield directive("signal", f"B:USR2@{config.margin_seconds}")
     yield directive("time", config.time)
     yield directive("cpus-per-task", str(config.cpus))
-    if config.memory is not None:
-        yield directive("mem", f"{read_memory(config.memory)}M" if config.megabytes else "0")
+    if config.megabytes is not None:
+        yield directive("mem", f"{config.megabytes}M" if config.megabytes else "0")
     if config.gpus:
         yield directive("gres", f"gpu:{config.gpus}")
     for option in ("partition", "account", "qos", "constraint"):
