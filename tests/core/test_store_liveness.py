@@ -14,7 +14,7 @@ import pytest
 import metalab
 from metalab.store import FileStore
 from metalab.store.claiming import Ending
-from metalab.store.file import host, store as store_module
+from metalab.store.file import host, inquiry
 from metalab.store.file.journal import Journal
 from metalab.store.file.liveness import Liveness
 from metalab.store.lines import line_of, parse_line
@@ -56,7 +56,8 @@ def watch(store, clock):
 
     def ask(executor, owner):
         asked.append((executor, owner))
-        return {"8": "gone", "9": "preempted", "10": "of a later version"}.get(owner)
+        known = {"8": "gone", "9": "preempted", "10": "of a later version"}
+        return Ending(known[owner]) if owner in known else owner == "6" or None
 
     liveness = Liveness(store.get_working_directory() / "runs", 30, ask, clock)
     liveness.asked = asked
@@ -197,26 +198,32 @@ class TestCertain:
         elsewhere(store, writer, **{**host.process_identity(), "pid_start": 1})
         assert watch.ending(writer.name) == Ending(cause)
 
+    @needs_proc
+    def test_both_must_agree_that_it_is_gone(self, store, watch):
+        writer = joined(store, executor="slurm", owner="6")
+        elsewhere(store, writer, **{**host.process_identity(), "pid_start": 1})
+        assert watch.ending(writer.name) is None
+
     def test_an_executor_is_asked_for_the_cause_of_what_is_not_alive(self, store, monkeypatch):
         class Cluster(metalab.ThreadExecutor):
             def alive(self, owner):
                 return {"7": True, "8": False, "9": False}.get(owner)
 
-            def cause(self, owner):
-                return "node_fail" if owner == "9" else super().cause(owner)
+            def ending(self, owner):
+                return Ending("node_fail", "n1 failed") if owner == "9" else super().ending(owner)
 
         class Factory:
             @staticmethod
             def metalab_make_executor(name, options):
                 return Cluster(1)
 
-        monkeypatch.setattr(store_module, "EXECUTORS", {"cluster": Factory})
+        monkeypatch.setattr(inquiry, "EXECUTORS", {"cluster": Factory})
         endings = []
         for owner in ("7", "8", "9", "10"):
             writer = joined(store, executor="cluster", owner=owner)
             elsewhere(store, writer)
             endings.append(store.ending(writer.name))
-        assert endings == [None, Ending("gone"), Ending("node_fail"), None]
+        assert endings == [None, Ending("gone"), Ending("node_fail", "n1 failed"), None]
 
     def test_an_executor_that_is_not_installed_tells_nothing(self, store):
         writer = joined(store, executor="nosuch", owner="8")

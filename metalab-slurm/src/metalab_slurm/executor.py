@@ -8,6 +8,8 @@ from weakref import WeakKeyDictionary
 from metalab.errors import MetalabError
 from metalab.execution.base import Executor
 from metalab.execution.payload import packed
+from metalab.store.causes import Cause
+from metalab.store.claiming import Ending
 from metalab_slurm.cluster import Cluster
 from metalab_slurm.config import SlurmConfig
 from metalab_slurm.escalation import Escalation, SlurmRetry
@@ -15,6 +17,7 @@ from metalab_slurm.handle import SlurmRunHandle
 from metalab_slurm.launch import SlurmLaunch
 from metalab_slurm.owner import Owner
 from metalab_slurm.submission import SlurmSubmission
+from metalab_slurm.undertaking import ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,13 +102,10 @@ class SlurmExecutor(Executor):
         known = Owner.parse(owner)
         return None if known is None else self.cluster.alive(known.job, known.restarts)
 
-    def cause(self, owner: str) -> str:
-        """Say how a pilot that is not alive ended."""
+    def ending(self, owner: str) -> Ending:
+        """Say how a pilot that is not alive ended, as far as Slurm and its output tell."""
         known = Owner.parse(owner)
-        if known is None:
-            return "gone"
-        cause = self.cluster.fate(known.job, known.restarts, known.since, known.log).cause
-        return "gone" if cause == "unknown" else cause
+        return Ending(Cause.GONE) if known is None else ending_of(self.cluster, known)
 
     def shutdown(self, *, wait: bool = True) -> None:
         """Take no further batch; with ``wait``, return once the jobs given are over."""

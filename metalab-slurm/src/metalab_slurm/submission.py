@@ -33,7 +33,6 @@ _SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at the store
 _FIRST_LOOK, _SLOWER = 2.0, 1.5  # seconds between two looks at the queue, and its growth
 _CERTAIN = 10.0  # seconds for which no pilot may be seen before they count as gone
 _SHOWN = 2.0  # the same where the queue shows that all have ended
-_MOST_BARREN = 3  # times that pilots are replaced without a run having ended meanwhile
 
 
 class SlurmSubmission(Submission):
@@ -185,7 +184,7 @@ class SlurmSubmission(Submission):
         if not left or self.launch.is_cancelled():
             return False
         self._barren = self._barren + 1 if self._left == left else 0
-        if self._barren >= _MOST_BARREN:
+        if self._barren > self._most_barren:
             self._error = self._surrender()
             return False
         return self._place()
@@ -207,6 +206,15 @@ class SlurmSubmission(Submission):
         _LOG.info("%d runs are left: %d further pilots submitted", left, placed.pilots)
         return True
 
+    @property
+    def _most_barren(self) -> int:
+        """How often pilots are replaced without a run having ended meanwhile.
+
+        The one run that is left may have had all its attempts by then, and one more that ended
+        before anybody knew of it.
+        """
+        return self.launch.config.attempts + self.launch.rules.steps(self.launch.config)
+
     def _surrender(self) -> BaseException | None:
         words = last_words(self.launch)
         surrender(self.launch, self._batch, self._trail, words)
@@ -215,7 +223,7 @@ class SlurmSubmission(Submission):
             return None
         return ExperimentFailedError(
             f"{self._trail.left} runs of {self._batch.plan.experiment_id} are left, and "
-            f"{_MOST_BARREN} times in a row the jobs that were to execute them ended without "
+            f"{self._barren} times in a row the jobs that were to execute them ended without "
             f"having finished any. {words} What was finished is kept; handle.resubmit() or "
             "metalab.run goes on from there"
         )

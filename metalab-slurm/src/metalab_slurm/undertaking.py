@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from metalab.execution.doom import Doom
+from metalab.execution.doom import Doom, causes_by_attempt
 from metalab.execution.futures.testimony import Testimony
 from metalab.execution.inheritance import Inheritance
 from metalab.execution.worker import Worker
 from metalab.runtime import CancellationToken
+from metalab.store.causes import Cause
+from metalab.store.claiming import Ending
 from metalab_slurm.commands import SlurmError
+from metalab_slurm.owner import Owner
 from metalab_slurm.script import log_of
 
 if TYPE_CHECKING:
@@ -21,14 +24,15 @@ if TYPE_CHECKING:
 
     from metalab.execution.base import Batch
     from metalab.execution.trail import Trail
+    from metalab_slurm.cluster import Cluster
     from metalab_slurm.jobs import Job
     from metalab_slurm.launch import SlurmLaunch
 
-__all__ = ["last_words", "level_of", "surrender"]
+__all__ = ["ending_of", "last_words", "level_of", "surrender"]
 
 _SHOWN = 3
 _TAIL = 2000
-_LINES = 12
+_LINES = 6
 
 
 def level_of(launch: SlurmLaunch, trail: Trail) -> Mapping[str, int]:
@@ -40,8 +44,9 @@ def level_of(launch: SlurmLaunch, trail: Trail) -> Mapping[str, int]:
     ids = launch.dispatch.ids
     for index in trail.pending:
         losses = trail.log.losses(ids.at(index))
-        found = Counter(loss.cause for loss in losses)
-        deaths |= found  # the greater of each
+        newest = max((loss.epoch for loss in losses), default=0)
+        lost = causes_by_attempt(loss for loss in losses if loss.epoch == newest)
+        deaths |= Counter(map(str, lost.values()))  # the greater of each
     return launch.rules.level(launch.config, deaths)
 
 
@@ -66,9 +71,16 @@ def _newest(jobs: Sequence[Job]) -> Sequence[Job]:
 def _fate_of(launch: SlurmLaunch, job: Job) -> str:
     log = log_of(launch.folder, job.array_id, job.task or 0)
     since = min((entry.at for entry in launch.journal.read()), default=0.0)
-    fate = launch.cluster.fate(job.job_id, job.restarts, since, log)
-    tail = _tail(log)
-    return f"{fate.words} (log: {log}{', which ends with: ' + tail if tail else ''})"
+    return ending_of(launch.cluster, Owner(job.job_id, job.restarts, int(since), log)).words
+
+
+def ending_of(cluster: Cluster, owner: Owner) -> Ending:
+    """Say how a pilot ended: in a word, and with Slurm's reason and the end of its output."""
+    fate = cluster.fate(owner.job, owner.restarts, owner.since, owner.log)
+    cause = Cause.GONE if fate.cause == "unknown" else Cause(fate.cause)
+    tail = _tail(owner.log) if owner.log is not None else ""
+    said = f"; its output ends with: {tail}" if tail else ""
+    return Ending(cause, f"{fate.words} (output: {owner.log}{said})" if owner.log else fate.words)
 
 
 def _tail(log: Path) -> str:

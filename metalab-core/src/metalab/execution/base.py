@@ -11,6 +11,7 @@ import attrs
 from metalab.errors import MetalabError
 from metalab.execution.policy import Limits, Retry
 from metalab.store.causes import Cause
+from metalab.store.claiming import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -149,9 +150,9 @@ class Executor(abc.ABC):
         """Tell whether the worker that a segment's ``owner`` names still runs; None: unknown."""
         return None
 
-    def cause(self, owner: str) -> str:  # noqa: ARG002  as above
-        """Tell how a worker that is not alive ended, in a word of Cause."""
-        return Cause.GONE
+    def ending(self, owner: str) -> Ending:  # noqa: ARG002  as above
+        """Tell how a worker that is not alive ended: in a word of Cause, and for people."""
+        return Ending(Cause.GONE)
 
     def is_under_way(self, dispatch: Dispatch) -> bool | None:  # noqa: ARG002  as above
         """Tell whether workers still execute, or will, what was kept; None: unknown."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from metalab.store.reading import Loss
 
-__all__ = ["Doom", "lost_in_a_row"]
+__all__ = ["Doom", "causes_by_attempt", "lost_in_a_row"]
 
 _MOST_INTERRUPTIONS = 16
 _WORDS = {
@@ -38,13 +38,17 @@ class Doom:
     is_timeout: bool = False
 
     @classmethod
-    def of(cls, causes: Sequence[Cause], log: str = "") -> Doom:
-        """Say what ended the attempts, oldest first, and where the last log is, if there is one."""
+    def of(cls, causes: Sequence[Cause], log: str = "", last: str = "") -> Doom:
+        """Say what ended the attempts, oldest first, and where the last log is, if there is one.
+
+        ``last`` is what else is known of the end of the last one.
+        """
         counts = Counter(causes)
         told = "; ".join(f"{_WORDS[cause]}, {_times(n)}" for cause, n in counts.items())
         where = f"; the last log is {log}" if log else ""
         words = (
-            f"it was lost {_times(len(causes))} in a row ({told}){where}; "
+            f"it was lost {_times(len(causes))} in a row ({told})"
+            f"{f'; the last time {last}' if last else ''}{where}; "
             "run the experiment again to try once more"
         )
         return cls(words, causes[-1] is Cause.TIMEOUT)
@@ -64,7 +68,7 @@ def lost_in_a_row(
     brought about itself is borne fewer than ``attempts`` times, what happens to any run fewer
     than 16 times.
     """
-    lost = _by_attempt(losses)
+    lost = causes_by_attempt(losses)
     if not _is_too_much(lost.values(), attempts):
         return None
     last = max(set(ended()) - lost.keys(), default=0)
@@ -80,7 +84,7 @@ def _is_too_much(causes: Collection[Cause], attempts: int) -> bool:
     )
 
 
-def _by_attempt(losses: Iterable[Loss]) -> dict[int, Cause]:
+def causes_by_attempt(losses: Iterable[Loss]) -> dict[int, Cause]:
     """Return what ended each attempt: of what several observers say, what is known best."""
     found: dict[int, Cause] = {}
     for loss in losses:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import attrs
 import msgspec
 
-from metalab.execution.doom import Doom, lost_in_a_row
+from metalab.execution.doom import Doom, causes_by_attempt, lost_in_a_row
 from metalab.records import Status
-from metalab.store.causes import Cause
+from metalab.store.causes import Cause, cause_of
 from metalab.store.document import record_of
 from metalab.store.reading import Loss
 
@@ -68,6 +68,7 @@ class Inheritance:
         self._writer = writer
         self._log: RunLog | None = batch.log
         self._tries: dict[str, Try] = {}
+        self._beyond: set[str] = set()  # what is left to others
         self._told_of_code = False
         self.succeeded: deque[int] = deque()
 
@@ -85,15 +86,8 @@ class Inheritance:
         return _FIRST if planned is None else Try(*planned)
 
     def allows(self, index: int) -> bool:
-        """Tell whether a run may be tried here, for all that its deaths so far say."""
-        allowance = self._batch.allowance
-        if not allowance or self._log is None:
-            return True
-        run_id = self._batch.plan.ids[index]
-        epoch = self.attempt(run_id).epoch
-        losses = (each for each in self._log.losses(run_id) if each.epoch == epoch)
-        deaths = Counter(each.cause for each in losses)
-        return all(deaths[cause] <= most for cause, most in allowance.items())
+        """Tell whether a run that was inherited may be tried here, after the deaths it has had."""
+        return self._batch.plan.ids[index] not in self._beyond
 
     def again(self, run_id: str, attempt: Try) -> None:
         """Note as which attempt a run is executed next."""
@@ -171,10 +165,22 @@ class Inheritance:
         # Of an attempt that was short there may be no record but that it was lost.
         attempt = max([attempt, *(loss.attempt + 1 for loss in losses)])
         running = state is not None and state.status is Status.RUNNING
-        if state is not None and running and (loss := self._bury(log, run_id, state)):
+        if (
+            state is not None
+            and running
+            and state.attempt not in {each.attempt for each in losses}
+            and (loss := self._bury(log, run_id, state))
+        ):
             losses.append(loss)
+        self._weigh(run_id, losses)
         doom = self._doom(log, run_id, epoch, losses)
         return Try(epoch, attempt, careful=careful or bool(losses), doom=doom)
+
+    def _weigh(self, run_id: str, losses: Sequence[Loss]) -> None:
+        """See whether a run has died more often of something than is allowed here."""
+        deaths = Counter(causes_by_attempt(losses).values())
+        if any(deaths[cause_of(cause)] > most for cause, most in self._batch.allowance.items()):
+            self._beyond.add(run_id)
 
     def _bury(self, log: RunLog, run_id: str, state: RunState) -> Loss | None:
         """Record that the attempt under way is lost, if its writer has died."""
@@ -203,7 +209,10 @@ class Inheritance:
         lines = (_decode(line) for line in log.attempts(run_id))
         writers = [each["writer"] for each in lines if (each["epoch"], each["attempt"]) == last]
         writers += [loss.writer for loss in losses if (loss.epoch, loss.attempt) == last]
-        return Doom.of(list(row.values()), self._batch.store.place_of_log(writers[0]))
+        store = self._batch.store
+        ending = store.ending(writers[0])
+        words = "" if ending is None else ending.words
+        return Doom.of(list(row.values()), store.place_of_log(writers[0]), words)
 
 
 def _ended(log: RunLog, run_id: str, epoch: int) -> set[int]:

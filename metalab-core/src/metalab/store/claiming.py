@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from metalab.store.causes import Cause
+from metalab.store.causes import Cause, cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,7 @@ UNITS = 256
 """Into how many units a plan is cut, unless whoever cuts it knows of many more to share it."""
 
 _MOST_RUNS = 1024
+_CLOSED = "closed"
 
 
 @attrs.frozen
@@ -35,20 +36,26 @@ class Claim:
     launch: str
 
 
+def _word(cause: str) -> str:
+    return cause if cause == _CLOSED else cause_of(cause).value
+
+
 @attrs.frozen
 class Ending:
     """How a writer ended. One that did not close may have taken a run with it.
 
     ``cause`` is ``closed``, or a word of Cause: ``killed`` for a process of this machine that is
-    gone, ``silent`` where only that is known, and what its executor says, if it has one.
+    gone, ``silent`` where only that is known, and what its executor says, if it has one. Words
+    of a later version count as ``gone``. ``words`` are what people are told besides.
     """
 
-    cause: str = attrs.field(converter=str)  # of a Cause the plain word
+    cause: str = attrs.field(converter=_word)
+    words: str = ""
 
     @property
     def closed(self) -> bool:
         """Whether the writer ended in order."""
-        return self.cause == "closed"
+        return self.cause == _CLOSED
 
     @property
     def is_proved(self) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab.store.causes import Cause, cause_of
+from metalab.store.causes import Cause
 from metalab.store.claiming import Ending
 from metalab.store.file import disk
 from metalab.store.file.content import is_closed
@@ -33,8 +33,8 @@ _LONGEST_LINE = 1 << 16
 _CLOSED = Ending("closed")
 _SAME_HOST = ("host", "boot", "pid_ns")
 
-Ask = Callable[[str, str], str | None]
-"""Asks an executor, by its name, how the worker that it calls so ended; None: it may be alive."""
+Ask = Callable[[str, str], Ending | bool | None]
+"""Asks an executor, by its name, how the worker that it calls so ended; True: it is alive."""
 
 
 @attrs.frozen
@@ -107,8 +107,12 @@ class Liveness:
         if is_of_here and _is_running(opening):
             return None
         executor, owner = opening.get("executor"), opening.get("owner")
-        if executor and owner and (said := self._ask(executor, owner)) is not None:
-            return Ending(cause_of(said))
+        said = self._ask(executor, owner) if executor and owner else None
+        if said is True:
+            # Both must agree: of a process that is gone it may yet say why.
+            return None
+        if isinstance(said, Ending):
+            return said
         if is_of_here:
             return Ending(Cause.KILLED)
         return Ending(Cause.SILENT) if self._is_silent(writer, disk.token_of(path)) else None

@@ -12,14 +12,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from metalab.errors import PluginError, StoreError
-from metalab.plugins import EXECUTORS
+from metalab.errors import StoreError
 from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
 from metalab.store.claiming import UNITS
 from metalab.store.file import disk, layout, payloads
 from metalab.store.file.artifacts import file_of, open_uri
 from metalab.store.file.claims import FileClaims
 from metalab.store.file.config import FileStoreConfig
+from metalab.store.file.inquiry import Inquiry
 from metalab.store.file.liveness import Liveness
 from metalab.store.file.logs import LogLines, log_files, read_logs
 from metalab.store.file.reader import read_runs
@@ -133,7 +133,7 @@ class FileStore(Store):
         """Return how a writer ended, or None if it may still be at work; see Store.ending."""
         if self._liveness is None:
             folder = self._folder.path / "runs"
-            self._liveness = Liveness(folder, self._config.options.heartbeat, _end_of)
+            self._liveness = Liveness(folder, self._config.options.heartbeat, Inquiry())
         with disk.explained(f"the segments of {writer} cannot be read"):
             return self._liveness.ending(writer)
 
@@ -311,17 +311,6 @@ class FileStore(Store):
 def _end(writer: FileWriter) -> None:
     with suppress(StoreError):  # whoever put something was told so then
         writer.close()
-
-
-def _end_of(executor: str, owner: str) -> str | None:
-    """Ask an executor how its worker ended; None if that may be alive."""
-    try:
-        asked = EXECUTORS[executor].metalab_make_executor(name=executor, options={})
-    except PluginError as error:
-        _log.debug("%s cannot be asked about %s: %s", executor, owner, error)
-        return None
-    cause: str | None = asked.cause(owner) if asked.alive(owner) is False else None
-    return cause
 
 
 def _json(document: Mapping[str, Any], what: str, **options: Any) -> bytes:
