@@ -603,6 +603,14 @@ class TestLogs:
         assert store.get_log(run_id()) is None
         assert store.list_logs(run_id()) == []
 
+    def test_people_are_told_where_a_writer_s_logs_lie(self, store):
+        with store.writer("launch") as writer, store.writer("launch") as silent:
+            writer.append_log(made(), "a line")
+            writer.put(made())
+            silent.put(made(number=1))
+        assert writer.name in store.place_of_log(writer.name)
+        assert store.place_of_log(silent.name) == ""
+
 
 class TestManifestsAndLaunches:
     def test_equal_manifests_are_kept_once(self, store):

@@ -60,7 +60,7 @@ class FileCheckpoints(Checkpoints):
         with disk.explained("a checkpoint cannot be kept"):
             folder = self._folder.make(_FOLDER, self._run)
             if not self._has_kept:
-                _remove_unfinished(folder)
+                _remove_unfinished(folder, disk.names(folder))
             # Listed each time: a forked child, or whoever repeats the attempt, may keep some, too.
             mine = (each.number for each in _names_in(folder) if each[:2] == self._place)
             name = _Name(*self._place, max(mine, default=0) + 1)
@@ -112,14 +112,15 @@ class FileCheckpoints(Checkpoints):
         """Remove all of this epoch and before, and the run's folder once it is empty."""
         folder = self._folder.path / _FOLDER / self._run
         try:
-            _remove_unfinished(folder)
-            names = _names_in(folder)
+            names = disk.names(folder)
         except OSError:  # what stays is found by an inspection
             return
-        for each in names:
+        for each in _parsed(names):
             if each.epoch <= self._place[0]:
                 disk.remove(folder / str(each))
-        disk.remove(folder)
+        if names:
+            _remove_unfinished(folder, names)
+            disk.remove(folder)
 
 
 def files(folder: Path) -> list[Path]:
@@ -195,7 +196,11 @@ def _all_in(folder: Path) -> Iterator[tuple[Path, str, _Name]]:
 
 def _names_in(folder: Path) -> list[_Name]:
     """Return the checkpoints in a run's folder, oldest first; none where there is no folder."""
-    parted = (name.split(".") for name in disk.names(folder))
+    return _parsed(disk.names(folder))
+
+
+def _parsed(names: Iterable[str]) -> list[_Name]:
+    parted = (name.split(".") for name in names)
     whole = (parts for parts in parted if len(parts) == len(_Name._fields))
     return sorted(_Name(*map(int, parts)) for parts in whole if all(map(_is_number, parts)))
 
@@ -204,9 +209,9 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal()
 
 
-def _remove_unfinished(folder: Path) -> None:
+def _remove_unfinished(folder: Path, names: Iterable[str]) -> None:
     """Remove what an attempt was writing when it died: each may be as large as a checkpoint."""
-    for name in disk.names(folder):
+    for name in names:
         if name.startswith(disk.TEMPORARY):
             disk.remove(folder / name)
 
