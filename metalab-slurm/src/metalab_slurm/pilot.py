@@ -35,6 +35,14 @@ _LOOK_EVERY = 2.0
 _STARTUP_ERROR = 65
 _KILL_SLACK = 2.0
 _LONGEST_GOODBYE = 30.0
+_REASONS = {
+    "": "nothing is left for it",
+    "idle": "others execute what is left",
+    "time": "its time is nearly up",
+    "ended": "Slurm ends it",
+    "cancelled": "the launch was cancelled",
+    "failures": "as many runs have failed as the launch puts up with",
+}
 
 
 class Job:
@@ -152,9 +160,10 @@ def _count(text: str) -> tuple[str, int]:
 
 
 def _told(farewell: Farewell) -> str:
-    why = {"time": "its time is up", "ended": "Slurm ends it", "": "nothing is left for it"}
-    reason = why.get(farewell.reason, farewell.reason)
-    return f"this pilot ends: {reason}; {farewell.left} runs left, {farewell.cut} cut short"
+    return (
+        f"this pilot ends: {_REASONS[farewell.reason]}; {farewell.left} runs left, "
+        f"{farewell.cut} cut short"
+    )
 
 
 def _explained(error: Exception) -> str:

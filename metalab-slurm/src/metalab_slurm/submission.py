@@ -181,13 +181,17 @@ class SlurmSubmission(Submission):
         """Submit pilots for what those that are gone have left; False if that is given up."""
         self._look()
         left = self._trail.left
-        if not left or self.launch.is_cancelled():
+        if not left or self.launch.is_cancelled() or self._has_failed_enough():
             return False
         self._barren = self._barren + 1 if self._left == left else 0
         if self._barren > self._most_barren:
             self._error = self._surrender()
             return False
         return self._place()
+
+    def _has_failed_enough(self) -> bool:
+        limit = self.launch.dispatch.on_failure
+        return limit is not None and self._batch.ledger.counts()["failed"] >= limit
 
     def _place(self) -> bool:
         left = self._left = self._trail.left

@@ -136,25 +136,29 @@ class Pilot:
 
     def _attend(self, submission: ProcessSubmission) -> str:
         """Wait for the end, and bring it about where there is a reason; returns the reason."""
-        is_dusk = False
+        reason = ""
         while not submission.wait(_LOOK_EVERY):
             now = time.monotonic()
             if (notice := self._asked() or self._due(now)) is not None:
                 self._wind_down(submission, notice)
                 return notice.reason
             self._measure(now)
-            if not is_dusk and (self._is_too_late(now) or self._is_dispensable(submission, now)):
-                is_dusk = True
+            if not reason and (reason := self._reason_to_stop(submission, now)):
                 submission.stop()
-        return "time" if is_dusk and self._is_too_late(time.monotonic()) else ""
+        return reason
 
     def _due(self, now: float) -> Notice | None:
-        terms, limit = self._terms, self._dispatch.on_failure
-        if terms.until is not None and now >= terms.until - terms.margin:
-            return Notice("time")
+        until, margin = self._terms.until, self._terms.margin
+        return None if until is None or now < until - margin else Notice("time")
+
+    def _reason_to_stop(self, submission: ProcessSubmission, now: float) -> str:
+        """Say why no further run is to begin, though those under way go on to their end."""
+        limit = self._dispatch.on_failure
         if limit is not None and self._ledger.counts()["failed"] >= limit:
-            return Notice("failures")
-        return None
+            return "failures"
+        if self._is_too_late(now):
+            return "time"
+        return "idle" if self._is_dispensable(submission, now) else ""
 
     def _measure(self, now: float) -> None:
         """Learn how long a run may take, from those that are under way."""
