@@ -27,6 +27,7 @@ __all__ = [
     "STORES",
     "ExtensionPoint",
     "PluginInfo",
+    "read_metadata",
 ]
 
 # Names that other distributions of this project serve, so that an error can say what to install.
@@ -165,6 +166,11 @@ class ExtensionPoint:
         if implemented.isdisjoint(self._hooks):
             return f"it implements none of that group's hooks: {', '.join(self._hooks)}"
         return None
+
+
+def read_metadata() -> None:
+    """Read the metadata of all plugins now, if no lookup has, so that the first one is quick."""
+    _scan()
 
 
 @cache
