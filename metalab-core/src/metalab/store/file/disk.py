@@ -37,6 +37,7 @@ __all__ = [
     "folders",
     "is_gone",
     "is_hopeless",
+    "identity",
     "is_ours",
     "line_numbers",
     "lines",
@@ -149,15 +150,22 @@ def token_of(path: Path) -> tuple[int, int]:
         return found.st_size, found.st_mtime_ns
 
 
-def is_ours(fd: int, path: Path, size: int) -> bool:
-    """Tell whether the path still names the open file, with all we wrote to it."""
+def identity(fd: int) -> tuple[int, int]:
+    """Return what tells an open file from all others of this machine."""
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def is_ours(path: Path, opened: tuple[int, int], size: int) -> bool:
+    """Tell whether the path still names the file of that identity, with all we wrote to it.
+
+    While the file is open its identity is nobody else's.
+    """
     try:
         named = path.stat()
     except FileNotFoundError:
         return False
-    opened = os.fstat(fd)
-    same = (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
-    return same and opened.st_nlink > 0 and opened.st_size >= size
+    return (named.st_dev, named.st_ino) == opened and named.st_size >= size
 
 
 def make_directory(path: Path) -> bool:

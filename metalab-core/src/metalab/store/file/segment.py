@@ -28,6 +28,7 @@ class Segment:
         self.size = 0
         self.good = 0
         self.fd = fd
+        self._identity = disk.identity(fd)
         self._named = False
 
     @classmethod
@@ -68,7 +69,7 @@ class Segment:
 
     def check(self, size: int) -> None:
         """Raise OSError if the name no longer leads to the bytes written here."""
-        if not disk.is_ours(self.fd, self.path, size):
+        if not disk.is_ours(self.path, self._identity, size):
             raise OSError(
                 errno.ESTALE, "the file was removed, replaced or cut by another", str(self.path)
             )
