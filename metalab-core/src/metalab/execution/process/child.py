@@ -132,7 +132,8 @@ class Child:
         if task.flags & BACKFILL:
             launch.worker.backfill(task.run, at_once=bool(task.flags & CAREFUL))
             return code_of(None)
-        self._confine(launch.memory)
+        if launch.memory != self._memory:
+            self._confine(launch.memory)
         spec = launch.specs.take(task.run)
         launch.report.place = place
         self._board.ready(place)
@@ -140,9 +141,8 @@ class Child:
 
     def _confine(self, memory: int | None) -> None:
         """Have the limit of the launch whose run is next, which another launch may not share."""
-        if memory != self._memory:
-            limit_memory(memory)
-            self._memory = memory
+        limit_memory(memory)
+        self._memory = memory
 
     # Launches.
 
@@ -162,7 +162,8 @@ class Child:
                 self._arrived.wait()
             announced = self._announced[number]
         told = announced.told
-        self._confine(told["memory"])
+        if told["memory"] != self._memory:
+            self._confine(told["memory"])
         station = Station.from_dict(told["station"])
         station.surroundings.enter()
         view = memoryview(mmap.mmap(announced.file, 0, access=mmap.ACCESS_READ))
