@@ -35,6 +35,7 @@ _CHILD = "metalab.execution.process.child"
 _CRASH_TEXT = 20_000
 _AHEAD = 0.5  # seconds of work that a worker has before it
 _LONG = 0.5  # seconds: a task that takes as long is not given before it is wanted
+_UNKNOWN = 0.25  # seconds that the first tasks are taken to need
 _THREADS = (
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -94,7 +95,7 @@ class Member:
         self._begun = 0
         self._ended = 0
         self._busy = 0
-        self._pace = _LONG  # until more is known
+        self._pace = _UNKNOWN
 
     # What it was given.
 
