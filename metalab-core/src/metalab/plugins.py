@@ -180,16 +180,13 @@ def _scan() -> Any:
 
 
 def _info(entry: EntryPoint) -> PluginInfo:
-    return PluginInfo(
-        entry.group, entry.name, entry.value, _told(entry, "Name"), _told(entry, "Version")
-    )
-
-
-def _told(entry: EntryPoint, field: str) -> str:
+    told: Any = {} if entry.dist is None else entry.dist.metadata  # which is read anew each time
     # What an interrupted uninstall leaves of a distribution has no name and no version.
-    if entry.dist is None or field not in entry.dist.metadata:
-        return "unknown"
-    return entry.dist.metadata[field]
+    name, version = (
+        told[field] if field in told else "unknown"  # noqa: SIM401  a message's get is another
+        for field in ("Name", "Version")
+    )
+    return PluginInfo(entry.group, entry.name, entry.value, name, version)
 
 
 def _disabled() -> frozenset[str]:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SimpleProgressTracker"]
 
-_SELDOM = 5
-"""How many times fewer looks are enough where a line is written now and then."""
+_SELDOM = 5  # times fewer looks are enough where a line is written now and then
 
 
 class SimpleProgressTracker(LiveTracker):

@@ -256,8 +256,10 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGTERM, _leave_to_supervisor)
     faulthandler.enable(crash)
     faulthandler.register(DUMP, crash)
-    # Where results go unless a launch says otherwise: it is there before the launch is.
+    # Where results go unless a launch says otherwise, and what is looked up for that: it is all
+    # there before the launch is.
     import_module("metalab.store.file.store")
+    import_module("metalab.store.file.host").metalab_version()
     Child(name, Channel(socket.socket(fileno=channel)), Board(board)).serve(lane)
 
 
