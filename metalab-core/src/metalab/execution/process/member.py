@@ -35,7 +35,6 @@ _CHILD = "metalab.execution.process.child"
 _CRASH_TEXT = 20_000
 _AHEAD = 0.5  # seconds of work that a worker has before it
 _LONG = 0.5  # seconds: a task that takes as long is not given before it is wanted
-_UNKNOWN = 0.25  # seconds that the first tasks are taken to need
 _THREADS = (
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -95,7 +94,7 @@ class Member:
         self._begun = 0
         self._ended = 0
         self._busy = 0
-        self._pace = _UNKNOWN
+        self._pace = _LONG  # until more is known
 
     # What it was given.
 

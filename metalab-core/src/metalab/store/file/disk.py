@@ -35,7 +35,6 @@ __all__ = [
     "explain",
     "explained",
     "folders",
-    "identity",
     "is_gone",
     "is_hopeless",
     "is_ours",
@@ -150,22 +149,13 @@ def token_of(path: Path) -> tuple[int, int]:
         return found.st_size, found.st_mtime_ns
 
 
-def identity(fd: int) -> tuple[int, int]:
-    """Return what tells an open file from all others of this machine."""
-    status = os.fstat(fd)
-    return status.st_dev, status.st_ino
-
-
-def is_ours(path: Path, opened: tuple[int, int], size: int) -> bool:
-    """Tell whether the path still names the file of that identity, with all we wrote to it.
-
-    While the file is open its identity is nobody else's.
-    """
+def is_ours(opened: os.stat_result, path: Path, size: int) -> bool:
+    """Tell whether the path still names the file that was opened, with all we wrote to it."""
     try:
         named = path.stat()
     except FileNotFoundError:
         return False
-    return (named.st_dev, named.st_ino) == opened and named.st_size >= size
+    return os.path.samestat(named, opened) and named.st_size >= size
 
 
 def make_directory(path: Path) -> bool:
