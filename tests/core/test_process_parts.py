@@ -17,6 +17,7 @@ from metalab.execution.process import host
 from metalab.execution.process.board import AGAIN, RING, STATUSES, Board, code_of
 from metalab.execution.process.channel import Channel
 from metalab.execution.process.lane import Lane, tasks_in
+from metalab.execution.process.tray import Tray
 from metalab.execution.process.words import readable
 from metalab.execution.task import Task
 from metalab.execution.wire import from_wire, to_wire
@@ -131,6 +132,43 @@ class TestBoard:
         assert 0 < board.since <= time.monotonic_ns()
         board.close()
         os.close(descriptor)
+
+
+class TestTray:
+    """Who fills it waits for what there is to do, and is not woken for less."""
+
+    @pytest.fixture
+    def tray(self):
+        tray = Tray(2)
+        tray.put(tasks(2))
+        return tray
+
+    @staticmethod
+    def resting(tray, **how):
+        resting = threading.Thread(target=tray.rest, args=(60.0,), kwargs=how, daemon=True)
+        resting.start()
+        while not tray._changed._waiters:
+            time.sleep(0.001)
+        return resting
+
+    def test_more_is_wanted_than_there_is(self, tray):
+        filling = self.resting(tray, nothing_comes=False)
+        tray.ask_for(1, urgently=False)
+        assert filling.is_alive()
+        tray.ask_for(5, urgently=False)
+        filling.join(10)
+        assert not filling.is_alive()
+
+    def test_what_nobody_can_make_ready_is_not_asked_for(self, tray):
+        filling = self.resting(tray, nothing_comes=True)
+        for wanted in range(3, 50):
+            tray.ask_for(wanted, urgently=False)
+        filling.join(0.05)
+        assert filling.is_alive()
+        tray.take(2)
+        tray.count_out(2)
+        filling.join(10)
+        assert not filling.is_alive()
 
 
 class TestChannel:

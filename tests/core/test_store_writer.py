@@ -277,6 +277,20 @@ class TestRunningRuns:
                 writer.put(made(n))
         assert kinds_in(segments(store)[0]).count("start") == 3
 
+    def test_a_run_that_goes_on_is_shown_while_others_end_all_the_time(self, tmp_path):
+        store = store_at(tmp_path, commit_interval=0.2)
+        short = iter(range(1, 10_000))
+
+        def is_shown() -> bool:
+            writer.put(made(next(short)))
+            return store.run_exists(run_id(0))
+
+        with store.writer("w") as writer:
+            writer.put(made(next(short)))
+            writer.start(run_id(0), partial(made, 0, Status.RUNNING))
+            assert wait_for(is_shown)
+            assert store.get_run_record(run_id(0)).status is Status.RUNNING
+
     def test_a_start_that_cannot_be_written_is_logged_and_harms_nothing(self, tmp_path, caplog):
         store = store_at(tmp_path)
         with store.writer("w") as writer:

@@ -8,20 +8,21 @@ import platform
 import secrets
 import socket
 import string
-import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metalab.plugins import EXTENSION_POINTS
 from metalab.script import script_of
 
+if TYPE_CHECKING:
+    from metalab.checkout import Checkout
+
 __all__ = ["describe_launch", "new_launch"]
 
 _ALPHABET = string.ascii_lowercase + string.digits
-_GIT_SECONDS = 5
 
 
 def new_launch() -> str:
@@ -29,7 +30,7 @@ def new_launch() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
-def describe_launch(module: str, **details: Any) -> dict[str, Any]:
+def describe_launch(module: str, checkout: Checkout, **details: Any) -> dict[str, Any]:
     """Describe this process and its surroundings once a launch, as strict JSON.
 
     ``module`` is that of the operation: ``main`` is the script that it belongs to or is used by.
@@ -50,7 +51,7 @@ def describe_launch(module: str, **details: Any) -> dict[str, Any]:
             for point in EXTENSION_POINTS
             for p in point.loaded()
         ],
-        "git": _git(),
+        "git": checkout.state(),
         **details,
     }
 
@@ -74,30 +75,3 @@ def _user() -> str | None:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user id without a name
         return None
-
-
-def _git() -> dict[str, Any] | None:
-    said = _git_says("status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    if said is None:
-        return None
-    lines = said.splitlines()
-    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
-    return {
-        "commit": heads.get("branch.oid"),
-        "branch": heads.get("branch.head"),
-        "dirty": any(not line.startswith("#") for line in lines),
-    }
-
-
-def _git_says(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603  fixed words
-            ["git", *arguments],  # noqa: S607  git is wherever the user has it
-            capture_output=True,
-            text=True,
-            timeout=_GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

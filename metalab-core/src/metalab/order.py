@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from metalab.checkout import Checkout
 from metalab.execution.base import Batch, Executor, Submission
 from metalab.execution.choice import chosen_executor
 from metalab.execution.departure import keep_open, release
@@ -75,6 +76,7 @@ class Order:
             return self._handle(plan, found, launch, ledger, None)
         if found is not None and (live := under_way(found, self.executor, plan, left)) is not None:
             return reattached(live, found, self.executor, self.tracker, self.on_event, plan)
+        checkout = Checkout()
         self.executor.admit(plan, self.metrics, self.retries, self.limits)
         target = place.make()
         ledger = self._open_ledger(plan, left)
@@ -94,7 +96,7 @@ class Order:
             log=log,
             started=left.started,
         )
-        target.put_launch(launch, self._document(batch, left))
+        target.put_launch(launch, self._document(batch, left, checkout))
         return self._handle(plan, target, launch, ledger, _submit(self.executor, batch))
 
     def _handle(
@@ -111,9 +113,10 @@ class Order:
     def _open_ledger(self, plan: Plan, left: Remainder) -> Ledger:
         return open_ledger(plan, len(left.pending), left.done, self.tracker, self.on_event)
 
-    def _document(self, batch: Batch, left: Remainder) -> dict[str, Any]:
+    def _document(self, batch: Batch, left: Remainder, checkout: Checkout) -> dict[str, Any]:
         return describe_launch(
             batch.plan.experiment.operation.function.__module__,
+            checkout,
             manifest=batch.manifest,
             executor=self.executor.name,
             runs=len(batch.plan),

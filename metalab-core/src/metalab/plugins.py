@@ -27,6 +27,7 @@ __all__ = [
     "STORES",
     "ExtensionPoint",
     "PluginInfo",
+    "read_metadata",
 ]
 
 # Names that other distributions of this project serve, so that an error can say what to install.
@@ -167,6 +168,11 @@ class ExtensionPoint:
         return None
 
 
+def read_metadata() -> None:
+    """Read the metadata of all plugins now, if no lookup has, so that the first one is quick."""
+    _scan()
+
+
 @cache
 def _scan() -> Any:
     # One scan for all groups: it reads a file of every distribution on sys.path.
@@ -174,16 +180,13 @@ def _scan() -> Any:
 
 
 def _info(entry: EntryPoint) -> PluginInfo:
-    return PluginInfo(
-        entry.group, entry.name, entry.value, _told(entry, "Name"), _told(entry, "Version")
-    )
-
-
-def _told(entry: EntryPoint, field: str) -> str:
+    told: Any = {} if entry.dist is None else entry.dist.metadata  # which is read anew each time
     # What an interrupted uninstall leaves of a distribution has no name and no version.
-    if entry.dist is None or field not in entry.dist.metadata:
-        return "unknown"
-    return entry.dist.metadata[field]
+    name, version = (
+        told[field] if field in told else "unknown"  # noqa: SIM401  a message's get is another
+        for field in ("Name", "Version")
+    )
+    return PluginInfo(entry.group, entry.name, entry.value, name, version)
 
 
 def _disabled() -> frozenset[str]:

@@ -33,4 +33,10 @@ class Task(NamedTuple):
 
     def as_try(self) -> Try:
         """Return the attempt that this task is."""
+        if self[1:4] == _FRESH and not self.flags:
+            return _FIRST  # as nearly all are
         return Try(self.epoch, self.attempt, self.tries, careful=bool(self.flags & CAREFUL))
+
+
+_FIRST = Try()
+_FRESH = (_FIRST.epoch, _FIRST.attempt, _FIRST.tries)

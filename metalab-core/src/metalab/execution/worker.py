@@ -77,7 +77,9 @@ class Worker:
         self._token = token
         self._name = name
         self._experiment = experiment = work.plan.experiment
-        # Asked for once, and not for each record.
+        # Asked for once, and not for each run.
+        self._function = experiment.operation.function
+        self._operation = experiment.operation.name
         self._experiment_id = experiment.experiment_id
         self._context_fingerprint = work.plan.context.fingerprint
         self._tags = tags_of(experiment.tags)
@@ -206,8 +208,8 @@ class Worker:
     def _call(
         self, run: _Begun, capture: Capture, doom: Doom | None
     ) -> tuple[Outcome, type[BaseException] | None]:
-        operation, spec = self._experiment.operation, run.spec
-        raised, arguments = None, dict[str, Any]()
+        spec, raised = run.spec, None
+        arguments: dict[str, Any] = {}
         try:
             with capture:
                 check_doom(doom)
@@ -215,8 +217,8 @@ class Worker:
                     check_files(self._work.plan.context)
                     check_params(self._work.plan, spec)
                 arguments = {name: make(run, capture) for name, make in self._makers}
-                value = called_here(operation.function, arguments)
-                outcome = outcome_of_value(value, operation.name, capture)
+                value = called_here(self._function, arguments)
+                outcome = outcome_of_value(value, self._operation, capture)
         except BaseException as error:  # noqa: BLE001  an operation may raise anything at all
             # Not the error itself, whose traceback would hold this frame, and this frame it.
             outcome, raised = outcome_of_error(error), type(error)

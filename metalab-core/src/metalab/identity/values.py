@@ -58,7 +58,7 @@ def _is_plain_dict(value: dict[Any, Any]) -> bool:
         if not (
             (kind is float and -_MAX_FLOAT < item < _MAX_FLOAT and (item or copysign(1, item) > 0))
             or (kind is int and _MIN_INT <= item < _MAX_INT)
-            or (kind is str and _is_unicode(item))
+            or (kind is str and (item.isascii() or _is_unicode(item)))
             or kind is bool
             or item is None
         ):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SimpleProgressTracker"]
 
+_SELDOM = 5  # times fewer looks are enough where a line is written now and then
+
 
 class SimpleProgressTracker(LiveTracker):
     """Shows progress as plain text on a stream, the error stream by default.
@@ -40,6 +42,8 @@ class SimpleProgressTracker(LiveTracker):
         self._surroundings = Surroundings.of(stream, insist=self.settings.style == "rich")
         self._given = stream
         self._patience = self._surroundings.patience if patient else 0.0
+        if not self._surroundings.live:
+            self.interval *= _SELDOM
         self._board: Board | None = None
         self._begin()
 

@@ -132,7 +132,8 @@ class Child:
         if task.flags & BACKFILL:
             launch.worker.backfill(task.run, at_once=bool(task.flags & CAREFUL))
             return code_of(None)
-        self._confine(launch.memory)
+        if launch.memory != self._memory:
+            self._confine(launch.memory)
         spec = launch.specs.take(task.run)
         launch.report.place = place
         self._board.ready(place)
@@ -140,9 +141,8 @@ class Child:
 
     def _confine(self, memory: int | None) -> None:
         """Have the limit of the launch whose run is next, which another launch may not share."""
-        if memory != self._memory:
-            limit_memory(memory)
-            self._memory = memory
+        limit_memory(memory)
+        self._memory = memory
 
     # Launches.
 
@@ -162,7 +162,8 @@ class Child:
                 self._arrived.wait()
             announced = self._announced[number]
         told = announced.told
-        self._confine(told["memory"])
+        if told["memory"] != self._memory:
+            self._confine(told["memory"])
         station = Station.from_dict(told["station"])
         station.surroundings.enter()
         view = memoryview(mmap.mmap(announced.file, 0, access=mmap.ACCESS_READ))
@@ -255,8 +256,10 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGTERM, _leave_to_supervisor)
     faulthandler.enable(crash)
     faulthandler.register(DUMP, crash)
-    # Where results go unless a launch says otherwise: it is there before the launch is.
+    # Where results go unless a launch says otherwise, and what is looked up for that: it is all
+    # there before the launch is.
     import_module("metalab.store.file.store")
+    import_module("metalab.store.file.host").metalab_version()
     Child(name, Channel(socket.socket(fileno=channel)), Board(board)).serve(lane)
 
 

@@ -16,6 +16,7 @@ from metalab.execution.process.station import Station
 from metalab.execution.process.submission import ProcessSubmission
 from metalab.execution.process.supervisor import Supervisor
 from metalab.hookspecs import hookimpl
+from metalab.plugins import read_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,9 @@ class ProcessExecutor(Executor):
         Raises MetalabError if they cannot be started.
         """
         self._renew()
-        supervisor, asked = self._supervisor, float("-inf")
+        supervisor, asked = self._supervisor, time.monotonic()
+        supervisor.start(self.max_workers)
+        read_metadata()  # which the first launch has to, and now it takes no time
         while supervisor.ready < supervisor.workers:
             if supervisor.trouble is not None or supervisor.over.is_set():
                 raise MetalabError(supervisor.trouble or "this ProcessExecutor was shut down")

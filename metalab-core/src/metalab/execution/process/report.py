@@ -105,7 +105,7 @@ class Report:
 
     def acknowledgement(self, record: RunRecord) -> Callable[[], None]:
         """Return what notes that a run's record is durable."""
-        if ENDINGS[record.status] in self.heard:
+        if self.heard and ENDINGS[record.status] in self.heard:
             # Not settled here: of what is not heard when this process dies, its supervisor tells.
             return partial(self._tell_ending, self.place, record)
         return partial(self._board.settle, self.place)

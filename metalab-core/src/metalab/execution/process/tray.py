@@ -35,6 +35,7 @@ class Tray:
         self._outstanding = 0
         self._wanted = workers
         self._is_urgent = True
+        self._nothing_comes = False
         self._expected: set[str] | None = None
         self.is_stopped = False
         self.is_abandoned = False
@@ -72,7 +73,8 @@ class Tray:
         if wanted != self._wanted:
             with self._changed:
                 self._wanted = wanted
-                self._changed.notify_all()
+                if not (self._nothing_comes or self.is_full):
+                    self._changed.notify_all()
 
     def give_back(self, tasks: Sequence[Task]) -> None:
         """Take tasks back that no worker has begun."""
@@ -135,6 +137,7 @@ class Tray:
         With ``nothing_comes`` nothing more can be made ready, however long this waits.
         """
         with self._changed:
+            self._nothing_comes = nothing_comes
             if self._letters or self.is_abandoned:
                 return True
             if self.is_stopped and (self._ready or not self._outstanding):

@@ -149,15 +149,13 @@ def token_of(path: Path) -> tuple[int, int]:
         return found.st_size, found.st_mtime_ns
 
 
-def is_ours(fd: int, path: Path, size: int) -> bool:
-    """Tell whether the path still names the open file, with all we wrote to it."""
+def is_ours(opened: os.stat_result, path: Path, size: int) -> bool:
+    """Tell whether the path still names the file that was opened, with all we wrote to it."""
     try:
         named = path.stat()
     except FileNotFoundError:
         return False
-    opened = os.fstat(fd)
-    same = (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
-    return same and opened.st_nlink > 0 and opened.st_size >= size
+    return os.path.samestat(named, opened) and named.st_size >= size
 
 
 def make_directory(path: Path) -> bool:

@@ -29,6 +29,7 @@ __all__ = ["Journal"]
 _log = logging.getLogger(__name__)
 _LINGER = 5.0  # seconds that an idle thread stays, so that a forgotten writer can be freed
 _ANNOUNCE = 0.75  # of the interval: what runs for a whole one is on disk by its end
+_WITH_LINES = 1.25  # of the interval: that may wait for a commit that comes by then
 
 
 class Journal:
@@ -203,7 +204,9 @@ class Journal:
             times.append(0.0 if urgent else self._since + self._options.interval)
         if self._announced:
             oldest, _ = next(iter(self._announced.values()))
-            times.append(oldest + _ANNOUNCE * self._options.interval)
+            # Each waking costs the thread that computes a wait for the interpreter's lock.
+            if not times or times[0] > oldest + _WITH_LINES * self._options.interval:
+                times.append(oldest + _ANNOUNCE * self._options.interval)
         return min(times, default=None)
 
     def _alarm(self, due: float | None, now: float) -> float:

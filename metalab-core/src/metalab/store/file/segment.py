@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ class Segment:
         self.size = 0
         self.good = 0
         self.fd = fd
+        self._opened = os.fstat(fd)  # while it is open, no other file is the same
         self._named = False
 
     @classmethod
@@ -68,7 +70,7 @@ class Segment:
 
     def check(self, size: int) -> None:
         """Raise OSError if the name no longer leads to the bytes written here."""
-        if not disk.is_ours(self.fd, self.path, size):
+        if not disk.is_ours(self._opened, self.path, size):
             raise OSError(
                 errno.ESTALE, "the file was removed, replaced or cut by another", str(self.path)
             )
