@@ -30,9 +30,14 @@ class Nursery:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = python(script, **pipes, text=True)
 
-    def kill_one(self, root: Path, first: int, delay: float) -> list[int]:
-        """Return the numbers of the runs that the worker acknowledged before it was killed."""
-        said = self._process.stdout
+    def kill_one(
+        self, root: Path, first: int, delay: float, *, once_acknowledged: bool
+    ) -> list[int]:
+        """Return the numbers of the runs that the worker acknowledged before it was killed.
+
+        The delay counts from its first acknowledgement, or from its start.
+        """
+        said, pid = self._process.stdout, None
         self._process.stdin.write(f"{root} {first}\n")
         self._process.stdin.flush()
         acknowledged = []
@@ -41,9 +46,12 @@ class Nursery:
             if word == "ack":
                 acknowledged.append(int(number))
             elif word == "pid":
+                pid = int(number)
+            if word == ("ack" if once_acknowledged else "pid") and pid is not None:
                 time.sleep(delay)
-                os.kill(int(number), signal.SIGKILL)
-            else:
+                os.kill(pid, signal.SIGKILL)
+                pid = None
+            if word == "over":
                 assert int(number) == signal.SIGKILL
                 return acknowledged
         raise AssertionError("no worker can be started")
@@ -80,7 +88,9 @@ class TestKilledProcesses:
                 chance = random.Random(f"kill {number}")  # a round alone can be had again
                 root = tmp_path / str(number // ROUNDS_A_STORE)
                 first = number % ROUNDS_A_STORE * 1_000_000
-                acknowledged = nursery.kill_one(root, first, 0.1 * chance.random())
+                acknowledged = nursery.kill_one(
+                    root, first, 0.1 * chance.random(), once_acknowledged=number % 2 == 1
+                )
                 try:
                     check_runs(store_at(root), acknowledged, chance)
                 except Exception as error:
