@@ -25,7 +25,7 @@ def run(experiment, store, **options):
     return metalab.run(experiment, store, executor={"slurm": {**QUICK, **asked}}, **options)
 
 
-_OF_RUN = {"resume", "retry", "timeout", "memory_limit", "on_event", "on_failure", "progress"}
+_OF_RUN = {"derived_metrics", "on_event", "on_failure", "progress", "resume", "retry", "timeout"}
 
 
 def experiment(operation, name="e", replicates=1, **params):

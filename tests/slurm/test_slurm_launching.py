@@ -225,6 +225,22 @@ class TestWhatIsSent:
         (result,) = run(experiment(op, shape=[(3, 4)]), store, pilots=1).result(timeout=60)
         assert result.metrics == {"is_tuple": True, "n": 4}
 
+    def test_the_same_script_with_edited_code_is_told_that_the_old_one_runs(
+        self, cluster, store, tmp_path, monkeypatch
+    ):
+        module = tmp_path / "slow_model.py"
+        text = "import metalab, time\n@metalab.operation\ndef op(params):\n    time.sleep(2)\n"
+        module.write_text(text)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        first = run(experiment(__import__("slow_model").op, x=[1]), store, pilots=1, snapshot=True)
+        module.write_text(text + "    return {'y': 2}\n")
+        del sys.modules["slow_model"]
+        edited = __import__("slow_model").op
+        with pytest.warns(metalab.CodeChangedWarning, match="is under way with other code"):
+            second = run(experiment(edited, x=[1]), store, pilots=1)
+        assert second.job_id == first.job_id
+        second.result(timeout=60)
+
     @pytest.mark.parametrize("snapshot", [True, False])
     def test_code_edited_before_a_job_begins(self, cluster, store, tmp_path, monkeypatch, snapshot):
         module = tmp_path / f"model_{snapshot}.py"
@@ -384,6 +400,25 @@ class TestOnDisk:
         lines = lines_of(store)
         begun = {line["writer"] for line in lines if line["t"] == "open"}
         assert begun == {line["writer"] for line in lines if line["t"] == "close"}
+
+
+def doubled(run):
+    return 2 * run.metrics["y"]
+
+
+class TestDerivedMetrics:
+    def test_jobs_compute_them_for_new_runs_and_for_those_done_before(self, cluster, store):
+        metalab.run(experiment(quick, x=[1, 2]), store, executor="inline").result()
+        handle = run(experiment(quick, x=[1, 2, 3]), store, pilots=2, derived_metrics=[doubled])
+        handle.result(timeout=60)
+        kept = wait_for(lambda: _derived(store, 3))
+        assert sorted(kept) == [2, 8, 18]
+
+
+def _derived(store, runs):
+    lines = [line for line in lines_of(store) if line["t"] == "derived"]
+    found = {line["id"]: line["values"]["doubled"] for line in lines}
+    return list(found.values()) if len(found) == runs else None
 
 
 def test_states_of_a_handle_add_up_at_every_moment(cluster, store):

@@ -14,7 +14,7 @@ from metalab.execution.handle import RunHandle
 from metalab.execution.policy import FailurePolicy, Limits, Retry
 from metalab.launch import describe_launch, new_launch
 from metalab.progress import create_progress_tracker
-from metalab.reattaching import open_ledger, reattached, under_way
+from metalab.reattaching import open_ledger, reattached, tell_of_code, under_way
 from metalab.results.derived import as_derived_metrics, lacking
 from metalab.standing import remember
 
@@ -75,6 +75,7 @@ class Order:
             ledger.finish()
             return self._handle(plan, found, launch, ledger, None)
         if found is not None and (live := under_way(found, self.executor, plan, left)) is not None:
+            tell_of_code(live, found, plan)
             return reattached(live, found, self.executor, self.tracker, self.on_event, plan)
         checkout = Checkout()
         self.executor.admit(plan, self.metrics, self.retries, self.limits)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from array import array
 from typing import TYPE_CHECKING
 
-from metalab.errors import MetalabError
+from metalab.errors import CodeChangedWarning, MetalabError
 from metalab.execution.choice import chosen_executor
 from metalab.execution.dispatch import Dispatch
 from metalab.execution.handle import RunHandle
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from metalab.resume import Remainder
     from metalab.store.base import Store
 
-__all__ = ["dispatches", "newest_dispatch", "open_ledger", "reattached", "under_way"]
+__all__ = [
+    "dispatches",
+    "newest_dispatch",
+    "open_ledger",
+    "reattached",
+    "tell_of_code",
+    "under_way",
+]
 
 
 def open_ledger(
@@ -86,6 +94,18 @@ def under_way(store: Store, executor: Executor, plan: Plan, left: Remainder) -> 
         ):
             return each
     return None
+
+
+def tell_of_code(dispatch: Dispatch, store: Store, plan: Plan) -> None:
+    """Warn where what goes on by itself was submitted with other code than the plan has now."""
+    if dispatch.plan(store, may_open=False).code.hash != plan.code.hash:
+        warnings.warn(
+            f"launch {dispatch.launch} of {plan.experiment_id} is under way with other code; its "
+            "results are taken. To execute the new code instead, end it with metalab cancel and "
+            "run again",
+            CodeChangedWarning,
+            stacklevel=4,
+        )
 
 
 def _covers(dispatch: Dispatch, left: Remainder) -> bool:

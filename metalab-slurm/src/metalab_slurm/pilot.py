@@ -54,6 +54,7 @@ class Job:
         log = log_of(folder, array, int(task)) if array and task else None
         self.owner = Owner.here(environ, time.time(), log)
         self.label = self.owner.job if log is None else log.stem
+        self.is_first = task in {None, "0"}
         self._notice = ""
         for number in (signal.SIGUSR2, signal.SIGTERM):
             signal.signal(number, self._take)
@@ -124,6 +125,7 @@ def _piloted(job: Job, launch: SlurmLaunch, level: Mapping[str, int]) -> Farewel
         most=config.runs_each,
         attempts=config.attempts + launch.rules.steps(launch.config),
         allowance=launch.rules.allowance(launch.config, level),
+        derives=job.is_first,
         owner=str(job.owner),
         label=f"slurm:{job.label}",
     )

@@ -60,8 +60,9 @@ class Batch(Work):
     are not pending but lack a derived metric. ``log`` is what was stored when the batch was
     made, and ``started`` the ids of the runs that were under way then.
 
-    Where several share a launch, each may execute ``quota`` runs at most, and leave to others
-    those that have died more often of some causes than its ``allowance`` says.
+    Where a launch ``is_shared`` by several processes, each may execute ``quota`` runs at most,
+    and leaves to others those that have died more often of some causes than its ``allowance``
+    says. Runs that others ended it does not look after.
     """
 
     pending: Sequence[int]
@@ -71,6 +72,7 @@ class Batch(Work):
     underived: Sequence[int] = ()
     log: RunLog | None = None
     started: Collection[str] = ()
+    is_shared: bool = False
     quota: int | None = None
     allowance: Mapping[str, int] = attrs.field(factory=dict)
 

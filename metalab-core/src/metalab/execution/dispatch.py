@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
@@ -25,6 +25,7 @@ from metalab.execution.sealed import SealedPlan
 from metalab.execution.snapshot import take_snapshot
 from metalab.identity.code import CodeFingerprint
 from metalab.planning import Plan, RunIds
+from metalab.results.derived import DerivedMetric
 from metalab.store.config import StoreConfig
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from metalab.execution.ledger import Ledger
+    from metalab.results import Run
     from metalab.store.base import Store
 
 __all__ = ["Dispatch"]
@@ -57,7 +59,8 @@ _DEATHS = {each.__name__: each for each in (RunTimeoutError, WorkerDiedError)}
 class Dispatch:
     """One batch that was kept, and the folder where.
 
-    ``options`` are the executor's own, as strict JSON. ``tries`` are those of runs that have a
+    ``options`` are the executor's own, as strict JSON. Of ``metrics`` that were read the
+    functions are in the parcel. ``tries`` are those of runs that have a
     record already, by id, and ``started`` the ids of those of them that were under way.
     """
 
@@ -73,6 +76,7 @@ class Dispatch:
     on_failure: int | None
     retry: Retry
     limits: Limits
+    metrics: Sequence[DerivedMetric]
     ids: RunIds = attrs.field(repr=False)
     pending: Sequence[int] = attrs.field(repr=False)
     underived: Sequence[int] = attrs.field(repr=False)
@@ -115,6 +119,7 @@ class Dispatch:
             on_failure=batch.failures.limit,
             retry=batch.retry,
             limits=batch.limits,
+            metrics=batch.derived_metrics,
             ids=plan.ids,
             pending=batch.pending,
             underived=batch.underived,
@@ -169,6 +174,7 @@ class Dispatch:
             manifest=self.manifest,
             retry=self.retry,
             limits=self.limits,
+            derived_metrics=self.metrics,
             pending=self.pending,
             tries=self.tries,
             ledger=ledger,
@@ -192,6 +198,7 @@ class Dispatch:
             "on_failure": self.on_failure,
             "retry": _told(self.retry),
             "limits": attrs.asdict(self.limits),
+            "metrics": {metric.name: metric.code for metric in self.metrics},
             "store": self.config.to_dict(),
         }
 
@@ -212,8 +219,14 @@ def _described(about: Mapping[str, Any]) -> dict[str, Any]:
         "surroundings": Surroundings(**about["surroundings"]),
         "retry": _retry(about["retry"]),
         "limits": Limits(**about["limits"]),
+        "metrics": [DerivedMetric(n, _sent, code) for n, code in about["metrics"].items()],
         "config": StoreConfig.from_dict(about["store"]),
     }
+
+
+def _sent(_: Run) -> NoReturn:
+    """Stand for a function that is in the parcel; only workers open that."""
+    raise PayloadError("a derived metric is computed by workers alone")
 
 
 def _read_runs(data: memoryview, runs: int) -> dict[str, Any]:

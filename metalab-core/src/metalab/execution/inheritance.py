@@ -110,7 +110,7 @@ class Inheritance:
                 left.append(index)
             else:
                 self._tell_of_code(state)
-                if state.status is Status.SUCCESS:
+                if state.status is Status.SUCCESS and not self._batch.is_shared:
                     self.succeeded.append(index)
                 self._batch.ledger.elsewhere(index, state.status, _reading(self._log, run_id))
         return left

@@ -44,7 +44,7 @@ class Terms:
     ``until`` is the time.monotonic() at which its place ends, None where it has no end. Its
     runs are asked to save themselves ``margin`` seconds before that. It executes ``most`` runs
     at most; a run is tried until it has died ``attempts`` times, and for ``allowance`` see
-    Batch. ``owner`` is what its scheduler calls it, ``label`` what records do.
+    Batch. One that ``derives`` computes the derived metrics that runs done before lack. ``owner`` is what its scheduler calls it, ``label`` what records do.
     """
 
     workers: int = 1
@@ -54,6 +54,7 @@ class Terms:
     most: int | None = None
     attempts: int = 3
     allowance: Mapping[str, int] = attrs.field(factory=dict)
+    derives: bool = False
     owner: str
     label: str
 
@@ -107,8 +108,10 @@ class Pilot:
             self._dispatch.batch(self._store, self._ledger),
             until=terms.until,
             attempts=terms.attempts,
+            is_shared=True,
             quota=terms.most,
             allowance=terms.allowance,
+            underived=self._dispatch.underived if terms.derives else (),
         )
         self._ledger.listen(self._note_cut, frozenset({EventKind.RUN_CANCELLED}))
         station = Station(
