@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import uuid
 from pathlib import Path
 
 from metalab_slurm.cluster import Cluster
@@ -12,21 +13,27 @@ from metalab_slurm.placing import place
 from metalab_slurm.script import batch_script, log_of
 from slurm.slurm_cluster import wait_for
 
-NAME = "metalab-test"
 SLEEP = "import time; time.sleep(300)"
 
 
 class Pilots:
     """An array of jobs in a folder, which execute a line of Python."""
 
-    def __init__(self, folder, code=SLEEP, *, array=1, name=NAME, **config):
+    def __init__(self, folder, code=SLEEP, *, array=1, name=None, **config):
         self.cluster = Cluster()
         self.folder = Path(folder)
-        self.name = name
+        # Slurm remembers the jobs of earlier tests for a while.
+        self.name = name or f"metalab-{uuid.uuid4().hex[:8]}"
         self.config = SlurmConfig(**{"memory": "100M", "time": 10} | config)
         self.code = code
         self.placed = place(
-            self.cluster, Journal(self.folder), self.script, self.folder, name, array, (0.2, 0.2)
+            self.cluster,
+            Journal(self.folder),
+            self.script,
+            self.folder,
+            self.name,
+            array,
+            (0.2, 0.2),
         )
         (self.array_id, *_) = self.placed.job_ids
 
@@ -44,7 +51,7 @@ class Pilots:
         return self.cluster.jobs([self.name])
 
     def job(self, task=0):
-        return next(job for job in self.jobs() if job.task == task)
+        return next(job for job in self.jobs() if (job.array_id, job.task) == (self.array_id, task))
 
     def log(self, task=0):
         return log_of(self.folder, self.array_id, task)

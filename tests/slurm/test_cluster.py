@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
 import pytest
@@ -12,7 +11,7 @@ from metalab_slurm.cluster import Cluster
 from metalab_slurm.commands import Commands, SlurmRefused, SlurmUnavailable
 from metalab_slurm.jobs import warnings_of
 from metalab_slurm.quantities import read_time
-from slurm.pilots import NAME, SLEEP, Pilots
+from slurm.pilots import SLEEP, Pilots
 from slurm.slurm_cluster import wait_for
 
 pytestmark = pytest.mark.slurm
@@ -62,7 +61,7 @@ def test_times_mean_what_they_mean_to_slurm(cluster, tmp_path):
 
 
 def test_one_question_serves_many_names(cluster, tmp_path):
-    names = [f"metalab-{number}" for number in range(3)]
+    names = [f"metalab-names-{number}" for number in range(3)]
     for name in names:
         Pilots(tmp_path / name, array=2, name=name)
     client = Cluster()
@@ -71,7 +70,11 @@ def test_one_question_serves_many_names(cluster, tmp_path):
 
 
 def test_a_pilot_is_alive_while_it_has_processes(cluster, tmp_path):
-    pilots = Pilots(tmp_path, "import signal, time; signal.signal(15, 1); time.sleep(300)", array=3)
+    code = (
+        "import os, signal, time; os.environ['SLURM_ARRAY_TASK_ID'] == '2' and signal.signal("
+        "signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+    )
+    pilots = Pilots(tmp_path, code, array=3)
     jobs = [pilots.wait("RUNNING", task=task) for task in range(3)]
     client = Cluster()
     assert [client.alive(job.job_id, 0) for job in jobs] == [True] * 3
@@ -108,10 +111,10 @@ def test_death_is_told_only_by_a_look_at_the_queue_that_came_after_life(cluster,
 
 def test_names_are_cancelled_whatever_state_their_jobs_are_in(cluster, tmp_path):
     mine = Pilots(tmp_path / "a", array=2, max_concurrent=1)
-    other = Pilots(tmp_path / "b", name="metalab-other")
+    other = Pilots(tmp_path / "b", name="metalab-spared")
     mine.wait("RUNNING")
     other.wait("RUNNING")
-    mine.cluster.cancel([NAME, "metalab-no-such"])
+    mine.cluster.cancel([mine.name, "metalab-no-such"])
     wait_for(lambda: not any(job.is_alive for job in mine.jobs()))
     assert other.job().is_running
     assert mine.cluster.fate(mine.array_id, 0, time.time() - 60).cause == "cancelled"
@@ -141,8 +144,8 @@ def test_a_job_that_slurm_does_not_know_cannot_be_requeued(cluster):
 def test_the_end_of_a_jobs_time_is_known_inside_and_outside(cluster, tmp_path, monkeypatch):
     code = (
         "import json, os, time; from metalab_slurm.cluster import Cluster; "
-        "print(json.dumps([Cluster().end_of(os.environ['SLURM_JOB_ID']), time.time()]), flush=True); "
-        + SLEEP
+        "end = Cluster().end_of(os.environ['SLURM_JOB_ID']); "
+        "print(json.dumps([end, time.time()]), flush=True); " + SLEEP
     )
     pilots = Pilots(tmp_path, code, array=2, time=10)
     job = pilots.wait("RUNNING", task=1)
@@ -163,7 +166,7 @@ def test_a_refusal_is_in_slurms_own_words_and_names_the_script(cluster, tmp_path
     assert said.endswith(f"\nThe script is {tmp_path / 'script.sh'}")
     assert "Memory specification can not be satisfied" in refused(tmp_path, memory="9T")
     assert "script-2.sh" in str(sorted(tmp_path.iterdir()))
-    assert "Requested node configuration is not available" in refused(tmp_path, cpus=500)
+    assert "Invalid feature specification" in refused(tmp_path, constraint="no-such")
     assert "Invalid generic resource (gres) specification" in refused(tmp_path, gpus=1)
 
 
@@ -173,6 +176,12 @@ def test_a_time_over_the_partitions_is_told_of(cluster, tmp_path):
     (told,) = wait_for(lambda: warnings_of(pilots.jobs()))
     assert told.endswith("(PartitionTimeLimit)")
     assert "give a shorter time=" in told
+
+
+def test_more_cpus_than_any_node_has_are_told_of(cluster, tmp_path):
+    pilots = Pilots(tmp_path, cpus=500)
+    (told,) = wait_for(lambda: warnings_of(pilots.jobs()))
+    assert "asks for what no node has: change cpus=" in told
 
 
 def test_a_submission_from_inside_a_job_is_a_job_of_its_own(cluster, tmp_path, monkeypatch):
@@ -191,9 +200,13 @@ def test_a_controller_that_is_away_leaves_all_unknown(make_cluster, tmp_path):
     pilots = Pilots(tmp_path)
     job = pilots.wait("RUNNING")
     cluster.stop_controller()
-    client = Cluster(Commands(timeout=2))
+    client = Cluster(Commands(timeout=0.5))
     began = time.monotonic()
-    for question in (lambda: client.jobs([NAME]), client.site, lambda: client.cancel([NAME])):
+    for question in (
+        lambda: client.jobs([pilots.name]),
+        client.site,
+        lambda: client.cancel([pilots.name]),
+    ):
         with pytest.raises(SlurmUnavailable):
             question()
     with pytest.raises(SlurmUnavailable):
@@ -203,10 +216,11 @@ def test_a_controller_that_is_away_leaves_all_unknown(make_cluster, tmp_path):
     assert client.fate(job.job_id, 0, time.time()).cause == "unknown"
     assert time.monotonic() - began < 30
     cluster.start_controller()
-    assert client.jobs([NAME])[0].is_running
+    assert client.jobs([pilots.name])[0].is_running
     wait_for(lambda: client.alive(job.job_id, 0))
 
 
+@pytest.mark.slow
 def test_jobs_that_are_forgotten_are_not_there(make_cluster, tmp_path):
     make_cluster(nodes=1, min_job_age=2)
     pilots = Pilots(tmp_path, "pass")
@@ -214,4 +228,3 @@ def test_jobs_that_are_forgotten_are_not_there(make_cluster, tmp_path):
     assert pilots.cluster.alive(pilots.array_id, 0) is False
     fate = pilots.cluster.fate(pilots.array_id, 0, time.time() - 60, pilots.log())
     assert fate.cause == "unknown"
-    assert os.path.exists(pilots.log())

@@ -10,7 +10,7 @@ from metalab_slurm.cluster import Cluster
 from metalab_slurm.commands import SlurmCrowded, SlurmUnavailable
 from metalab_slurm.journal import Journal
 from metalab_slurm.placing import place
-from slurm.pilots import NAME, Pilots
+from slurm.pilots import Pilots
 
 pytestmark = pytest.mark.slurm
 
@@ -50,20 +50,21 @@ def test_an_array_is_halved_until_the_site_takes_it(make_cluster, tmp_path):
 
 
 def test_a_further_array_has_the_same_name(cluster, tmp_path):
-    first, second = Pilots(tmp_path, array=2), Pilots(tmp_path)
+    first = Pilots(tmp_path, array=2)
+    second = Pilots(tmp_path, name=first.name)
     assert first.array_id != second.array_id
     assert len(second.jobs()) == 3
-    assert Journal(tmp_path).job_ids(NAME) == [first.array_id, second.array_id]
+    assert Journal(tmp_path).job_ids(first.name) == [first.array_id, second.array_id]
 
 
 def test_an_answer_that_is_lost_is_found_in_the_queue(cluster, tmp_path, between):
-    Pilots(tmp_path)
+    first = Pilots(tmp_path)
     between(
         'sbatch "$@" >answer\n'
         "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv "
         "operation' >&2\nexit 1"
     )
-    pilots = Pilots(tmp_path, array=3)
+    pilots = Pilots(tmp_path, array=3, name=first.name)
     assert pilots.placed.job_ids == ((tmp_path / "bin" / "answer").read_text().strip(),)
     assert pilots.placed.pilots == 3
     assert len(pilots.jobs()) == 4
@@ -86,9 +87,9 @@ def test_a_controller_that_stays_away_is_an_error_with_what_is_not_known(
     cluster, tmp_path, between
 ):
     between("echo 'sbatch: error: Unable to contact slurm controller' >&2; exit 1")
-    with pytest.raises(SlurmUnavailable, match=rf"Whether jobs named {NAME} are in the queue"):
-        Pilots(tmp_path)
-    assert Cluster().jobs([NAME]) == []
+    with pytest.raises(SlurmUnavailable, match="Whether jobs named metalab-away are in the queue"):
+        Pilots(tmp_path, name="metalab-away")
+    assert Cluster().jobs(["metalab-away"]) == []
     assert set(said(tmp_path)) == {"intend", "failed"}
 
 
@@ -108,7 +109,14 @@ def test_a_submitter_that_dies_at_sbatch_leaves_its_intention(cluster, tmp_path)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        place(Dying(), journal, lambda _: "#!/bin/sh\n#SBATCH -J a-b\n", tmp_path, "a-b", 1)
+        place(
+            Dying(),
+            journal,
+            lambda _: "#!/bin/sh\n#SBATCH -J a-b\n#SBATCH -o out/%j\n",
+            tmp_path,
+            "a-b",
+            1,
+        )
     assert said(tmp_path) == ["intend"]
     assert len(Cluster().jobs([journal.read()[0].name])) == 1
 
