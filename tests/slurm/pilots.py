@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 from metalab_slurm.cluster import Cluster
+from metalab_slurm.commands import Commands
 from metalab_slurm.config import SlurmConfig
 from metalab_slurm.journal import Journal
 from metalab_slurm.placing import place
@@ -19,8 +20,8 @@ SLEEP = "import time; time.sleep(300)"
 class Pilots:
     """An array of jobs in a folder, which execute a line of Python."""
 
-    def __init__(self, folder, code=SLEEP, *, array=1, name=None, **config):
-        self.cluster = Cluster()
+    def __init__(self, folder, code=SLEEP, *, array=1, name=None, patience=30, **config):
+        self.cluster = Cluster(Commands(timeout=patience))
         self.folder = Path(folder)
         # Slurm remembers the jobs of earlier tests for a while.
         self.name = name or f"metalab-{uuid.uuid4().hex[:8]}"

@@ -134,8 +134,8 @@ def test_an_array_is_halved_until_a_tight_qos_takes_it(accounting_cluster, tmp_p
         )
 
 
-@pytest.mark.slow
 def test_an_array_is_halved_for_a_controller_that_is_full(make_cluster, tmp_path):
     make_cluster(nodes=1, max_job_count=6)
-    pilots = Pilots(tmp_path, array=16)
+    # sbatch would ask again for minutes.
+    pilots = Pilots(tmp_path, array=16, patience=2)
     assert pilots.placed.pilots == 4
