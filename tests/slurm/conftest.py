@@ -26,7 +26,8 @@ def cluster(shared_cluster, monkeypatch):
 @pytest.fixture(scope="session")
 def shared_accounting_cluster():
     """A cluster with accounting, which takes seconds to start."""
-    yield from _cluster((*DAEMONS, *ACCOUNTING), f"{_PACKAGES} {_MORE}", accounting=True)
+    programs, packages = (*DAEMONS, *ACCOUNTING), f"{_PACKAGES} {_MORE}"
+    yield from _cluster(programs, packages, accounting=True, min_job_age=2)
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ class SlurmCluster:
     def clear(self):
         """End all jobs, and wait until none has a process left."""
         mine = f"--user={os.getuid()}"
+        self.command("scancel", "--full", "--signal=KILL", mine, check=False)  # what is running
         self.command("scancel", mine)
         wait_for(lambda: not self.command("squeue", "-h", mine), what="the end of all jobs")
 

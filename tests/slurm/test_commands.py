@@ -36,7 +36,10 @@ def program(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("stderr", "kind"),
     [
-        ("slurm_load_jobs error: Unable to contact slurm controller (connect failure)", SlurmUnavailable),
+        (
+            "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+            SlurmUnavailable,
+        ),
         (SUBMISSION + "Unable to contact slurm controller (connect failure)", SlurmUnavailable),
         (SUBMISSION + "Socket timed out on send/recv operation", SlurmUnavailable),
         (SUBMISSION + "Zero Bytes were transmitted or received", SlurmUnavailable),

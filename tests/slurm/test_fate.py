@@ -95,8 +95,8 @@ def test_a_state_is_a_cause(state, code, cause):
         ),
         (
             (
-                "slurmstepd-n2: error: *** JOB 7 ON n2 CANCELLED AT 2026-11-27T22:15:41 DUE TO TIME "
-                "LIMIT ***\n"
+                "slurmstepd-n2: error: *** JOB 7 ON n2 CANCELLED AT 2026-11-27T22:15:41 DUE TO "
+                "TIME LIMIT ***\n"
             ),
             "timeout",
             "JOB 7 ON n2 CANCELLED AT 2026-11-27T22:15:41 DUE TO TIME LIMIT",
@@ -119,8 +119,8 @@ def test_a_state_is_a_cause(state, code, cause):
         ),
         (
             (
-                "slurmstepd-n1: error: *** JOB 8 ON n1 CANCELLED AT 2026-11-27T22:15:44 DUE TO NODE "
-                "FAILURE, SEE SLURMCTLD LOG FOR DETAILS ***\n"
+                "slurmstepd-n1: error: *** JOB 8 ON n1 CANCELLED AT 2026-11-27T22:15:44 DUE TO "
+                "NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS ***\n"
             ),
             "node_fail",
             "DUE TO NODE FAILURE",

@@ -87,6 +87,7 @@ def test_other_text_is_no_empty_queue(text):
         ("JobHeldAdmin", "scontrol release"),
         ("JobHoldMaxRequeue", "scontrol release"),
         ("BadConstraints", "what no node has"),
+        ("PartitionConfig", "what no node has"),
         ("InvalidQOS", "give account= or qos="),
         ("AssocMaxJobsLimit", "a limit of your account or QOS"),
         ("QOSMaxCpuPerUserLimit", "a limit of your account or QOS"),

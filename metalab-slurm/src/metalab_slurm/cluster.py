@@ -150,7 +150,10 @@ class Cluster:
         array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
         if os.environ.get("SLURM_JOB_ID") == job_id and array and task:
             return f"{array}_{task}"
-        known = self._queue("--array", "--states=all", f"--jobs={job_id}")
+        try:
+            known = self._queue("--array", "--states=all", f"--jobs={job_id}")
+        except SlurmRefused as error:
+            raise SlurmRefused(f"Slurm knows no job {job_id}: {error}") from None
         label = next((job.label for job in known if job.job_id == job_id), None)
         if label is None:
             raise SlurmRefused(f"Slurm knows no job {job_id}")

@@ -34,7 +34,8 @@ _ENDLESS = {
     r"DependencyNeverSatisfied": "depends on a job that failed: cancel it, and submit without "
     "that dependency",
     r"held|JobHold": "is held: whoever holds it lets it go with `scontrol release`",
-    r"BadConstraints": "asks for what no node has: change cpus=, memory=, gpus= or constraint=",
+    r"BadConstraints|PartitionConfig": "asks for what no node has: change cpus=, memory=, gpus= "
+    "or constraint=",
     r"InvalidAccount|InvalidQOS": "may not use its account or QOS: give account= or qos=",
     r"Assoc|QOS": "waits for a limit of your account or QOS: it starts once your other jobs end, "
     "or never if it alone asks for more than the limit",

@@ -141,6 +141,8 @@ def _departure(command: Sequence[str], directory: str | None) -> Iterator[str]:
         yield _stage(f"cd {directory}")
         yield f"cd -- {quote(directory)} || exit {NO_DIRECTORY}"
     yield _stage(join(command))
+    # An exec that fails ends bash without the trap's words.
+    yield f"command -v {quote(command[0])} >/dev/null || exit 127"
     yield f"exec {join(command)}"
 
 
