@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from metalab.cli.causes import cause_of
-from metalab.cli.collection import add_experiment, add_store, experiments_of, open_store
+from metalab.cli.collection import add_experiment, add_store, experiment_of
 from metalab.cli.following import Follower, Look
 from metalab.cli.output import cell
 from metalab.cli.usage import UsageError
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-
-    from metalab.store.base import Store
 
 __all__ = ["add_arguments", "run"]
 
@@ -56,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Watch until all is done or nobody executes runs any more, 1 then; or until Ctrl-C."""
     if not arguments.interval > 0:
         raise UsageError(f"--interval {arguments.interval:g}: give seconds, more than 0")
-    store = _only(experiments_of(open_store(arguments.store), arguments.experiment), arguments)
+    store = experiment_of(arguments.store, arguments.experiment)
     looks = _looks(Follower(store), arguments.interval)
     last = None
     with suppress(KeyboardInterrupt), _shown(as_json=arguments.json) as show:
@@ -73,15 +71,6 @@ def _shown(*, as_json: bool) -> AbstractContextManager[Callable[[Look], None]]:
     if as_json:
         return nullcontext(_print_document)
     return _bar() if sys.stdout.isatty() else nullcontext(_print_line)
-
-
-def _only(stores: list[Store], arguments: argparse.Namespace) -> Store:
-    if not stores:
-        raise StoreError(f"{arguments.store} holds no experiment yet; run one, then watch it")
-    if len(stores) > 1:
-        there = ", ".join(str(store.experiment_id) for store in stores)
-        raise UsageError(f"{arguments.store} holds {there}: choose one with --experiment")
-    return stores[0]
 
 
 def _looks(follower: Follower, interval: float) -> Iterator[Look]:
