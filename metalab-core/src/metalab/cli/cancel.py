@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metalab.cli.collection import Experiment, add_experiment, add_store, experiment_of
-from metalab.cli.launches import told
+from metalab.cli.launches import open_runs, told
 from metalab.cli.output import print_json
 from metalab.cli.usage import UsageError
 from metalab.detached import DetachedLaunch
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     """End it; 2 where there is nothing to end."""
     store = experiment_of(arguments.store, arguments.experiment)
     launch = _found(store, arguments.launch)
-    if not _left(_counts(store, launch)) and not launch.describe()["under_way"]:
+    if not open_runs(_counts(store, launch)) and not launch.describe()["under_way"]:
         raise UsageError(
             f"the launch {launch.name} of {store.experiment_id} is over: all of its runs have ended"
         )
@@ -66,10 +66,6 @@ def _found(store: Store, name: str | None) -> DetachedLaunch:
 def _counts(store: Store, launch: DetachedLaunch) -> dict[str, int]:
     experiment = Experiment.read(store)
     return launch.counts(experiment.log, experiment.lost)
-
-
-def _left(counts: dict[str, int]) -> int:
-    return sum(number for name, number in counts.items() if name not in {"done", "failed"})
 
 
 def _document(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from metalab.cli.collection import Experiment
 
-__all__ = ["Outlook", "outlooks", "told"]
+__all__ = ["Outlook", "open_runs", "outlooks", "told"]
 
 _MOST = 5  # launches whose executors are asked, for each of which a scheduler is put a question
 
@@ -28,12 +28,6 @@ class Outlook:
     executor: str
     counts: Mapping[str, int]
     described: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, launch: DetachedLaunch, experiment: Experiment) -> Outlook:
-        """Look at it; nothing is changed."""
-        counts = launch.counts(experiment.log, experiment.lost)
-        return cls(launch.name, launch.dispatch.executor, counts, launch.describe())
 
     @property
     def is_open(self) -> bool:
@@ -58,9 +52,20 @@ class Outlook:
 
 def outlooks(experiment: Experiment) -> list[Outlook]:
     """Look at the newest launch that goes on by itself, and at earlier ones that still do."""
-    newest_first = islice(DetachedLaunch.all_of(experiment.store), _MOST)
-    found = [Outlook.of(each, experiment) for each in newest_first]
-    return [*found[:1], *(each for each in found[1:] if each.is_open)]
+    found: list[Outlook] = []
+    for launch in islice(DetachedLaunch.all_of(experiment.store), _MOST):
+        counts = launch.counts(experiment.log, experiment.lost)
+        if found and not open_runs(counts):
+            continue
+        outlook = Outlook(launch.name, launch.dispatch.executor, counts, launch.describe())
+        if not found or outlook.is_open:
+            found.append(outlook)
+    return found
+
+
+def open_runs(counts: Mapping[str, int]) -> int:
+    """Return how many runs have not ended for good."""
+    return sum(number for state, number in counts.items() if state not in {"done", "failed"})
 
 
 def told(counts: Mapping[str, int]) -> str:

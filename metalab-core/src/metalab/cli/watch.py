@@ -20,7 +20,7 @@ from metalab.records import Status
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
 __all__ = ["add_arguments", "run"]
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _shown(*, as_json: bool) -> AbstractContextManager[Callable[[Look], None]]:
     if as_json:
         return nullcontext(_print_document)
-    return _bar() if sys.stdout.isatty() else nullcontext(_print_line)
+    return _bar() if sys.stdout.isatty() else nullcontext(_Lines())
 
 
 def _looks(follower: Follower, interval: float) -> Iterator[Look]:
@@ -101,10 +101,29 @@ def _print_document(look: Look) -> None:
     print(json.dumps(to_jsonable(look.document()), allow_nan=False), flush=True)
 
 
-def _print_line(look: Look) -> None:
-    for failure in _failures(look):
-        print(failure)
-    print(f"{look.experiment_id}: {_told(look)}", flush=True)
+class _Lines:
+    """Prints a line for each look, after what is new in it."""
+
+    def __init__(self) -> None:
+        self._words = _News()
+
+    def __call__(self, look: Look) -> None:
+        for line in (*_failures(look), *self._words.of(look)):
+            print(line)
+        print(f"{look.experiment_id}: {_told(look)}", flush=True)
+
+
+class _News:
+    """Knows what an executor has said before."""
+
+    def __init__(self) -> None:
+        self._told: Sequence[str] = ()
+
+    def of(self, look: Look) -> list[str]:
+        """Return what it had not said at the last look."""
+        new = [words for words in look.words if words not in self._told]
+        self._told = look.words
+        return new
 
 
 def _failures(look: Look) -> list[str]:
@@ -134,13 +153,16 @@ def _bar() -> Iterator[Callable[[Look], None]]:
         # A soft dependency, drawn with where the user has installed it.
         from metalab.progress.rich import StatusBar  # noqa: PLC0415
     except ImportError:
-        yield _print_line
+        yield _Lines()
         return
+    words = _News()
     with StatusBar() as bar:
 
         def draw(look: Look) -> None:
             for failure in _failures(look):
                 bar.print(failure, style="red")
+            for line in words.of(look):
+                bar.print(line)
             bar.draw(look.experiment_id, _told(look), look.ended, look.total)
 
         yield draw
