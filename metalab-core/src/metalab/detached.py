@@ -106,7 +106,7 @@ class DetachedLaunch:
                 found[_WORDS[state.status]] += 1
                 if state.status is Status.FAILED:
                     failed.append(run_id)
-        again = sum(RETRIED in (_decode(line).provenance.extra or {}) for line in log.lines(failed))
+        again = sum(_decode(line).is_tried_again for line in log.lines(failed))
         found["failed"] -= again
         found["pending"] += again
         return found
@@ -143,7 +143,12 @@ class _Provenance(msgspec.Struct, gc=False):
 
 
 class _Line(msgspec.Struct, gc=False):
-    provenance: _Provenance = _Provenance()
+    provenance: _Provenance | None = None
+
+    @property
+    def is_tried_again(self) -> bool:
+        """Whether a failed attempt is not the launch's last at the run."""
+        return self.provenance is not None and RETRIED in (self.provenance.extra or {})
 
 
 _decode = msgspec.json.Decoder(_Line).decode

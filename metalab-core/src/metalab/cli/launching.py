@@ -100,9 +100,10 @@ def launch(
             timeout=arguments.timeout,
             memory=arguments.memory,
         )
-        if is_left and not handle.is_complete:
-            return _left(handle, arguments)
-        results = _awaited(handle, quiet=arguments.quiet)
+        is_left = is_left and not handle.is_complete
+        results = None if is_left else _awaited(handle, quiet=arguments.quiet)
+    if results is None:
+        return _left(handle, arguments)
     status, failures = handle.status, list(failed(handle, results))
     with suppress(BrokenPipeError):  # the exit code is that of the runs, whoever reads
         if arguments.json:

@@ -78,10 +78,11 @@ class RunHandle:
         """
         if self._submission is None or (whom := self._submission.announcement()) is None:
             return None
-        runs, place = self.status.in_flight, quote(self._store.locator)
+        runs, name = self.status.in_flight, self._plan.experiment_id
         left = f"{runs:,} runs are" if runs != 1 else "1 run is"
+        place = f"{quote(self._store.locator)} -e {quote(name)}"
         return (
-            f"{self._plan.experiment_id}: {left} with {whom}, whether this process goes on or not; "
+            f"{name}: {left} with {whom}, whether this process goes on or not; "
             f"`metalab watch {place}` follows, `metalab cancel {place}` ends that"
         )
 
