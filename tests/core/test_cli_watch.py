@@ -215,6 +215,7 @@ class TestCommand:
             "done": True,
             "newest": {"run_id": run_id(2), "metrics": {"score": 2.5}},
             "failures": [{"run_id": run_id(3), "cause": "ValueError: too far"}],
+            "jobs": None,
         }
 
     def test_a_store_that_is_not_there_is_an_error(self, tmp_path, capsys):
