@@ -20,7 +20,7 @@ from core.store_tools import NOW, made, run_id, store_at
 from metalab.cli import main
 from metalab.cli.following import Follower
 from metalab.errors import StoreError, StoreNotFoundError
-from metalab.records import Status
+from metalab.records import RETRIED, Status
 from metalab.store import FileStore
 from metalab.store.file import disk
 
@@ -113,6 +113,23 @@ class TestLooking:
         put(store, *(attrs.evolve(made(n), launch="second") for n in (2, 3)), launch="second")
         assert follower.look().is_done
 
+    def test_what_was_cut_short_is_gone_on_with_where_a_launch_goes_on_by_itself(self, tmp_path):
+        for number, is_detached in enumerate((False, True)):
+            store = store_at(tmp_path / str(number))
+            started = NOW.isoformat(timespec="microseconds")
+            document = {"started": started, "runs": 2, "done": 0, "pending": 2}
+            store.put_launch("launch", document | {"is_detached": is_detached})
+            put(store, made(0), made(1, Status.CANCELLED))
+            follower = Follower(store)
+            assert follower.look().is_done is not is_detached
+            assert follower.is_over() is not is_detached
+
+    def test_what_is_tried_again_has_not_ended(self, store, follower):
+        again = attrs.evolve(made(3).provenance, extra={RETRIED: True})
+        failed = attrs.evolve(made(3, Status.FAILED, error=ERROR), provenance=again)
+        put(store, *(made(n) for n in range(3)), failed)
+        assert not follower.look().is_done
+
     def test_a_launch_is_over_once_its_writers_have_ended(self, store, follower):
         with store.writer("launch") as writer:
             writer.put(made(1))
@@ -198,6 +215,7 @@ class TestCommand:
             "done": True,
             "newest": {"run_id": run_id(2), "metrics": {"score": 2.5}},
             "failures": [{"run_id": run_id(3), "cause": "ValueError: too far"}],
+            "jobs": None,
         }
 
     def test_a_store_that_is_not_there_is_an_error(self, tmp_path, capsys):

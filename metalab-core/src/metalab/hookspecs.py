@@ -53,6 +53,10 @@ class ExecutorHooks:
     def metalab_make_executor(self, name: str, options: Mapping[str, Any]) -> Executor | None:
         """Return an executor made from the options given beside its name."""
 
+    @_hookspec(firstresult=True)
+    def metalab_executor_class(self, name: str) -> type[Executor] | None:
+        """Return what ``metalab_make_executor`` makes, so that it can be asked without options."""
+
 
 class SerializerHooks:
     """Group ``metalab.serializers``; an entry point's name is the library of its objects."""

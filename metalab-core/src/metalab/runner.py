@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from metalab.execution.departure import announce
 from metalab.execution.policy import Limits, Retry
 from metalab.order import Order
 from metalab.place import Place
@@ -92,7 +93,7 @@ def run(
     log = found.read() if found is not None else None
     left = remainder(plan, log, resume=resume)
     left = settle_code_change(plan, left, log, found, on_code_change)
-    return order.launch(plan, left, place, found, log)
+    return _announced(order.launch(plan, left, place, found, log), progress)
 
 
 def retry(
@@ -151,7 +152,8 @@ def retry(
     left = choice.narrowed(remainder(plan, log), plan)
     if left.pending:
         left = settle_code_change(plan, left, log, found, on_code_change)
-    return order.launch(plan, left, Place.of(found, plan.experiment_id), found, log)
+    place = Place.of(found, plan.experiment_id)
+    return _announced(order.launch(plan, left, place, found, log), progress)
 
 
 def reconnect(
@@ -185,6 +187,12 @@ def load_results(
     them. Raises StoreNotFoundError where there is no store; nothing is ever written.
     """
     return open_results(store, experiment_id)
+
+
+def _announced(handle: RunHandle, progress: object) -> RunHandle:
+    if progress is not False and (words := handle.announcement()) is not None:
+        announce(words)
+    return handle
 
 
 def _check_resume(resume: object) -> None:

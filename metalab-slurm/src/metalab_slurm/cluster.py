@@ -71,6 +71,18 @@ class Cluster:
         """Tell whether Slurm's commands are installed, without calling any."""
         return is_installed()
 
+    def readiness(self) -> tuple[bool, str]:
+        """Tell whether jobs can be submitted from this machine, and say so; raises nothing."""
+        if not self.is_there():
+            return False, "its commands are not on the PATH here; submit from a login node"
+        try:
+            said = self.commands.run("scontrol", "ping")
+        except SlurmError as error:
+            return False, f"its commands are here, but {str(error).splitlines()[0]}"
+        if " UP" not in said:
+            return False, f"its commands are here, but: {' '.join(said.split())}"
+        return True, "its commands are here, and its controller answers"
+
     def site(self) -> Site:
         """Return the cluster's settings, asked for once; raises SlurmUnavailable."""
         if self._site is None:

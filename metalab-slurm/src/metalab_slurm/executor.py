@@ -11,6 +11,7 @@ from metalab.execution.payload import packed
 from metalab.store.causes import Cause
 from metalab.store.claiming import Ending
 from metalab_slurm.cluster import Cluster
+from metalab_slurm.commands import Commands, SlurmError
 from metalab_slurm.config import SlurmConfig
 from metalab_slurm.escalation import Escalation, SlurmRetry
 from metalab_slurm.handle import SlurmRunHandle
@@ -21,6 +22,7 @@ from metalab_slurm.undertaking import ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from metalab.execution.base import Batch, Submission
     from metalab.execution.dispatch import Dispatch
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from metalab.results.derived import DerivedMetric
 
 __all__ = ["SlurmExecutor"]
+
+_PATIENCE = 5.0  # seconds for which a command that only looks around may wait
 
 
 class SlurmExecutor(Executor):
@@ -43,6 +47,12 @@ class SlurmExecutor(Executor):
     can_kill = True
     is_detached = True
     handle_type = SlurmRunHandle
+    jobs_option = "max_concurrent"
+
+    @classmethod
+    def readiness(cls) -> tuple[bool, str]:
+        """Tell whether Slurm's commands are here, and its controller answers within seconds."""
+        return Cluster(Commands(timeout=_PATIENCE)).readiness()
 
     def __init__(self, config: SlurmConfig | None = None, **options: Any) -> None:
         if config is not None and not isinstance(config, SlurmConfig):
@@ -96,6 +106,22 @@ class SlurmExecutor(Executor):
     def describe(self, dispatch: Dispatch) -> Mapping[str, Any]:
         """Say what the queue and the launch's folder tell of its jobs."""
         return SlurmLaunch.of(dispatch, self.cluster).describe()
+
+    def cancel(self, dispatch: Dispatch) -> None:
+        """End all jobs of the launch; raises MetalabError where Slurm does not answer."""
+        launch = SlurmLaunch.of(dispatch, self.cluster)
+        try:
+            launch.cancel()
+        except SlurmError as error:
+            raise MetalabError(
+                f"Slurm cannot be asked to end the jobs ({str(error).splitlines()[0]}); those that "
+                f"run find the note in {launch.folder} and end by themselves, and those that wait "
+                "do nothing once they start"
+            ) from error
+
+    def outputs(self, dispatch: Dispatch) -> Sequence[Path]:
+        """Return what the jobs of the launch have printed, the newest last."""
+        return SlurmLaunch.of(dispatch, self.cluster).outputs()
 
     def alive(self, owner: str) -> bool | None:
         """Tell whether a pilot, and with it the job that it was, still runs."""

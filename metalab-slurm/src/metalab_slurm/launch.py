@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from metalab.execution.base import Batch
     from metalab_slurm.cluster import Cluster
+    from metalab_slurm.journal import Entry
 
 __all__ = ["SlurmLaunch"]
 
@@ -148,6 +149,13 @@ class SlurmLaunch:
         """Let further jobs be submitted after the launch was cancelled."""
         (self.folder / "cancelled").unlink(missing_ok=True)
 
+    # What the jobs print.
+
+    def outputs(self) -> list[Path]:
+        """Return the logs of its jobs, the one that was written to last at the end."""
+        logs = [path for path in (self.folder / "out").glob("*.log") if path.is_file()]
+        return sorted(logs, key=lambda path: (path.stat().st_mtime_ns, path.name))
+
     # Trouble.
 
     def report_trouble(self, job: str, words: str) -> None:
@@ -185,10 +193,22 @@ class SlurmLaunch:
             jobs = self.jobs()
         except SlurmError as error:
             words = [f"the queue cannot be asked: {str(error).splitlines()[0]}"]
-            return {**document, "jobs": None, "words": self._told(words, submitted)}
+            told = {"jobs": None, "under_way": None, "words": self._told(words, submitted)}
+            return {**document, **told}
         states = Counter(job.state.lower() for job in jobs)
         words = [self._counted(jobs, submitted), *warnings_of(jobs)]
-        return {**document, "jobs": dict(states), "words": self._told(words, submitted)}
+        return {
+            **document,
+            "jobs": dict(states),
+            "under_way": any(job.is_alive for job in jobs),
+            "words": self._told(words, submitted),
+        }
+
+    def summary(self) -> str:
+        """Name what was submitted, in a few words."""
+        pilots = _pilots_in(self.journal.read())
+        numbers = ", ".join(self.journal.job_ids(self.name)) or "of an unknown number"
+        return f"Slurm job {numbers} ({pilots} pilot{'s' * (pilots != 1)})"
 
     def _told(self, words: Sequence[str], submitted: Sequence[str]) -> list[str]:
         told = list(words)
@@ -210,6 +230,17 @@ class SlurmLaunch:
         why = f" ({', '.join(reasons)})" if reasons else ""
         counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         return f"Slurm job {number}: {counts}{why}"
+
+
+def _pilots_in(entries: Sequence[Entry]) -> int:
+    """Count the pilots of the arrays that were accepted."""
+    pilots = intended = 0
+    for entry in entries:
+        if entry.what == "intend":
+            intended = entry.array or 0
+        elif entry.what == "submitted":
+            pilots, intended = pilots + intended, 0
+    return pilots
 
 
 def _environment() -> dict[str, str]:

@@ -12,10 +12,16 @@ if TYPE_CHECKING:
 
     from metalab.execution.base import Executor
 
-__all__ = ["metalab_make_executor"]
+__all__ = ["metalab_executor_class", "metalab_make_executor"]
 
 
 @hookimpl
 def metalab_make_executor(options: Mapping[str, Any]) -> Executor:
     """Make the executor that ``executor="slurm"`` names, from the fields of a SlurmConfig."""
     return SlurmExecutor(**options)
+
+
+@hookimpl
+def metalab_executor_class() -> type[Executor]:
+    """Return the class that it makes."""
+    return SlurmExecutor

@@ -83,6 +83,10 @@ class SlurmSubmission(Submission):
     def secure(self) -> None:
         """Do nothing: pilots make durable what they finish."""
 
+    def announcement(self) -> str:
+        """Name the jobs that were submitted."""
+        return self.launch.summary()
+
     @property
     def jobs(self) -> Sequence[Job]:
         """The jobs that the last look at the queue found."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
+from metalab.cli.usage import UsageError
 from metalab.errors import StoreError
 from metalab.records import Status
 from metalab.results import Results, Run
@@ -28,6 +29,7 @@ __all__ = [
     "add_experiment",
     "add_store",
     "add_store_option",
+    "experiment_of",
     "experiments_of",
     "find_run",
     "find_runs",
@@ -131,6 +133,17 @@ def experiments_of(store: Store, wanted: str | None = None) -> list[Store]:
     there = [str(store.experiment_id)] if store.is_scoped else store.list_experiments()
     chosen = there if wanted is None else [_chosen(wanted, there, store.locator)]
     return [store.scoped(experiment_id) for experiment_id in dict.fromkeys(chosen)]
+
+
+def experiment_of(locator: str, wanted: str | None = None) -> Store:
+    """Return the store of the one experiment that is meant; raises UsageError for several."""
+    stores = experiments_of(open_store(locator), wanted)
+    if not stores:
+        raise StoreError(f"{locator} holds no experiment yet; run one first")
+    if len(stores) > 1:
+        there = ", ".join(str(store.experiment_id) for store in stores)
+        raise UsageError(f"{locator} holds {there}: choose one with --experiment")
+    return stores[0]
 
 
 def find_run(store: Store, prefix: str) -> tuple[Store, Run]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from metalab.cli.finding import Finding, State
 from metalab.cli.plugins import problem_of
-from metalab.plugins import EXTENSION_POINTS, SERIALIZERS
+from metalab.errors import PluginError
+from metalab.execution.choice import executor_class
+from metalab.plugins import EXECUTORS, EXTENSION_POINTS, SERIALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,7 @@ def check_environment() -> Iterator[Finding]:
     yield _python()
     yield _metalab()
     yield from _plugins()
+    yield from _executors()
     yield from _soft_dependencies()
 
 
@@ -68,6 +71,19 @@ def _plugins() -> Iterator[Finding]:
         yield Finding("plugins", State.OK, text, details)
     for problem in problems:
         yield Finding("plugins", State.WRONG, problem)
+
+
+def _executors() -> Iterator[Finding]:
+    """Ask those executors that need something of this machine whether it is there."""
+    for info in EXECUTORS.installed():
+        try:
+            kind = executor_class(info.name)
+        except PluginError:  # said among the plugins
+            continue
+        if kind is not None and (found := kind.readiness()) is not None:
+            is_ready, text = found
+            state = State.OK if is_ready else State.NOTE
+            yield Finding(f"executor {info.name}", state, text, {"ready": is_ready})
 
 
 def _soft_dependencies() -> Iterator[Finding]:

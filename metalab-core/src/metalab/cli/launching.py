@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TextIO, get_args
 import attrs
 
 from metalab.cli.causes import causes_of
+from metalab.cli.executors import add_executor, count, executor_of, goes_on_by_itself
 from metalab.cli.output import print_json
-from metalab.cli.usage import UsageError
 from metalab.errors import CodeChangedWarning
-from metalab.plugins import EXECUTORS
 from metalab.resume import CodeChangePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator
 
     from metalab.execution.handle import RunHandle
     from metalab.execution.ledger import RunStatus
@@ -34,15 +33,11 @@ _WORDS = {"completed": "done", "skipped": "done before", "pending": "left", "run
 
 def add_launch(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say how runs are executed, and what is shown."""
+    add_executor(parser)
     parser.add_argument(
-        "--executor", metavar="NAME", help="how runs are executed; by default one at a time"
-    )
-    parser.add_argument(
-        "-j",
-        "--jobs",
-        metavar="N",
-        type=_count,
-        help="up to N runs at once; on threads, if no executor is named",
+        "--wait",
+        action="store_true",
+        help="wait for a launch that would go on by itself, as one on a cluster does",
     )
     parser.add_argument(
         "--on-code-change",
@@ -61,7 +56,7 @@ def add_launch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--retry",
         metavar="N",
-        type=_count,
+        type=count,
         help="try a run that fails up to N times in all; by default the next launch tries it",
     )
     parser.add_argument(
@@ -90,21 +85,25 @@ def launch(
     ``begin`` is called with the options that these commands share, ``failed`` returns the
     runs whose failures are told. ``idle`` is said where there was nothing to execute.
     """
-    executor = _executor(arguments.executor, arguments.jobs)
+    executor = executor_of(arguments)
+    is_left = goes_on_by_itself(arguments.executor) and not arguments.wait
     with ExitStack() as stack:
         stack.enter_context(_plain_warnings())
         if arguments.json:  # what the file and its operations print belongs to no JSON
             stack.enter_context(redirect_stdout(sys.stderr))
         handle = begin(
             executor=executor,
-            progress=False if arguments.quiet else None,
+            progress=False if arguments.quiet or is_left else None,
             on_code_change=arguments.on_code_change,
             on_failure=arguments.on_failure,
             retry=arguments.retry,
             timeout=arguments.timeout,
             memory=arguments.memory,
         )
-        results = _awaited(handle, quiet=arguments.quiet)
+        is_left = is_left and not handle.is_complete
+        results = None if is_left else _awaited(handle, quiet=arguments.quiet)
+    if results is None:
+        return _left(handle, arguments)
     status, failures = handle.status, list(failed(handle, results))
     with suppress(BrokenPipeError):  # the exit code is that of the runs, whoever reads
         if arguments.json:
@@ -123,24 +122,18 @@ def _awaited(handle: RunHandle, *, quiet: bool) -> Results:
         raise
 
 
-def _executor(name: str | None, jobs: int | None) -> str | Mapping[str, Any] | None:
-    if name is not None and name not in EXECUTORS:
-        raise UsageError(EXECUTORS.missing(name))
-    if jobs is None:
-        return name
-    if name == "inline":
-        raise UsageError("the inline executor runs one at a time; leave out -j, or --executor")
-    return {name or "thread": {"max_workers": jobs}}
-
-
-def _count(text: str) -> int:
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of runs; give 1 or more")
+def _left(handle: RunHandle, arguments: argparse.Namespace) -> int:
+    """Say where a launch is that goes on by itself; 0, for it was begun."""
+    with suppress(BrokenPipeError):
+        if arguments.json:
+            print_json(_document(handle, (), handle.status))
+        elif not arguments.quiet:
+            print(handle.announcement())
+    return 0
 
 
 def _policy(text: str) -> str | int:
-    return text if text in {"continue", "stop"} else _count(text)
+    return text if text in {"continue", "stop"} else count(text)
 
 
 def _counted(status: RunStatus) -> str:
@@ -154,6 +147,7 @@ def _document(handle: RunHandle, failed: Iterable[Run], status: RunStatus) -> di
         "experiment_id": handle.store.experiment_id,
         "store": handle.store.locator,
         "job_id": handle.job_id,
+        "detached": handle.is_detached,
         "total": status.total,
         **{name: getattr(status, name) for name in _COUNTS},
         "failures": [attrs.asdict(cause) for cause in causes_of(failed)],

@@ -16,6 +16,7 @@ from metalab.cli.collection import (
     open_store,
     short_ids,
 )
+from metalab.cli.launches import Outlook, outlooks
 from metalab.cli.output import given, iso, local, print_json, took
 from metalab.cli.overview import Overview, show_overviews
 from metalab.cli.storage import crowding
@@ -38,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.description = (
         "Count the runs of each experiment by status, list those that are running and those "
-        "whose worker is gone, and group those that failed by their cause. Looking changes nothing."
+        "whose worker is gone, group those that failed by their cause, and say how the jobs of "
+        "launches stand that go on by themselves. Looking changes nothing."
     )
     add_store(parser)
     add_experiment(parser)
@@ -68,6 +70,7 @@ class _Standing:
     lost: Sequence[tuple[Run, str]]
     failures: Sequence[Cause]
     hint: str | None
+    jobs: Sequence[Outlook]
 
     @classmethod
     def of(cls, store: Store) -> _Standing:
@@ -80,6 +83,7 @@ class _Standing:
             [(run, cause) for run in begun if (cause := experiment.lost.get(run.run_id))],
             causes_of(experiment.runs_with(Status.FAILED)),
             crowding(store),
+            outlooks(experiment),
         )
 
     def document(self) -> dict[str, Any]:
@@ -102,12 +106,15 @@ class _Standing:
                 for run, cause in self.lost
             ],
             "failures": [attrs.asdict(cause) for cause in self.failures],
+            "jobs": [each.document() for each in self.jobs],
         }
 
     def show(self) -> None:
         name = self.overview.experiment_id
         if self.launch:
             print(f"\n{name}: {_told(self.launch)}")
+        for each in self.jobs:
+            print("\n".join(f"{name}: {line}" for line in each.lines()))
         if self.running:
             print(f"\n{name}: running")
             _show_running(self.running)

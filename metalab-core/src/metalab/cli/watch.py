@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from metalab.cli.causes import cause_of
-from metalab.cli.collection import add_experiment, add_store, experiments_of, open_store
+from metalab.cli.collection import add_experiment, add_store, experiment_of
 from metalab.cli.following import Follower, Look
 from metalab.cli.output import cell
 from metalab.cli.usage import UsageError
@@ -20,10 +20,8 @@ from metalab.records import Status
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
-
-    from metalab.store.base import Store
 
 __all__ = ["add_arguments", "run"]
 
@@ -56,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Watch until all is done or nobody executes runs any more, 1 then; or until Ctrl-C."""
     if not arguments.interval > 0:
         raise UsageError(f"--interval {arguments.interval:g}: give seconds, more than 0")
-    store = _only(experiments_of(open_store(arguments.store), arguments.experiment), arguments)
+    store = experiment_of(arguments.store, arguments.experiment)
     looks = _looks(Follower(store), arguments.interval)
     last = None
     with suppress(KeyboardInterrupt), _shown(as_json=arguments.json) as show:
@@ -72,16 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _shown(*, as_json: bool) -> AbstractContextManager[Callable[[Look], None]]:
     if as_json:
         return nullcontext(_print_document)
-    return _bar() if sys.stdout.isatty() else nullcontext(_print_line)
-
-
-def _only(stores: list[Store], arguments: argparse.Namespace) -> Store:
-    if not stores:
-        raise StoreError(f"{arguments.store} holds no experiment yet; run one, then watch it")
-    if len(stores) > 1:
-        there = ", ".join(str(store.experiment_id) for store in stores)
-        raise UsageError(f"{arguments.store} holds {there}: choose one with --experiment")
-    return stores[0]
+    return _bar() if sys.stdout.isatty() else nullcontext(_Lines())
 
 
 def _looks(follower: Follower, interval: float) -> Iterator[Look]:
@@ -112,10 +101,29 @@ def _print_document(look: Look) -> None:
     print(json.dumps(to_jsonable(look.document()), allow_nan=False), flush=True)
 
 
-def _print_line(look: Look) -> None:
-    for failure in _failures(look):
-        print(failure)
-    print(f"{look.experiment_id}: {_told(look)}", flush=True)
+class _Lines:
+    """Prints a line for each look, after what is new in it."""
+
+    def __init__(self) -> None:
+        self._words = _News()
+
+    def __call__(self, look: Look) -> None:
+        for line in (*_failures(look), *self._words.of(look)):
+            print(line)
+        print(f"{look.experiment_id}: {_told(look)}", flush=True)
+
+
+class _News:
+    """Knows what an executor has said before."""
+
+    def __init__(self) -> None:
+        self._told: Sequence[str] = ()
+
+    def of(self, look: Look) -> list[str]:
+        """Return what it had not said at the last look."""
+        new = [words for words in look.words if words not in self._told]
+        self._told = look.words
+        return new
 
 
 def _failures(look: Look) -> list[str]:
@@ -145,13 +153,16 @@ def _bar() -> Iterator[Callable[[Look], None]]:
         # A soft dependency, drawn with where the user has installed it.
         from metalab.progress.rich import StatusBar  # noqa: PLC0415
     except ImportError:
-        yield _print_line
+        yield _Lines()
         return
+    words = _News()
     with StatusBar() as bar:
 
         def draw(look: Look) -> None:
             for failure in _failures(look):
                 bar.print(failure, style="red")
+            for line in words.of(look):
+                bar.print(line)
             bar.draw(look.experiment_id, _told(look), look.ended, look.total)
 
         yield draw

@@ -15,6 +15,7 @@ from metalab.store.claiming import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from metalab.execution.dispatch import Dispatch
@@ -107,6 +108,13 @@ class Submission(abc.ABC):
                 "read its results there, or with metalab.load_results"
             )
 
+    def announcement(self) -> str | None:
+        """Say in a few words with whom a detached batch now is; None if it ends with this process.
+
+        They complete "12 runs are with ...".
+        """
+        return None
+
     @abc.abstractmethod
     def secure(self) -> None:
         """Make durable what was finished so far; called before a process leaves in haste."""
@@ -117,13 +125,23 @@ class Executor(abc.ABC):
 
     ``can_kill`` tells whether it can end a run that does not cooperate, ``is_detached`` whether
     it keeps a Dispatch of each batch, for workers that go on by themselves. ``handle_type`` is the
-    kind of RunHandle that ``metalab.run`` returns, None for that itself.
+    kind of RunHandle that ``metalab.run`` returns, None for that itself. ``jobs_option`` names
+    the option that says how much goes on at once, None if that is always one run.
     """
 
     name: ClassVar[str]
     can_kill: ClassVar[bool] = False
     is_detached: ClassVar[bool] = False
     handle_type: ClassVar[type[RunHandle] | None] = None
+    jobs_option: ClassVar[str | None] = None
+
+    @classmethod
+    def readiness(cls) -> tuple[bool, str] | None:
+        """Tell whether this machine has what it needs, in words too; None: it needs nothing.
+
+        That is to take a few seconds at most, and raises nothing.
+        """
+        return None
 
     def check(self, limits: Limits) -> None:
         """Refuse limits that this executor has no means to enforce; raises MetalabError."""
@@ -173,10 +191,24 @@ class Executor(abc.ABC):
     def describe(self, dispatch: Dispatch) -> Mapping[str, Any]:  # noqa: ARG002  as above
         """Say how what was kept is being executed, as strict JSON; nothing by default.
 
-        ``words`` is a list of lines for people. Nothing is raised where it cannot be known:
-        the lines say so.
+        ``words`` is a list of lines for people, ``under_way`` what ``is_under_way`` tells.
+        Nothing is raised where it cannot be known: the lines say so.
         """
         return {}
+
+    def cancel(self, dispatch: Dispatch) -> None:  # noqa: ARG002  as above
+        """End what executes the runs that were kept, whichever process began it.
+
+        Returns once that was asked for. Raises MetalabError where it cannot be, which says
+        what becomes of them.
+        """
+        raise MetalabError(
+            f"what the executor {self.name!r} executes ends with the process that submitted it"
+        )
+
+    def outputs(self, dispatch: Dispatch) -> Sequence[Path]:  # noqa: ARG002  as above
+        """Return the files into which the workers of what was kept print, the newest last."""
+        return ()
 
     @abc.abstractmethod
     def shutdown(self, *, wait: bool = True) -> None:

@@ -9,7 +9,7 @@ from metalab.errors import PluginError
 from metalab.execution.base import Executor
 from metalab.plugins import EXECUTORS
 
-__all__ = ["chosen_executor"]
+__all__ = ["chosen_executor", "executor_class"]
 
 
 def chosen_executor(executor: str | Mapping[str, Any] | Executor | None) -> Executor:
@@ -31,6 +31,15 @@ def chosen_executor(executor: str | Mapping[str, Any] | Executor | None) -> Exec
         f"executor={executor!r} names no executor; give a name ({_names()}), "
         "{'name': {options}}, or an Executor such as metalab.ThreadExecutor(4)"
     )
+
+
+def executor_class(name: str) -> type[Executor] | None:
+    """Return the class of the executors of a name, None where its plugin does not say.
+
+    Raises PluginError for a name that no plugin serves.
+    """
+    found: type[Executor] | None = EXECUTORS[name].metalab_executor_class(name=name)
+    return found
 
 
 def _made(name: str, options: Mapping[str, Any] | None) -> Executor:

@@ -8,13 +8,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from metalab.progress.board import clear_boards
+from metalab.progress.surroundings import Surroundings, is_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from metalab.execution.base import Submission
 
-__all__ = ["before_exit", "come_first", "keep_open", "release", "stop_after_interrupt"]
+__all__ = ["announce", "before_exit", "come_first", "keep_open", "release", "stop_after_interrupt"]
 
 _EXIT_STATUS = 128 + 2  # what a shell reports of a process that SIGINT ended
 
@@ -97,6 +98,15 @@ def stop_after_interrupt(submission: Submission) -> None:
             _say("detached: the runs under way go on in the background")
             return
         _leave()
+
+
+def announce(words: str) -> None:
+    """Say on a terminal that a launch goes on elsewhere; whoever reads a file has its handle."""
+    if sys.stderr is None or sys.stderr.closed or is_test():
+        return
+    if Surroundings.of(None).live:
+        sys.stderr.write(f"metalab: {words}\n")
+        sys.stderr.flush()
 
 
 def _finish_open() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from shlex import quote
 from typing import TYPE_CHECKING, Self
 
 from metalab.execution.departure import stop_after_interrupt
@@ -69,6 +70,21 @@ class RunHandle:
     def is_detached(self) -> bool:
         """Whether the launch goes on when this process ends."""
         return self._submission is not None and self._submission.is_detached
+
+    def announcement(self) -> str | None:
+        """Say where the runs of a detached launch are, and how to follow and to end it.
+
+        None for a launch that ends with this process.
+        """
+        if self._submission is None or (whom := self._submission.announcement()) is None:
+            return None
+        runs, name = self.status.in_flight, self._plan.experiment_id
+        left = f"{runs:,} runs are" if runs != 1 else "1 run is"
+        place = f"{quote(self._store.locator)} -e {quote(name)}"
+        return (
+            f"{name}: {left} with {whom}, whether this process goes on or not; "
+            f"`metalab watch {place}` follows, `metalab cancel {place}` ends that"
+        )
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the launch is over; False if ``timeout`` seconds pass before.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from metalab.execution.base import Batch
 
-__all__ = ["InlineExecutor", "metalab_make_executor"]
+__all__ = ["InlineExecutor", "metalab_executor_class", "metalab_make_executor"]
 
 
 class InlineExecutor(Executor):
@@ -43,3 +43,9 @@ class InlineExecutor(Executor):
 def metalab_make_executor(options: Mapping[str, Any]) -> Executor:
     """Make the executor that ``executor="inline"`` names."""
     return InlineExecutor(**options)
+
+
+@hookimpl
+def metalab_executor_class() -> type[Executor]:
+    """Return the class that it makes."""
+    return InlineExecutor

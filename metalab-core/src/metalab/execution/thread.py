@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from metalab.execution.base import Batch
 
-__all__ = ["ThreadExecutor", "metalab_make_executor"]
+__all__ = ["ThreadExecutor", "metalab_executor_class", "metalab_make_executor"]
 
 
 class ThreadExecutor(Executor):
@@ -30,6 +30,7 @@ class ThreadExecutor(Executor):
     """
 
     name = "thread"
+    jobs_option = "max_workers"
 
     def __init__(self, max_workers: int | None = None) -> None:
         self.max_workers = worker_count(max_workers)
@@ -96,3 +97,9 @@ class ThreadExecutor(Executor):
 def metalab_make_executor(options: Mapping[str, Any]) -> Executor:
     """Make the executor that ``executor="thread"`` names."""
     return ThreadExecutor(**options)
+
+
+@hookimpl
+def metalab_executor_class() -> type[Executor]:
+    """Return the class that it makes."""
+    return ThreadExecutor

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from metalab.execution.base import Batch
+    from metalab.execution.dispatch import Dispatch
     from metalab.records import RunRecord
     from metalab.store.base import RunLog
 
-__all__ = ["Trail"]
+__all__ = ["Trail", "is_news"]
 
 
 class _Provenance(msgspec.Struct, gc=False):
@@ -88,7 +89,9 @@ class Trail:
 
     def _take(self, log: RunLog, line: _Line) -> bool:
         index, ids = line.index, self._batch.plan.ids
-        if index not in self._pending or ids.at(index) != line.id or not self._is_news(line):
+        if index not in self._pending or ids.at(index) != line.id:
+            return False
+        if not is_news(self._batch, line.id, line.status, line.epoch, line.attempt):
             return False
         ledger, status = self._batch.ledger, Status(line.status)
         if status is Status.RUNNING:
@@ -106,18 +109,19 @@ class Trail:
             ledger.ended_elsewhere(index, status, _reading(log, line.id))
         return True
 
-    def _is_news(self, line: _Line) -> bool:
-        """Tell whether a line is of an attempt that was made since the batch was."""
-        epoch, attempt = self._batch.tries.get(line.id, (0, 1))
-        known = attempt - 1 if line.id in self._batch.started else attempt
-        if line.epoch != epoch:
-            return line.epoch > epoch
-        return line.status == Status.SUCCESS or line.attempt >= known
-
     def _set_back(self, index: int) -> None:
         if index in self._begun:
             self._begun.discard(index)
             self._batch.ledger.reopened(index)
+
+
+def is_news(batch: Batch | Dispatch, run_id: str, status: str, epoch: int, attempt: int) -> bool:
+    """Tell whether what is stored of a run is of an attempt that was made since a batch was."""
+    known_epoch, tried = batch.tries.get(run_id, (0, 1))
+    known = tried - 1 if run_id in batch.started else tried
+    if epoch != known_epoch:
+        return epoch > known_epoch
+    return status == Status.SUCCESS or attempt >= known
 
 
 def _reading(log: RunLog, run_id: str) -> Callable[[], RunRecord]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metalab.planning import Plan
     from metalab.results.derived import DerivedMetric
 
-__all__ = ["FuturesExecutor", "metalab_make_executor"]
+__all__ = ["FuturesExecutor", "metalab_executor_class", "metalab_make_executor"]
 
 
 class FuturesExecutor(Executor):
@@ -36,6 +36,7 @@ class FuturesExecutor(Executor):
     """
 
     name = "futures"
+    jobs_option = "workers"
 
     def __init__(self, pool: Pool, *, workers: int | None = None) -> None:
         if not isinstance(pool, Pool):
@@ -102,3 +103,9 @@ def metalab_make_executor(options: Mapping[str, Any]) -> Executor:
             "any concurrent.futures.Executor"
         )
     return FuturesExecutor(**options)
+
+
+@hookimpl
+def metalab_executor_class() -> type[Executor]:
+    """Return the class that it makes."""
+    return FuturesExecutor

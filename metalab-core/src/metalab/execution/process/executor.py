@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from metalab.planning import Plan
     from metalab.results.derived import DerivedMetric
 
-__all__ = ["ProcessExecutor", "metalab_make_executor"]
+__all__ = ["ProcessExecutor", "metalab_executor_class", "metalab_make_executor"]
 
 _AGAIN = 0.1
 
@@ -44,6 +44,7 @@ class ProcessExecutor(Executor):
 
     name = "process"
     can_kill = True
+    jobs_option = "max_workers"
 
     def __init__(self, max_workers: int | None = None) -> None:
         self.max_workers = worker_count(max_workers)
@@ -124,3 +125,9 @@ class ProcessExecutor(Executor):
 def metalab_make_executor(options: Mapping[str, Any]) -> Executor:
     """Make the executor that ``executor="process"`` names."""
     return ProcessExecutor(**options)
+
+
+@hookimpl
+def metalab_executor_class() -> type[Executor]:
+    """Return the class that it makes."""
+    return ProcessExecutor
