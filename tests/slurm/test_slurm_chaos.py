@@ -1,4 +1,4 @@
-"""Everything at once: pilots killed, requeued, cancelled, a node down, and nothing lost or doubled."""
+"""All at once: pilots killed, requeued, cancelled, a node down, and nothing lost or doubled."""
 
 from __future__ import annotations
 

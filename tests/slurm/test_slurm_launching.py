@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import sys
+import textwrap
+import time
+from pathlib import Path
 
 import attrs
 import pytest
@@ -81,7 +84,7 @@ class TestSubmitting:
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(MetalabError, match="no sbatch"):
             run(experiment(quick, x=[1]), store)
-        assert not os.path.exists(store)
+        assert not Path(store).exists()
 
     def test_an_array_larger_than_the_site_allows_is_cut(self, make_cluster, store):
         make_cluster(max_array_size=5)
@@ -114,8 +117,6 @@ class TestSubmitting:
     def test_failures_stop_all_pilots_where_that_is_asked_for(self, cluster, store):
         @metalab.operation
         def broken(params):
-            import time
-
             time.sleep(0.05)
             raise ValueError("always")
 
@@ -126,8 +127,6 @@ class TestSubmitting:
     def test_retries_of_a_run_that_raises_are_made_in_the_jobs(self, cluster, store, tmp_path):
         @metalab.operation
         def flaky(params):
-            from pathlib import Path
-
             note = Path(params["folder"], "tried")
             if not note.exists():
                 note.touch()
@@ -200,7 +199,7 @@ class TestWhatIsSent:
 
         @metalab.operation
         def op(context, params):
-            return {"y": params["z"] * factor + int(open(context.data).read())}
+            return {"y": params["z"] * factor + int(Path(context.data).read_text())}
 
         def resolver(context, params):
             return {"z": params["x"] * context.scale}
@@ -269,8 +268,6 @@ class TestWhatIsSent:
             results = metalab.run(exp, "store", executor={{"slurm": {QUICK!r}}}).result(timeout=60)
             print(len(results.successful), "inner runs")
         """
-        import textwrap
-
         (tmp_path / "outer.py").write_text(textwrap.dedent(text))
         job = f"#!/bin/bash\nexec {sys.executable} outer.py\n"
         (tmp_path / "job.sh").write_text(job)
@@ -360,8 +357,6 @@ class TestWalkingAway:
         assert "cannot be asked" in again.describe()["words"][0]
 
     def test_a_copy_of_the_store_is_followed_from_its_files(self, cluster, store, tmp_path):
-        import shutil
-
         run(experiment(quick, x=range(5)), store, pilots=1).result(timeout=60)
         shutil.copytree(store, tmp_path / "copy")
         assert len(metalab.reconnect(tmp_path / "copy").result(timeout=5).successful) == 5

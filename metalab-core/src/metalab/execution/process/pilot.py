@@ -42,9 +42,11 @@ class Terms:
 
     ``workers`` are its worker processes, ``threads`` those of numerical libraries in each.
     ``until`` is the time.monotonic() at which its place ends, None where it has no end. Its
-    runs are asked to save themselves ``margin`` seconds before that. It executes ``most`` runs
-    at most; a run is tried until it has died ``attempts`` times, and for ``allowance`` see
-    Batch. One that ``derives`` computes the derived metrics that runs done before lack. ``owner`` is what its scheduler calls it, ``label`` what records do.
+    runs are asked to save themselves ``margin`` seconds before that.
+
+    It executes ``most`` runs at most; a run is tried until it has died ``attempts`` times, and
+    for ``allowance`` see Batch. One that ``derives`` computes the derived metrics that runs done
+    before lack. ``owner`` is what its scheduler calls it, ``label`` what records do.
     """
 
     workers: int = 1
