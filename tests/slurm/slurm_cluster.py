@@ -125,7 +125,7 @@ class SlurmCluster:
 
     def skip_requeue_wait(self, job):
         """Let a requeued job start now, once its former processes have ended."""
-        wait_for(lambda: "COMPLETING" not in self._states_of(job), what=f"the end of {job}")
+        wait_for(lambda: "PENDING" in self._states_of(job), what=f"the end of {job}")
         self.command("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def stop_controller(self):
