@@ -134,16 +134,16 @@ def _begin(dispatch):
     with (_place(dispatch) / "lock").open("w") as lock, _log(dispatch).open("a") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
         descriptor = lock.fileno()
-        _started.append(
-            subprocess.Popen(
-                [sys.executable, __file__, str(dispatch.folder), str(descriptor)],
-                pass_fds=[descriptor],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(dispatch.folder), str(descriptor)],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
+        (_place(dispatch) / "pid").write_text(str(process.pid))
+        _started.append(process)
 
 
 def _log(dispatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -208,8 +209,7 @@ class TestStatus:
     def test_runs_of_a_process_that_died_are_lost(self, study, capsys):
         launch()
         wait_for(lambda: counts(capsys)["running"] == 1)
-        pid = int(subprocess.check_output(["pgrep", "-f", str(place_of(study).parent)]).split()[0])
-        os.kill(pid, 9)
+        os.kill(int((place_of(study) / "pid").read_text()), signal.SIGKILL)
         wait_for(lambda: counts(capsys) == some(pending=2, lost=1, done=1))
         assert "lost; the next launch tries them again" in said(capsys, "status").out
 
@@ -271,11 +271,17 @@ class TestCancel:
 
 
 class TestWatch:
-    def test_it_follows_from_the_queue_to_the_end(self, study):
+    @pytest.fixture
+    def watching(self, study):
         launch("--executor-option", "held=true")
-        watching = subprocess.Popen(
+        process = subprocess.Popen(
             [METALAB, "watch", "--interval", "0.1"], stdout=subprocess.PIPE, text=True
         )
+        yield process
+        process.kill()
+        process.communicate()
+
+    def test_it_follows_from_the_queue_to_the_end(self, study, watching):
         first = [watching.stdout.readline(), watching.stdout.readline()]
         assert first == ["its process waits (Held)\n", "study:1: 0/4 runs\n"]
         (place_of(study) / "held").unlink()
@@ -286,13 +292,9 @@ class TestWatch:
         assert watching.returncode == 0
         assert rest.splitlines()[-1].startswith("study:1: 4/4 runs, 1 failed")
 
-    def test_ctrl_c_ends_the_watching_alone(self, study, capsys):
-        launch("--executor-option", "held=true")
-        watching = subprocess.Popen(
-            [METALAB, "watch", "--interval", "0.1"], stdout=subprocess.PIPE, text=True
-        )
+    def test_ctrl_c_ends_the_watching_alone(self, study, watching):
         watching.stdout.readline()
-        watching.send_signal(2)
+        watching.send_signal(signal.SIGINT)
         watching.communicate(timeout=SECONDS)
         assert watching.returncode == 0
         assert under_way(place_of(study))
@@ -301,8 +303,7 @@ class TestWatch:
         monkeypatch.setattr("metalab.cli.vigil._CERTAIN", 0.5)
         launch()
         wait_for(lambda: counts(capsys)["running"] == 1)
-        pid = int(subprocess.check_output(["pgrep", "-f", str(place_of(study).parent)]).split()[0])
-        os.kill(pid, 9)
+        os.kill(int((place_of(study) / "pid").read_text()), signal.SIGKILL)
         assert "the launch is over" in said(capsys, "watch", "--interval", "0.1", code=1).err
 
 

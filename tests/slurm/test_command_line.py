@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from slurm.slurm_cluster import SECONDS, wait_for
+from slurm.slurm_tools import kill, pilots_of
 
 pytestmark = pytest.mark.slurm
 
 METALAB = str(Path(sys.executable).with_name("metalab"))
 
 STUDY = """
-import os
 import time
 from pathlib import Path
 import metalab
@@ -26,7 +25,6 @@ import metalab
 @metalab.operation
 def work(params, capture, runtime):
     print("working on", params["x"])
-    Path("pids", str(os.getpid())).touch()
     while not Path("go").exists() and params["x"] > 0:
         runtime.check_cancelled()
         time.sleep(0.02)
@@ -43,7 +41,6 @@ experiment = metalab.Experiment(
 def study(in_tmp):
     """A folder with the study; its runs wait until there is a file ``go``."""
     (in_tmp / "study.py").write_text(STUDY)
-    (in_tmp / "pids").mkdir()
     return in_tmp
 
 
@@ -72,16 +69,29 @@ def runs():
     return {name: count for name, count in jobs()["runs"].items() if count}
 
 
-def watch():
-    return subprocess.Popen(
-        [METALAB, "watch", "--interval", "0.2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture
+def watching(study):
+    """Start to watch, when called; that is ended with the test."""
+    started = []
+
+    def watch():
+        started.append(
+            subprocess.Popen(
+                [METALAB, "watch", "--interval", "0.2"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield watch
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
-def test_from_submitting_to_the_end(study, cluster):
+def test_from_submitting_to_the_end(study, cluster, watching):
     told = submit("-j", "2")
     assert "study:1: 4 runs are with Slurm job " in told
     assert "(2 pilots)" in told
@@ -89,10 +99,10 @@ def test_from_submitting_to_the_end(study, cluster):
     assert f"`metalab watch {place}` follows, `metalab cancel {place}` ends" in told
     wait_for(lambda: runs() == {"pending": 1, "running": 2, "done": 1})
     assert "2 running" in command("status")
-    watching = watch()
+    watcher = watching()
     (study / "go").touch()
-    said, _ = watching.communicate(timeout=SECONDS)
-    assert watching.returncode == 0, said
+    said, _ = watcher.communicate(timeout=SECONDS)
+    assert watcher.returncode == 0, said
     assert said.splitlines()[-1].startswith("study:1: 4/4 runs")
     assert runs() == {"done": 4}
     outputs = json.loads(command("logs", "experiments", "--launch", "--json"))["outputs"]
@@ -119,15 +129,16 @@ def test_what_slurm_refuses_is_said(study, cluster):
     assert "'sise' is no option of SlurmConfig" in submit(options=["sise=2"], code=1)
 
 
-def test_a_job_that_will_never_start_is_told_why(study, cluster):
+def test_it_is_told_why_a_job_does_not_start(study, cluster, watching):
     told = submit(options=["memory=200", 'extra_sbatch={"begin": "now+1hour"}', "pilots=1"])
     assert "(1 pilot)" in told
-    watching = watch()
-    assert "1 pending (BeginTime)" in watching.stdout.readline()
-    assert watching.stdout.readline() == "study:1: 0/4 runs\n"
-    watching.send_signal(signal.SIGINT)
-    watching.communicate(timeout=SECONDS)
-    assert watching.returncode == 0
+    wait_for(lambda: "1 pending (BeginTime)" in jobs()["words"][0])
+    watcher = watching()
+    assert "1 pending (BeginTime)" in watcher.stdout.readline()
+    assert watcher.stdout.readline() == "study:1: 0/4 runs\n"
+    watcher.send_signal(signal.SIGINT)
+    watcher.communicate(timeout=SECONDS)
+    assert watcher.returncode == 0
     assert runs() == {"pending": 4}
     assert jobs()["jobs"] == {"pending": 1}
 
@@ -166,28 +177,27 @@ def test_where_the_controller_is_away_files_are_told_and_pilots_end(study, clust
     wait_for(lambda: jobs()["under_way"] is False)
 
 
-def test_a_requeued_launch_is_watched_to_its_end(study, cluster):
+def test_a_requeued_launch_is_watched_to_its_end(study, cluster, watching):
     submit(options=["memory=200", "pilots=1"])
     wait_for(lambda: runs().get("running") == 1)
     (number,) = jobs()["job_ids"]
-    watching = watch()
+    watcher = watching()
     cluster.command("scontrol", "requeue", f"{number}_0")
-    wait_for(lambda: "pending" in jobs()["jobs"])
+    assert any("1 pending" in line for line in watcher.stdout)
     assert jobs()["under_way"] is True
     (study / "go").touch()
     cluster.skip_requeue_wait(number)
-    said, _ = watching.communicate(timeout=2 * SECONDS)
-    assert watching.returncode == 0, said
-    assert "pending" in said
+    said, _ = watcher.communicate(timeout=2 * SECONDS)
+    assert watcher.returncode == 0, said
     assert runs() == {"done": 4}
 
 
 def test_runs_of_a_dead_pilot_are_lost(study, cluster):
     submit(options=["memory=200", "pilots=1"])
     wait_for(lambda: runs().get("running") == 1)
-    found = subprocess.check_output(["pgrep", "-f", f"metalab_slurm.pilot {study}"]).split()
-    for pid in found:
-        os.kill(int(pid), signal.SIGKILL)
+    place = study / "experiments"
+    (job,) = pilots_of(place)
+    kill(place, job)
     wait_for(lambda: runs() == {"pending": 2, "lost": 1, "done": 1})
     told = command("status")
     assert "study:1: lost; the next launch tries them again" in told
