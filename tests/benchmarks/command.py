@@ -14,6 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks import slurm_rows
 from benchmarks.contests import CONTESTS
 from benchmarks.measure import Bench
 from benchmarks.peers import INSTALL, PEERS, POOLS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_WORKLOADS = ("S1", "S2", "S3", "S4", "S5", "W1", "W2", "W3", "W4", "W5", "W6")
+_WORKLOADS = ("S1", "S2", "S3", "S4", "S5", "W1", "W2", "W3", "W4", "W5", "W6", "W7")
 _SIZES = {
     "S1": (100_000,),
     "S2": (100_000,),
@@ -42,6 +43,8 @@ _SIZES = {
     "W5 100 ms": (100,),
     "W5 trivial": (100_000, 1_000_000),
     "W6": (1_000_000,),
+    "W7": (1_000, 10_000),
+    "W7 submit": (1_000_000,),
 }
 _SMALL = {
     "S1": (100_000,),
@@ -57,12 +60,16 @@ _SMALL = {
     "W5 100 ms": (40,),
     "W5 trivial": (100_000,),
     "W6": (100_000,),
+    "W7": (1_000, 10_000),
+    "W7 submit": (1_000_000,),
 }
 _LARGE = 1_000_000
-_NEVER_LARGE = {"S4", "W5 1 ms", "W5 10 ms", "W5 100 ms"}  # its runs are files; theirs, hours
+_NEVER_LARGE = {"S4", "W5 1 ms", "W5 10 ms", "W5 100 ms", "W7"}  # files, or hours
 _BEST_OF = 3
 _IMPORTS = 12
 _SCRIPTS = 5
+_TASKS, _FEW_TASKS = 1_000, 100
+_LAUNCHES = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         peers: list[PeerRow] = []
         rows = sorted(_measured(bench, options, keys), key=attrgetter("key"))
         print(table(rows, markdown=options.markdown), flush=True)
+        if left_out := "W7" in keys and slurm_rows.absent():
+            print(f"\nW7 was left out, since Slurm is not installed here: no {left_out}")
         if options.peers:
             peers = sorted(_measured_peers(bench, options, keys), key=attrgetter("key"))
             print(f"\nPeers (install them with `{INSTALL}`):\n")
@@ -83,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if not options.keep:
             shutil.rmtree(folder)
+    if left_out and os.environ.get("METALAB_REQUIRE_ALL") == "1":
+        return 1
     return int(options.check and any(row.fails for row in (*rows, *peers)))
 
 
@@ -120,6 +131,19 @@ def _measured(bench: Bench, options: argparse.Namespace, keys: Sequence[str]) ->
     if "W5" in keys:
         _say("W5 cold")
         yield from cold_rows(bench, options.repetitions or _SCRIPTS)
+    if "W7" in keys and not slurm_rows.absent():
+        with slurm_rows.cluster():
+            yield from _measured_on_cluster(bench, options)
+
+
+def _measured_on_cluster(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
+    for runs in _sizes("W7", options):
+        _say(f"W7, {runs:,} runs")
+        tasks = min(runs, _FEW_TASKS if options.small else _TASKS)
+        yield from slurm_rows.launch_rows(bench, runs, tasks, options.repetitions or _LAUNCHES)
+    for runs in _sizes("W7 submit", options):
+        _say(f"W7 submit, {runs:,} runs")
+        yield from slurm_rows.submission_rows(bench, runs, options.repetitions or 2)
 
 
 def _measured_peers(

@@ -12,7 +12,7 @@ from benchmarks.work import WORKERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["CPU", "EFFICIENCY", "THROUGHPUT", "Cost", "Gauge"]
+__all__ = ["CPU", "EFFICIENCY", "THROUGHPUT", "WALL", "Cost", "Gauge"]
 
 
 @attrs.frozen
@@ -62,3 +62,6 @@ EFFICIENCY = Gauge("%", _efficiency, best=True)
 
 THROUGHPUT = Gauge("/s", lambda cost, _: 1e6 / cost.wall_us, best=True)
 """How many runs a second are dealt with."""
+
+WALL = Gauge("us", lambda cost, _: cost.wall_us, best=True)
+"""The time that passes, by run."""

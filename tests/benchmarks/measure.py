@@ -80,6 +80,12 @@ class Bench:
         """Return the least milliseconds from a script's start to its end, in turns."""
         return _least([partial(self._wall_ms, name) for name in names], repetitions)
 
+    def folder_of(self, phase: Phase, runs: int) -> Path:
+        """Return the folder of a phase's first sample; raises PhaseError if there can be none."""
+        if (phase.name, runs) not in self._folders:
+            self._sample(phase, runs)
+        return self._folders[phase.name, runs]
+
     def _warm_up(self, phase: Phase) -> None:
         if phase.name not in self._warm:
             self._warm.add(phase.name)
@@ -139,9 +145,7 @@ class Bench:
 
     def _folder(self, phase: Phase, runs: int) -> Path:
         if phase.after is not None:
-            if (phase.after.name, runs) not in self._folders:
-                self._sample(phase.after, runs)
-            return self._folders[phase.after.name, runs]
+            return self.folder_of(phase.after, runs)
         prefix = f"{phase.name.replace(':', '-')}-{runs}-"
         return Path(mkdtemp(prefix=prefix, dir=self.folder)) / "work"
 

@@ -44,7 +44,7 @@ def append_inline(work: Work) -> Callable[[], int]:
 
 def resume(work: Work) -> Callable[[], int]:
     """W2: run the same experiment again when all is done."""
-    _imported()
+    imported()
 
     def phase() -> int:
         handle = metalab.run(experiment(work.runs), store=work.folder)
@@ -75,7 +75,7 @@ def running(
     work: Work, experiment: metalab.Experiment, executor: metalab.Executor | str | None
 ) -> Callable[[], int]:
     """Run an experiment until all of it is durable."""
-    _imported()
+    imported()
 
     def phase() -> int:
         handle = metalab.run(experiment, store=work.folder, executor=executor)
@@ -89,11 +89,12 @@ def running(
 
 
 def _framing(work: Work, **columns: bool) -> Callable[[], int]:
-    _imported()
+    imported()
     import_module("pandas")
     return lambda: len(metalab.load_results(work.folder).to_dataframe(**columns))
 
 
-def _imported() -> list[object]:
+def imported() -> list[object]:
+    """Have what every launch imports."""
     # The names resolve lazily; the floors, too, have their modules before the clock starts.
     return [metalab.run, metalab.load_results, metalab.FileStore, metalab.ThreadExecutor]

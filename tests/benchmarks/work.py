@@ -10,13 +10,16 @@ import attrs
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["METRIC", "WORKERS", "Work", "compute", "sweep"]
+__all__ = ["METRIC", "PILOTS", "WORKERS", "Work", "compute", "sweep"]
 
 METRIC = "score"
 """The name of the one metric."""
 
 WORKERS = 2
 """How many processes share the work where several do."""
+
+PILOTS = 4
+"""How many jobs of a cluster share the work."""
 
 _OPTIMIZERS = [
     "adam",

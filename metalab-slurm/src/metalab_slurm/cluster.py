@@ -60,9 +60,9 @@ class Cluster:
     an error or None, never an absence. Safe to share between threads.
     """
 
-    def __init__(self, commands: Commands | None = None) -> None:
+    def __init__(self, commands: Commands | None = None, site: Site | None = None) -> None:
         self.commands = commands or Commands()
-        self._site: Site | None = None
+        self._site = site
         self._look: _Look | None = None
         self._silent_until = 0.0
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class Cluster:
         return True, "its commands are here, and its controller answers"
 
     def site(self) -> Site:
-        """Return the cluster's settings, asked for once; raises SlurmUnavailable."""
+        """Return the cluster's settings, asked for once if not given; raises SlurmUnavailable."""
         if self._site is None:
             self._site = Site.of(self.commands.run("scontrol", "show", "config"))
         return self._site

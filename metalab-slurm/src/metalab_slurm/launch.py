@@ -57,8 +57,13 @@ class SlurmLaunch:
         cluster: Cluster,
     ) -> Self:
         """Keep a batch for jobs to come; raises StoreError."""
-        options = {"config": config.to_dict(), "rules": rules.to_dict()}
-        most = config.pilots_for(len(batch.pending) or 1, cluster.site())
+        site = cluster.site()
+        options = {
+            "config": config.to_dict(),
+            "rules": rules.to_dict(),
+            "site": site.to_dict(),  # for pilots, which are many, and may have no commands
+        }
+        most = config.pilots_for(len(batch.pending) or 1, site)
         # One hour-long run must not hold back a unit's others: more pilots, smaller units.
         batch.store.claims(
             batch.plan.digest, len(batch.plan), max(_LEAST_UNITS, _UNITS_EACH * most)

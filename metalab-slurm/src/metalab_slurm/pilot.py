@@ -23,6 +23,7 @@ from metalab_slurm.commands import SlurmError
 from metalab_slurm.launch import SlurmLaunch
 from metalab_slurm.owner import Owner
 from metalab_slurm.script import log_of
+from metalab_slurm.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +98,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
     """Execute runs of the dispatch in a folder; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s metalab: %(message)s")
     folder, *level = arguments
-    launch = SlurmLaunch.of(Dispatch.of(Path(folder)), Cluster())
+    dispatch = Dispatch.of(Path(folder))
+    site = Site.from_dict(dispatch.options["site"])
+    launch = SlurmLaunch.of(dispatch, Cluster(site=site))
     job = Job(environ, launch.folder)
     if launch.is_cancelled():
         return 0
@@ -115,8 +118,11 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
 
 def _piloted(job: Job, launch: SlurmLaunch, level: Mapping[str, int]) -> Farewell:
     config = launch.rules.config(launch.config, level)
-    end = launch.cluster.end_of(job.owner.job)
-    until = None if end is None else time.monotonic() + end - time.time()
+
+    def until() -> float | None:
+        end = launch.cluster.end_of(job.owner.job)
+        return None if end is None else time.monotonic() + end - time.time()
+
     terms = Terms(
         workers=config.workers_per_pilot,
         threads=max(1, config.cpus // config.workers_per_pilot),
@@ -129,15 +135,8 @@ def _piloted(job: Job, launch: SlurmLaunch, level: Mapping[str, int]) -> Farewel
         owner=str(job.owner),
         label=f"slurm:{job.label}",
     )
-    watch = Watch(job, launch, _kill_wait(launch))
+    watch = Watch(job, launch, launch.cluster.site().kill_wait)
     return Pilot(launch.dispatch, terms, watch).run()
-
-
-def _kill_wait(launch: SlurmLaunch) -> float:
-    try:
-        return launch.cluster.site().kill_wait
-    except SlurmError:  # a node may have no commands, or the controller be away
-        return 30.0
 
 
 def _go_on(job: Job, launch: SlurmLaunch) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Site"]
 
@@ -27,6 +31,15 @@ class Site:
     kill_wait: int = 30
     job_requeue: bool = True
     has_accounting: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the settings as strict JSON."""
+        return attrs.asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """Read what ``to_dict`` wrote."""
+        return cls(**document)
 
     @classmethod
     def of(cls, text: str) -> Site:

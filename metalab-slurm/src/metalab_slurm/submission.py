@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["SlurmSubmission"]
 
 _LOG = logging.getLogger(__name__)
-_SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at the store
+_SHORTEST, _LONGEST = 0.05, 2.0  # seconds between two looks at the store
+_LATE = 0.1  # by what share of the time without news a look may be late
 _FIRST_LOOK, _SLOWER = 2.0, 1.5  # seconds between two looks at the queue, and its growth
 _CERTAIN = 10.0  # seconds for which no pilot may be seen before they count as gone
 _SHOWN = 2.0  # the same where the queue shows that all have ended
@@ -95,13 +96,14 @@ class SlurmSubmission(Submission):
     # The launch's own thread.
 
     def _run(self) -> None:
-        pause = _SHORTEST
+        last_news = time.monotonic()
         try:
             while not self._is_over():
-                news = self._look()
-                pause = _SHORTEST if news else min(_SLOWER * pause, _LONGEST)
+                if self._look():
+                    last_news = time.monotonic()
                 if self._trail.left:
-                    self._awake.wait(pause)
+                    quiet = time.monotonic() - last_news
+                    self._awake.wait(max(_SHORTEST, min(_LATE * quiet, _LONGEST)))
                     self._awake.clear()
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
             self._error = self._error or error

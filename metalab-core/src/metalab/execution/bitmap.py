@@ -26,8 +26,10 @@ def bitmap_of(indices: Sequence[int], runs: int) -> bytes:
 
 def bits_of(bitmap: bytes | memoryview, runs: int) -> Sequence[int]:
     """Return the indices that a bitmap of so many runs holds, in order."""
+    if bitmap == bitmap_of(range(runs), runs):
+        return range(runs)
     found = array("Q")
     for place, byte in enumerate(bitmap):
         if byte:
             found.extend([8 * place + bit for bit in _BITS[byte]])
-    return range(runs) if len(found) == runs else found
+    return found

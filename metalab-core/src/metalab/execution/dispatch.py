@@ -203,7 +203,9 @@ class Dispatch:
         }
 
     def _runs(self) -> bytes:
-        index = {run_id: i for i in self.pending if (run_id := self.ids.at(i)) in self.tries}
+        # Where no run was tried before, none is looked for among what may be a million.
+        known = self.tries and self.pending
+        index = {run_id: i for i in known if (run_id := self.ids.at(i)) in self.tries}
         tries = (
             _TRY.pack(index[run_id], *place, run_id in self.started)
             for run_id, place in self.tries.items()

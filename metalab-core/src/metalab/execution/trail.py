@@ -53,18 +53,19 @@ class Trail:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._log: RunLog | None = None
-        self._pending = set(batch.pending)
+        self._left = len(batch.pending)
+        self._is_left = _flags(batch.pending, len(batch.plan))
         self._begun: set[int] = set()
 
     @property
     def left(self) -> int:
         """How many runs have not ended."""
-        return len(self._pending)
+        return self._left
 
     @property
     def pending(self) -> Sequence[int]:
         """The indices of the runs that have not ended, in plan order."""
-        return sorted(self._pending)
+        return [index for index in self._batch.pending if self._is_left[index]]
 
     @property
     def log(self) -> RunLog:
@@ -89,7 +90,7 @@ class Trail:
 
     def _take(self, log: RunLog, line: _Line) -> bool:
         index, ids = line.index, self._batch.plan.ids
-        if index not in self._pending or ids.at(index) != line.id:
+        if not 0 <= index < len(ids) or not self._is_left[index] or ids.at(index) != line.id:
             return False
         if not is_news(self._batch, line.id, line.status, line.epoch, line.attempt):
             return False
@@ -102,7 +103,8 @@ class Trail:
             # It was cut short, or failed and is tried again.
             self._set_back(index)
         else:
-            self._pending.discard(index)
+            self._is_left[index] = False
+            self._left -= 1
             if index not in self._begun:
                 ledger.begun([index])
             self._begun.discard(index)
@@ -122,6 +124,16 @@ def is_news(batch: Batch | Dispatch, run_id: str, status: str, epoch: int, attem
     if epoch != known_epoch:
         return epoch > known_epoch
     return status == Status.SUCCESS or attempt >= known
+
+
+def _flags(indices: Sequence[int], runs: int) -> bytearray:
+    """Return one byte for each of so many runs, 1 for those meant: a set is forty times that."""
+    if len(indices) == runs:
+        return bytearray(b"\1" * runs)
+    flags = bytearray(runs)
+    for index in indices:
+        flags[index] = True
+    return flags
 
 
 def _reading(log: RunLog, run_id: str) -> Callable[[], RunRecord]:

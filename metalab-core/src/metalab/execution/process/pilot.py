@@ -41,8 +41,9 @@ class Terms:
     """On what terms a pilot works.
 
     ``workers`` are its worker processes, ``threads`` those of numerical libraries in each.
-    ``until`` is the time.monotonic() at which its place ends, None where it has no end. Its
-    runs are asked to save themselves ``margin`` seconds before that.
+    ``until`` is called once, while workers start, and returns the time.monotonic() at which its
+    place ends, None where it has no end. Its runs are asked to save themselves ``margin``
+    seconds before that.
 
     It executes ``most`` runs at most; a run is tried until it has died ``attempts`` times, and
     for ``allowance`` see Batch. One that ``derives`` computes the derived metrics that runs done
@@ -51,7 +52,7 @@ class Terms:
 
     workers: int = 1
     threads: int = 1
-    until: float | None = None
+    until: Callable[[], float | None]
     margin: float = 30.0
     most: int | None = None
     attempts: int = 3
@@ -95,6 +96,7 @@ class Pilot:
         self._store = dispatch.config.open()
         self._ledger = Ledger(len(dispatch.pending))
         self._began = time.monotonic()
+        self._until: float | None = None
         self._slowest = 0.0
         self._idle_since: float | None = None
         self._cut: list[tuple[str, int, int, float]] = []
@@ -104,11 +106,29 @@ class Pilot:
 
         Raises what a launch is refused with, such as PayloadError, and StoreError.
         """
-        parcel = fetch_parcel(self._store, self._dispatch.payload)
         terms = self._terms
+        supervisor = Supervisor(terms.workers, terms.threads, sheltered=True)
+        try:
+            supervisor.start(terms.workers)  # while this process reads what they are to do
+            submission = self._submitted(supervisor)
+            reason = self._attend(submission)
+        finally:
+            supervisor.close()
+            supervisor.over.wait(_CLOSING)
+        if (error := submission.error()) is not None:
+            raise error
+        self._account_for_cut(reason)
+        counts = self._ledger.counts()
+        left = len(self._dispatch.pending) - counts["completed"] - counts["failed"]
+        return Farewell(reason, left, len(self._cut))
+
+    def _submitted(self, supervisor: Supervisor) -> ProcessSubmission:
+        terms = self._terms
+        self._until = terms.until()
+        parcel = fetch_parcel(self._store, self._dispatch.payload)
         batch = attrs.evolve(
             self._dispatch.batch(self._store, self._ledger),
-            until=terms.until,
+            until=self._until,
             attempts=terms.attempts,
             is_shared=True,
             quota=terms.most,
@@ -123,19 +143,7 @@ class Pilot:
             label=terms.label,
             takes_edits=True,
         )
-        supervisor = Supervisor(terms.workers, terms.threads, sheltered=True)
-        try:
-            submission = ProcessSubmission(batch, supervisor, station, parcel.packed)
-            reason = self._attend(submission)
-        finally:
-            supervisor.close()
-            supervisor.over.wait(_CLOSING)
-        if (error := submission.error()) is not None:
-            raise error
-        self._account_for_cut(reason)
-        counts = self._ledger.counts()
-        left = len(self._dispatch.pending) - counts["completed"] - counts["failed"]
-        return Farewell(reason, left, len(self._cut))
+        return ProcessSubmission(batch, supervisor, station, parcel.packed)
 
     # Attending.
 
@@ -153,7 +161,7 @@ class Pilot:
         return reason
 
     def _due(self, now: float) -> Notice | None:
-        until, margin = self._terms.until, self._terms.margin
+        until, margin = self._until, self._terms.margin
         return None if until is None or now < until - margin else Notice("time")
 
     def _reason_to_stop(self, submission: ProcessSubmission, now: float) -> str:
@@ -173,7 +181,7 @@ class Pilot:
 
     def _is_too_late(self, now: float) -> bool:
         """Tell whether a run that began now might not end in time."""
-        until = self._terms.until
+        until = self._until
         return until is not None and now > until - self._terms.margin - self._slowest
 
     def _is_dispensable(self, submission: ProcessSubmission, now: float) -> bool:
@@ -205,8 +213,8 @@ class Pilot:
         """Have the runs under way save themselves, and end those that do not in time."""
         submission.cancel()
         grace = self._terms.margin if notice.seconds is None else notice.seconds
-        if self._terms.until is not None:
-            grace = min(grace, self._terms.until - time.monotonic() - _CLOSING)
+        if self._until is not None:
+            grace = min(grace, self._until - time.monotonic() - _CLOSING)
         if not submission.wait(max(1.0, grace)):
             submission.secure()
 
