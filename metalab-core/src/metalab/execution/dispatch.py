@@ -204,7 +204,7 @@ class Dispatch:
 
     def _runs(self) -> bytes:
         # Where no run was tried before, none is looked for among what may be a million.
-        known = self.tries and self.pending
+        known = self.pending if self.tries else ()
         index = {run_id: i for i in known if (run_id := self.ids.at(i)) in self.tries}
         tries = (
             _TRY.pack(index[run_id], *place, run_id in self.started)
