@@ -126,6 +126,8 @@ class SlurmCluster:
     def skip_requeue_wait(self, job):
         """Let a requeued job start now, once its former processes have ended."""
         wait_for(lambda: "PENDING" in self._states_of(job), what=f"the end of {job}")
+        # A node that has not yet put the former start away loses the next; nothing tells when.
+        time.sleep(2)
         self.command("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def stop_controller(self):

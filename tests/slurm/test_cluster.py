@@ -130,7 +130,7 @@ def test_a_pilot_puts_itself_back_into_the_queue(cluster, tmp_path):
     pilots = Pilots(tmp_path, code, array=2)
     pilots.wait("PENDING")
     pilots.wait_for_log("start 0")
-    wait_for(lambda: pilots.job().restarts == 1)
+    wait_for(lambda: (pilots.job().restarts, pilots.job().reason) == (1, "BeginTime"))
     cluster.skip_requeue_wait(f"{pilots.array_id}_0")
     pilots.wait_for_log("start 1")
     assert pilots.job().restarts == 1

@@ -112,7 +112,7 @@ def test_a_submitter_that_dies_at_sbatch_leaves_its_intention(cluster, tmp_path)
         place(
             Dying(),
             journal,
-            lambda _: "#!/bin/sh\n#SBATCH -J a-b\n#SBATCH -o out/%j\n",
+            lambda _: "#!/bin/sh\n#SBATCH -J a-b\n#SBATCH -o /dev/null\n",
             tmp_path,
             "a-b",
             1,
