@@ -31,6 +31,7 @@ __all__ = ["SlurmSubmission"]
 _LOG = logging.getLogger(__name__)
 _SHORTEST, _LONGEST = 0.05, 2.0  # seconds between two looks at the store
 _LATE = 0.1  # by what share of the time without news a look may be late
+_RARE = 10.0  # how many times as long as a look took there is none
 _FIRST_LOOK, _SLOWER = 2.0, 1.5  # seconds between two looks at the queue, and its growth
 _CERTAIN = 10.0  # seconds for which no pilot may be seen before they count as gone
 _SHOWN = 2.0  # the same where the queue shows that all have ended
@@ -99,11 +100,13 @@ class SlurmSubmission(Submission):
         last_news = time.monotonic()
         try:
             while not self._is_over():
-                if self._look():
-                    last_news = time.monotonic()
+                began = time.monotonic()
+                has_news = self._look()
+                ended = time.monotonic()
+                last_news = ended if has_news else last_news
                 if self._trail.left:
-                    quiet = time.monotonic() - last_news
-                    self._awake.wait(max(_SHORTEST, min(_LATE * quiet, _LONGEST)))
+                    pause = max(_LATE * (ended - last_news), _RARE * (ended - began))
+                    self._awake.wait(max(_SHORTEST, min(pause, _LONGEST)))
                     self._awake.clear()
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
             self._error = self._error or error
