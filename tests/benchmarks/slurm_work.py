@@ -17,12 +17,14 @@ __all__ = ["align", "count_calls", "counted_calls"]
 _COMMANDS = ("sbatch", "scancel", "scontrol", "squeue", "sacct")
 _CALLS = "calls.log"
 _LONGEST = 60.0
+_ENDING = 0.15
 
 
 def align(folder: Path) -> None:
-    """Return right after the controller has started a job, which it does about once a second.
+    """Return soon after the controller has started jobs, which it does about once a second.
 
-    What is submitted now waits for a whole turn: luck with that would decide between samples.
+    What is submitted now waits for the next turn: luck with that would decide between samples.
+    The end of a job is a turn, too, and so it is waited for.
     """
     folder.mkdir(parents=True, exist_ok=True)
     begun = folder / "begun"
@@ -33,6 +35,7 @@ def align(folder: Path) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"no job of the cluster has begun within {_LONGEST:g} s")
         time.sleep(0.005)
+    time.sleep(_ENDING)
 
 
 def count_calls(folder: Path) -> None:
