@@ -53,7 +53,7 @@ class SlurmSubmission(Submission):
         self._asked_at = float("-inf")
         self._pause = _FIRST_LOOK
         self._gone_since: float | None = None
-        self._left: int | None = None  # when pilots were submitted last
+        self._left = self._trail.left  # when pilots were submitted last
         self._barren = 0
         self._told: set[str] = set()
         self._pid = os.getpid()

@@ -65,7 +65,9 @@ def last_words(launch: SlurmLaunch) -> str:
 
 
 def _newest(jobs: Sequence[Job]) -> Sequence[Job]:
-    return sorted(jobs, key=lambda job: int(job.job_id))[-_SHOWN:]
+    """Return the last few jobs that do not look as if they had ended alike."""
+    ordered = sorted(jobs, key=lambda job: int(job.job_id))
+    return list({(job.state, job.reason): job for job in ordered}.values())[-_SHOWN:]
 
 
 def _fate_of(launch: SlurmLaunch, job: Job) -> str:
