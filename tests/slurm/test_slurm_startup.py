@@ -20,9 +20,7 @@ def _spoil_dispatch(handle):
     (handle.folder.parent / "dispatch.json").write_text("{")
 
 
-def test_whatever_no_pilot_can_begin_for_ends_the_launch_in_words(
-    cluster, tmp_path, monkeypatch
-):
+def test_whatever_no_pilot_can_begin_for_ends_the_launch_in_words(cluster, tmp_path, monkeypatch):
     place, gate = tmp_path / "place", tmp_path / "gate"
     place.mkdir()
     handles, said = {}, {}
