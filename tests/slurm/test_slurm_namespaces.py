@@ -54,12 +54,12 @@ def lone_python(tmp_path):
 def _pilots():
     """Return the pids, as seen from here, of pilots in other namespaces by their jobs."""
     found = {}
-    here = os.readlink("/proc/self/ns/pid")
+    here = Path("/proc/self/ns/pid").readlink()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if b"metalab_slurm.pilot" not in (process / "cmdline").read_bytes():
                 continue
-            if os.readlink(process / "ns" / "pid") == here:
+            if (process / "ns" / "pid").readlink() == here:
                 continue
             environment = (process / "environ").read_bytes().split(b"\0")
         except OSError:  # it has ended

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from metalab_slurm.jobs import Job
     from metalab_slurm.launch import SlurmLaunch
 
-__all__ = ["ending_of", "last_words", "level_of", "surrender"]
+__all__ = ["ending_of", "last_words", "level_of", "pauses", "surrender"]
 
 _SHOWN = 3
 _TAIL = 2000
@@ -48,6 +48,13 @@ def level_of(launch: SlurmLaunch, trail: Trail) -> Mapping[str, int]:
         lost = causes_by_attempt(loss for loss in losses if loss.epoch == newest)
         deaths |= Counter(map(str, lost.values()))  # the greater of each
     return launch.rules.level(launch.config, deaths)
+
+
+def pauses(launch: SlurmLaunch, trail: Trail) -> int:
+    """Count how often the runs that are left have saved themselves at the end of a job."""
+    ids = launch.dispatch.ids
+    losses = (loss for index in trail.pending for loss in trail.log.losses(ids.at(index)))
+    return sum(loss.cause == Cause.PAUSED for loss in losses)
 
 
 def last_words(launch: SlurmLaunch) -> str:
