@@ -100,6 +100,7 @@ class SlurmSubmission(Submission):
     def _run(self) -> None:
         last_news = time.monotonic()
         try:
+            self._look()  # a launch that is over has no need of the queue
             while not self._is_over():
                 began = time.monotonic()
                 has_news = self._look()
