@@ -81,3 +81,9 @@ def enduring(params, runtime):
         file.write(f"{json.dumps(remaining)},")
     runtime.check_cancelled()
     return {"reached": reached}
+
+
+@metalab.operation
+def wordy(params, capture):
+    """Fill the store."""
+    capture.metric("words", "x" * params["words"])

@@ -7,10 +7,11 @@ import pytest
 import metalab
 from slurm.slurm_operations import held, quick, short
 from slurm.slurm_tools import (
+    AWAY,
+    are_begun,
     experiment,
     is_alive,
     kill,
-    lines_of,
     losses,
     opened,
     output,
@@ -23,33 +24,11 @@ from slurm.slurm_tools import (
 
 pytestmark = pytest.mark.slurm
 
-_AWAY = """
-    import sys, time
-    from pathlib import Path
-
-    import metalab
-
-    @metalab.operation
-    def op(params):
-        while not Path(params["folder"], "go").exists():
-            time.sleep(0.02)
-        return {"y": params["x"]}
-
-    exp = metalab.Experiment(name="away", version="1", context=None, operation=op,
-        params=metalab.grid(x=list(range(12)), folder=[sys.argv[2]]), seeds=metalab.seeds(base=1))
-    asked = {"slurm": {"memory": "300M", "time": "10", "pilots": 3}}
-    metalab.run(exp, sys.argv[1], executor=asked)
-"""
-
-
-def _are_begun(store, runs):
-    return len({line["id"] for line in lines_of(store) if line["t"] == "start"}) == runs
-
 
 class TestNobodyWatches:
     def test_the_pilots_that_are_left_finish_everything(self, cluster, store, tmp_path):
-        script(tmp_path / "away.py", _AWAY, store, tmp_path)
-        wait_for(lambda: _are_begun(store, 3))
+        script(tmp_path / "away.py", AWAY, store, tmp_path)
+        wait_for(lambda: are_begun(store, 3))
         kill(store, min(pilots_of(store), key=int))
         (tmp_path / "go").touch()
         wait_for(lambda: len(successes(store)) == 12)
@@ -58,8 +37,8 @@ class TestNobodyWatches:
         assert len(metalab.load_results(store).successful) == 12
 
     def test_whoever_comes_back_replaces_pilots_that_are_all_gone(self, cluster, store, tmp_path):
-        script(tmp_path / "away.py", _AWAY, store, tmp_path)
-        wait_for(lambda: _are_begun(store, 3))
+        script(tmp_path / "away.py", AWAY, store, tmp_path)
+        wait_for(lambda: are_begun(store, 3))
         for job in pilots_of(store):
             kill(store, job)
         (tmp_path / "go").touch()

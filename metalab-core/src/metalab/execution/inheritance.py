@@ -219,7 +219,7 @@ class Inheritance:
 
 def _worker_of(lines: Sequence[Mapping[str, Any]]) -> str:
     """Say who executed an attempt, where its lines tell."""
-    named = ((line.get("provenance") or {}).get("executor_id") for line in lines)
+    named = ((line.get("provenance") or {}).get("executor") for line in lines)
     worker = next(filter(None, named), None)
     return f"in {worker}" if worker else ""
 
