@@ -8,7 +8,6 @@ import signal
 import pytest
 
 import metalab
-
 from slurm.slurm_cluster import ACCOUNTING, missing
 from slurm.slurm_operations import held, short
 from slurm.slurm_tools import (

@@ -8,6 +8,7 @@ import pytest
 
 import metalab
 from metalab.errors import MetalabError
+from metalab.store.file.config import FileStoreConfig
 from slurm.slurm_operations import held, quick, wordy
 from slurm.slurm_tools import (
     experiment,
@@ -64,9 +65,9 @@ def test_without_a_controller_nothing_is_half_submitted(cluster, store):
 
 def test_a_full_disk_loses_nothing_that_was_told_and_is_told(cluster, tmp_path):
     # A limit on the size of files is the same to a process as a disk that takes no more.
-    store = f"{tmp_path / 'store'}?store_timeout=2"
-    exp = experiment(wordy, x=range(200), words=[1000])
-    handle = run(exp, store, pilots=1, attempts=1, setup=("ulimit -f 64",))
+    store = FileStoreConfig(str(tmp_path / "store"), store_timeout=2)
+    exp = experiment(wordy, x=range(200), words=[100_000])
+    handle = run(exp, store, pilots=1, attempts=1, setup=("ulimit -f 4096",))
     with pytest.raises(MetalabError) as told:
         handle.result(timeout=90)
     print(told.value)

@@ -40,6 +40,7 @@ def test_whatever_no_pilot_can_begin_for_ends_the_launch_in_words(cluster, tmp_p
     submit("setup", "exit code 1 at: false", "echo preparing", "false")
     submit("module", r"module load nowhere/1\.0", modules=("nowhere/1.0",))
     submit("python", "no python: No such file", python=str(tmp_path / "no python"))
+    submit("files", "File too large", "ulimit -f 64")
     submit("payload", "payload")
     _spoil_payload(handles["payload"])
     submit("dispatch", r"dispatch\.json cannot be read")
@@ -62,7 +63,7 @@ def test_whatever_no_pilot_can_begin_for_ends_the_launch_in_words(cluster, tmp_p
         assert len(words) < 2000
         assert len(handle.job_ids) == 2
         assert not any(job.is_alive for job in handle._submission.launch.jobs())
-        is_of_python = name in {"payload", "version"}
+        is_of_python = name in {"files", "payload", "version"}
         assert bool(list((handle.folder / "trouble").glob("*.txt"))) is is_of_python
 
 

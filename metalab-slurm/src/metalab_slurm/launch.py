@@ -230,7 +230,8 @@ class SlurmLaunch:
             told.append("it was cancelled")
         if trouble := self.trouble():
             told.append(f"a job could not begin: {trouble}")
-        return told
+        notes = (entry.words for entry in self.journal.read() if entry.what == "note")
+        return [*told, *filter(None, notes)]
 
     def _counted(self, jobs: Sequence[Job], submitted: Sequence[str]) -> str:
         alive = [job for job in jobs if job.is_alive]
