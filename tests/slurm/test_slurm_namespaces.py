@@ -25,7 +25,7 @@ from slurm.slurm_tools import (
     wait_for,
 )
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 _OPTIONS = "--fork --pid --mount-proc --kill-child"
 
