@@ -63,7 +63,7 @@ class Watched(Executor):
         self.options = options
 
     def submit(self, batch):
-        config = SlurmConfig(attempts=2, poll=self.options.pop("poll", 0.2))
+        config = SlurmConfig(attempts=2, poll=self.options.pop("poll", 0.15))
         plan = packed(batch.plan, (), batch.retry, batch.limits)
         dispatch = Dispatch.keep(batch, plan, "slurm", {})
         (dispatch.folder / "slurm").mkdir()
@@ -82,8 +82,8 @@ class Watched(Executor):
 def watch(store, monkeypatch):
     """Follow an experiment of four runs, twenty or more times as hastily as otherwise."""
     for name, seconds in {
-        "_FIRST_LOOK": 0.05,
-        "_CERTAIN": 0.3,
+        "_FIRST_LOOK": 0.04,
+        "_CERTAIN": 0.2,
         "_SHOWN": 0.1,
         "_LONGEST": 0.01,
     }.items():
@@ -116,9 +116,9 @@ class TestLooking:
         _, queue = watch()
         wait_for(lambda: len(queue.asked) == 9)
         pauses = _pauses(queue.asked)
-        assert min(pauses) >= 0.05
-        assert min(pauses[:3]) < 0.2
-        assert all(pause >= 0.2 for pause in pauses[5:])
+        assert min(pauses) >= 0.04
+        assert min(pauses[:3]) < 0.15
+        assert all(pause >= 0.15 for pause in pauses[5:])
 
     def test_what_changes_is_looked_at_soon_again(self, watch):
         _, queue = watch(poll=30.0)

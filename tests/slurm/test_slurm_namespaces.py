@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -25,7 +26,7 @@ from slurm.slurm_tools import (
     wait_for,
 )
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 _OPTIONS = "--fork --pid --mount-proc --kill-child"
 
@@ -51,22 +52,30 @@ def lone_python(tmp_path):
     return str(path)
 
 
-def _pilots():
-    """Return the pids, as seen from here, of pilots in other namespaces by their jobs."""
-    found = {}
+def _processes():
+    """Return what executes in other namespaces: pairs of a job and a pid as seen from here."""
+    found = set()
     here = Path("/proc/self/ns/pid").readlink()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"metalab_slurm.pilot" not in (process / "cmdline").read_bytes():
-                continue
             if (process / "ns" / "pid").readlink() == here:
                 continue
             environment = (process / "environ").read_bytes().split(b"\0")
         except OSError:  # it has ended
             continue
         jobs = [each for each in environment if each.startswith(b"SLURM_JOB_ID=")]
-        found[jobs[0].partition(b"=")[2].decode()] = int(process.name)
+        found |= {(job.partition(b"=")[2].decode(), int(process.name)) for job in jobs}
     return found
+
+
+def _kill(jobs):
+    """Kill the pilots that these jobs are, and return once their workers are gone with them."""
+    for job, pid in _processes():
+        # A worker may be gone with its pilot by now.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if job in jobs and b"metalab_slurm.pilot" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not jobs & {job for job, _ in _processes()})
 
 
 def _begin(store, folder, python, **options):
@@ -90,13 +99,12 @@ def test_a_pilot_is_gone_once_its_job_is_and_never_before(cluster, tmp_path, lon
     # These pilots cannot ask Slurm.
     unheard = _begin(deaf, tmp_path / "b", lone_python, setup=("export PATH=/nowhere",))
     assert len({line["pid"] for line in opened(store)}) < len(opened(store))
-    pilots = _pilots()
     gone, mute = (min(pilots_of(root), key=int) for root in (store, deaf))
-    os.kill(pilots[gone], signal.SIGKILL)
-    os.kill(pilots[mute], signal.SIGKILL)
+    _kill({gone, mute})
     (tmp_path / "a" / "go").touch()
     (tmp_path / "b" / "go").touch()
-    wait_for(lambda: handle.status.completed == unheard.status.completed == 1)
+    for each in (handle, unheard):
+        wait_for(lambda each=each: each.status.completed == 1, what=f"{each} {output(store)}")
     time.sleep(6.5)  # longer than what a pilot was told is believed
     assert not losses(store)
     (tmp_path / "lingering").unlink()

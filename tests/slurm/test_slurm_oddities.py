@@ -46,7 +46,7 @@ def test_nothing_is_expanded_by_a_shell(cluster, tmp_path, monkeypatch):
     assert not list(Path.cwd().rglob("expanded"))
     again = metalab.reconnect(place / "the store")
     assert len(again.result(timeout=5).successful) == len(what)
-    (log,) = {path for path in handle.folder.glob("out/*_0.log")}
+    (log,) = handle.folder.glob("out/*_0.log")
     assert "metalab: this pilot ends" in log.read_text()
 
 
@@ -55,7 +55,7 @@ def test_a_store_where_slurm_writes_no_logs_is_refused_in_words(cluster, tmp_pat
         run(experiment(quick, x=[1]), tmp_path / "a\\b", pilots=1)
 
 
-@pytest.mark.parametrize("first", ["slurm", "process"])
+@pytest.mark.parametrize("first", ["slurm", pytest.param("process", marks=pytest.mark.slow)])
 def test_two_executors_share_the_runs_of_one_experiment(cluster, store, first):
     exp = experiment(short, x=range(80), seconds=[0.1])
     local = {"process": {"max_workers": 2}}

@@ -66,6 +66,7 @@ class TestTwoWatch:
         assert len(first.job_ids) <= 3
         assert set(successes(store).values()) == {1}
 
+    @pytest.mark.slow
     def test_both_give_up_where_no_pilot_can_begin(self, cluster, store):
         first = run(experiment(quick, x=[1]), store, pilots=1, attempts=1, setup=("false",))
         second = metalab.reconnect(store)
@@ -112,6 +113,7 @@ class TestCancelling:
         assert len(run(exp, store).result(timeout=60).successful) == 4
         assert not losses(store)
 
+    @pytest.mark.slow
     def test_without_the_controller_the_pilots_end_by_themselves(self, cluster, store):
         exp = experiment(short, x=range(400), seconds=[0.2])
         handle = run(exp, store, pilots=2)

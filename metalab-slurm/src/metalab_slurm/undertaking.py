@@ -60,7 +60,7 @@ def pauses(launch: SlurmLaunch, trail: Trail) -> int:
 def last_words(launch: SlurmLaunch) -> str:
     """Say how the last few jobs ended, and what they printed last."""
     if trouble := launch.trouble():
-        return f"The last one that could not begin said: {trouble}."
+        return f"The last one that could not go on said: {trouble}."
     try:
         jobs = [job for job in launch.jobs() if not job.is_alive]
     except SlurmError:
