@@ -36,7 +36,7 @@ def align(folder: Path) -> None:
 
 
 def _is_idle() -> bool:
-    """Tell whether no job waits, runs or ends but those that are held."""
+    """Tell whether no job runs or ends; those that are held do neither."""
     states = "RUNNING,COMPLETING"
     return not subprocess.check_output(["squeue", "--noheader", f"--states={states}"])
 
