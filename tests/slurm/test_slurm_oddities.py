@@ -47,7 +47,7 @@ def test_nothing_is_expanded_by_a_shell(cluster, tmp_path, monkeypatch):
     again = metalab.reconnect(place / "the store")
     assert len(again.result(timeout=5).successful) == len(what)
     (log,) = handle.folder.glob("out/*_0.log")
-    assert "metalab: this pilot ends" in log.read_text()
+    wait_for(lambda: "metalab: this pilot ends" in log.read_text())
 
 
 def test_a_store_where_slurm_writes_no_logs_is_refused_in_words(cluster, tmp_path):
