@@ -1,4 +1,4 @@
-"""What users of other systems have met on clusters, and the test that shows ours does not have it."""
+"""What users of other systems have met on clusters, and the test of ours for each."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ DEFECTS = {
     "nothing is retried with more memory": (
         "test_a_run_killed_for_its_memory_gets_more_and_the_others_do_not_wait"
     ),
-    "runs that are alive are declared dead": "test_a_pilot_is_gone_once_its_job_is_and_never_before",
+    "runs that are alive are declared dead": (
+        "test_a_pilot_is_gone_once_its_job_is_and_never_before"
+    ),
     "a job imports code that was edited since": "test_code_edited_before_a_job_begins",
     "a broken node ends the whole sweep": "test_one_bad_node_does_not_end_the_sweep",
     "jobs are submitted for ever": ("test_it_is_given_up_once_nothing_has_come_of_it_too_often"),
