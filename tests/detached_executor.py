@@ -163,7 +163,6 @@ def _main(folder, lock):
         time.sleep(0.02)
     terms = Terms(
         workers=dispatch.options["workers"],
-        forks=True,
         margin=2.0,
         owner=str(os.getpid()),
         label="lone:1",

@@ -131,8 +131,9 @@ class TestLooking:
     def test_the_store_is_what_tells_of_the_end(self, watch, store):
         handle, queue = watch(poll=30.0)
         _execute(store, 4)
+        ended = time.monotonic()
         assert len(handle.result(timeout=30).successful) == 4
-        assert len(queue.asked) < 3
+        assert sum(at > ended for at in queue.asked) <= 1
 
 
 class TestGone:
@@ -185,8 +186,15 @@ class TestReplacing:
 
     def test_a_run_that_ended_meanwhile_counts_as_new_hope(self, watch, store):
         handle, queue = watch(says=[])
-        wait_for(lambda: len(queue.placed) == 2)
-        _execute(store, 1)
+        place = queue.place
+
+        def place_and_execute(runs, level=None):
+            placed = place(runs, level)
+            if len(queue.placed) == 2:
+                _execute(store, 1)
+            return placed
+
+        queue.place = place_and_execute
         with pytest.raises(ExperimentFailedError, match="3 runs of e:1 are left, and 3 times"):
             handle.result(timeout=30)
         assert [runs for _, runs in queue.placed] == [4, 4, 3, 3, 3]

@@ -130,7 +130,7 @@ def test_another_user_reads_and_can_do_nothing(cluster):
             except (metalab.MetalabError, OSError) as error:
                 print(type(error).__name__, error)
             handle.cancel()
-            print("over:", handle.wait(3))
+            print("over:", handle.wait(3), flush=True)
             os._exit(0)
         """
         said = script(Path(folder, "other.py"), text, store)
