@@ -61,23 +61,26 @@ WITH arrived AS MATERIALIZED (
         coalesce(doc ->> 'code', '') AS code,
         %(seg)s::int AS seg, off, len, doc, line
     FROM pg_temp.incoming WHERE kind = 'run'
-), best AS MATERIALIZED (
-    SELECT DISTINCT ON (run_id) * FROM arrived
-    ORDER BY run_id, epoch DESC, rank DESC, attempt DESC, writer DESC, part DESC, seq DESC
+), placed AS MATERIALIZED (
+    SELECT *, row_number() OVER down AS place, dense_rank() OVER down AS distinct_place
+    FROM arrived
+    WINDOW down AS (PARTITION BY run_id ORDER BY epoch DESC, rank DESC, attempt DESC,
+        writer DESC, part DESC, seq DESC)
+), rivals AS MATERIALIZED (
+    SELECT r.*, (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
+        < (p.epoch, p.rank, p.attempt, p.writer, p.part, p.seq) AS is_less,
+        (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
+        > (p.epoch, p.rank, p.attempt, p.writer, p.part, p.seq) AS is_greater
+    FROM placed p JOIN runs r USING (exp, run_id)
+    WHERE p.place = 1
 ), displaced AS (
-    SELECT r.exp, r.run_id, r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq, r.status, r.code,
-        r.seg, r.off, r.len, false AS is_new
-    FROM runs r JOIN best b USING (exp, run_id)
-    WHERE (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
-        < (b.epoch, b.rank, b.attempt, b.writer, b.part, b.seq)
+    SELECT exp, run_id, epoch, rank, attempt, writer, part, seq, status, code, seg, off, len,
+        false AS is_new
+    FROM rivals WHERE is_less
     UNION ALL
-    SELECT a.exp, a.run_id, a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq, a.status, a.code,
-        a.seg, a.off, a.len, true
-    FROM arrived a JOIN best b USING (exp, run_id) LEFT JOIN runs r USING (exp, run_id)
-    WHERE (a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq)
-        < (b.epoch, b.rank, b.attempt, b.writer, b.part, b.seq)
-        OR (a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq)
-        < (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
+    SELECT exp, run_id, epoch, rank, attempt, writer, part, seq, status, code, seg, off, len, true
+    FROM placed WHERE distinct_place > 1
+        OR (exp, run_id) IN (SELECT exp, run_id FROM rivals WHERE is_greater)
 ), kept AS (
     INSERT INTO attempts
     SELECT DISTINCT ON (run_id, epoch, rank, attempt, writer, part, seq)
@@ -97,7 +100,7 @@ SELECT exp, run_id, epoch, rank, attempt, writer, part, seq, status, code,
     nullif(doc -> 'tags', 'null'), doc ->> 'notes',
     nullif(doc -> 'error', 'null') - 'traceback',
     coalesce(doc ->> 'crc', ''), seg, off, len, line
-FROM best ORDER BY run_id
+FROM placed WHERE place = 1 ORDER BY run_id
 ON CONFLICT (exp, run_id) DO UPDATE SET
     (epoch, rank, attempt, writer, part, seq, status, code, experiment_id, manifest, launch,
     plan_index, replicate, seed, params_fingerprint, started_at, finished_at, duration_ms, params,
@@ -208,6 +211,9 @@ _BY_KIND: dict[str, tuple[LiteralString, ...]] = {
 def prepare(cursor: Cursor[Any]) -> None:
     """Make ``incoming`` empty; settings for folding hold until the transaction ends."""
     cursor.execute("SET LOCAL work_mem TO '64MB'")
+    # Few lines meet many runs; without statistics of the former all of the latter might be read.
+    cursor.execute("SET LOCAL enable_seqscan TO off")
+    cursor.execute("SET LOCAL jit TO off")  # which would take longer than all the rest
     cursor.execute(_INCOMING)
 
 
