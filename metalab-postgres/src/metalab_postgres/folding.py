@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, LiteralString
 
+from metalab_postgres.incoming import RECORDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -60,7 +62,7 @@ WITH arrived AS MATERIALIZED (
         END AS status,
         coalesce(doc ->> 'code', '') AS code,
         %(seg)s::int AS seg, off, len, doc, line
-    FROM pg_temp.incoming WHERE kind = 'run'
+    FROM pg_temp.incoming WHERE kind IN ('run', 'start', 'forget')
 ), placed AS MATERIALIZED (
     SELECT *, row_number() OVER down AS place, dense_rank() OVER down AS distinct_place
     FROM arrived
@@ -119,14 +121,14 @@ WHERE (runs.epoch, runs.rank, runs.attempt, runs.writer, runs.part, runs.seq)
 _FORGOTTEN: LiteralString = """
 INSERT INTO forgotten
 SELECT %(exp)s, doc ->> 'id' COLLATE "C" AS run_id, max((doc ->> 'epoch')::bigint)
-FROM pg_temp.incoming WHERE kind = 'run' AND doc ->> 't' = 'forget'
+FROM pg_temp.incoming WHERE kind = 'forget'
 GROUP BY 2 ORDER BY 2
 ON CONFLICT (exp, run_id) DO UPDATE SET epoch = greatest(forgotten.epoch, excluded.epoch)
 """
 
 _NO_ARTIFACTS: LiteralString = """
 DELETE FROM artifacts a USING pg_temp.incoming i
-WHERE a.exp = %(exp)s AND i.kind = 'run' AND a.run_id = i.doc ->> 'id'
+WHERE a.exp = %(exp)s AND i.kind IN ('run', 'start', 'forget') AND a.run_id = i.doc ->> 'id'
     AND EXISTS (SELECT FROM runs r WHERE r.exp = a.exp AND r.run_id = a.run_id
         AND r.seg = %(seg)s AND r.off = i.off)
 """
@@ -139,7 +141,7 @@ FROM pg_temp.incoming i
     JOIN runs r ON r.exp = %(exp)s AND r.run_id = i.doc ->> 'id'
         AND r.seg = %(seg)s AND r.off = i.off
     CROSS JOIN LATERAL jsonb_array_elements(i.doc -> 'artifacts') a
-WHERE i.kind = 'run' AND jsonb_typeof(i.doc -> 'artifacts') = 'array' AND r.rank >= 0
+WHERE i.kind IN ('run', 'start') AND jsonb_typeof(i.doc -> 'artifacts') = 'array' AND r.rank >= 0
 """
 
 _SERIES: LiteralString = """
@@ -199,13 +201,14 @@ ON CONFLICT (exp, section, md5(name)) DO UPDATE SET kinds = fields.kinds | exclu
 WHERE fields.kinds | excluded.kinds <> fields.kinds
 """
 
-_BY_KIND: dict[str, tuple[LiteralString, ...]] = {
-    "run": (_RUNS, _FORGOTTEN),
-    "series": (_SERIES,),
-    "derived": (_DERIVED,),
-    "lost": (_LOSSES,),
-    "release": (_RELEASES,),
-}
+_BY_KIND: tuple[tuple[frozenset[str], LiteralString], ...] = (
+    (RECORDS, _RUNS),
+    (frozenset({"forget"}), _FORGOTTEN),
+    (frozenset({"series"}), _SERIES),
+    (frozenset({"derived"}), _DERIVED),
+    (frozenset({"lost"}), _LOSSES),
+    (frozenset({"release"}), _RELEASES),
+)
 
 
 def prepare(cursor: Cursor[Any]) -> None:
@@ -213,7 +216,6 @@ def prepare(cursor: Cursor[Any]) -> None:
     cursor.execute("SET LOCAL work_mem TO '64MB'")
     # Few lines meet many runs; without statistics of the former all of the latter might be read.
     cursor.execute("SET LOCAL enable_seqscan TO off")
-    cursor.execute("SET LOCAL jit TO off")  # which would take longer than all the rest
     cursor.execute(_INCOMING)
 
 
@@ -226,10 +228,11 @@ def copy(cursor: Cursor[Any], items: Iterable[Item]) -> None:
 def fold(cursor: Cursor[Any], exp: int, seg: int, batch: Batch) -> None:
     """Fold what is in ``incoming``, which is this batch of a segment of an experiment."""
     where = {"exp": exp, "seg": seg}
-    for kind in sorted(batch.kinds, reverse=True):
-        for statement in _BY_KIND[kind]:
+    kinds = batch.kinds
+    for kind, statement in _BY_KIND:
+        if kinds & kind:
             cursor.execute(statement, where)
-    if "run" in batch.kinds:
+    if kinds & RECORDS:
         _fold_artifacts(cursor, batch, where)
     if batch.fields:
         sections, names = zip(*batch.fields, strict=True)

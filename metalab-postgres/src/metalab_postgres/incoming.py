@@ -16,7 +16,7 @@ from metalab_postgres.schema import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Batch", "Incoming", "Item"]
+__all__ = ["RECORDS", "Batch", "Incoming", "Item"]
 
 _NUL = b"\\u0000"
 _TAGGED = "$dict"
@@ -36,6 +36,8 @@ _KINDS = {
     dict: KINDS["object"],
 }
 RECORDS = frozenset({"run", "start", "forget"})
+"""The kinds of line that compete for being a run's current one."""
+
 _OTHERS = frozenset({"series", "derived", "lost", "release"})
 
 
@@ -112,7 +114,7 @@ class Batch:
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds of line among them; ``run`` stands for all that are about records."""
+        """The kinds of line among them."""
         return {each.kind for each in self.items}
 
     @property
@@ -159,7 +161,9 @@ class Incoming:
         """Take a line that was parsed; False if it says nothing understandable."""
         kind = document.get("t")
         if kind in RECORDS:
-            return _is_record(document) and self._add_record(offset, _encode(document), length)
+            return _is_record(document) and self._add_record(
+                offset, _encode(document), length, kind
+            )
         if kind in _OTHERS:
             return _OTHER[kind](document) and self._add_other(kind, document, offset, length)
         return isinstance(kind, str)
@@ -175,27 +179,27 @@ class Incoming:
         self._shapes.clear()
         return Batch(items, dict(sorted(fields.items())))
 
-    def _add_record(self, offset: int, line: bytes, length: int = 0) -> bool:
-        item = self._record(offset, line, length or len(line))
+    def _add_record(self, offset: int, line: bytes, length: int = 0, kind: str = "run") -> bool:
+        item = self._record(kind, offset, line, length or len(line))
         if item is None:
             return False
         self._items.append(item)
         self.size += len(line)
         return True
 
-    def _record(self, offset: int, line: bytes, length: int) -> Item | None:
+    def _record(self, kind: str, offset: int, line: bytes, length: int) -> Item | None:
         try:
             found = _decode_record(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return _strange(offset, line, length)
+            return _strange(kind, offset, line, length)
         odd = _NUL in line
         for section, values in (("params", found.params), ("metrics", found.metrics)):
             if values:
                 odd = odd or (len(values) == 1 and next(iter(values)).startswith("$"))
                 self._shapes.add((section, tuple(values), tuple(map(type, values.values()))))
         if not odd:
-            return Item("run", offset, length, line)
-        return Item("run", offset, length, _without_nul(line), line)
+            return Item(kind, offset, length, line)
+        return Item(kind, offset, length, _without_nul(line), line)
 
     def _add_other(self, kind: str, document: dict[str, Any], offset: int, length: int) -> bool:
         line = _encode(document)
@@ -209,7 +213,7 @@ class Incoming:
         return True
 
 
-def _strange(offset: int, line: bytes, length: int) -> Item | None:
+def _strange(kind: str, offset: int, line: bytes, length: int) -> Item | None:
     """Return a line whose values are not of the types of the columns, or that msgspec refuses.
 
     Its place in the order is all that the columns can say of it.
@@ -220,7 +224,7 @@ def _strange(offset: int, line: bytes, length: int) -> Item | None:
         return None
     crc = line[-10:-2].decode("ascii", "replace")
     document = {**msgspec.to_builtins(key), "crc": crc}
-    return Item("run", offset, length, _without_nul(_encode(document)), line)
+    return Item(kind, offset, length, _without_nul(_encode(document)), line)
 
 
 def _without_nul(line: bytes) -> bytes:
