@@ -143,10 +143,13 @@ def database_dsn(dsn, database):
 
 
 def _prepare(dsn):
-    # The index's own schema, so that a test's database costs a copy and no statements.
-    if find_spec("metalab_postgres.schema") is not None:
+    # Where the schema fills a database itself, a test's costs a copy and no statements.
+    if find_spec("metalab_postgres.schema") is None:
+        return
+    prepare = getattr(import_module("metalab_postgres.schema"), "prepare", None)
+    if prepare is not None:
         with psycopg.connect(dsn) as connection:
-            import_module("metalab_postgres.schema").prepare(connection)
+            prepare(connection)
 
 
 def is_alive(process):
