@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
 from metalab.store.file.store import FileStore
@@ -88,8 +90,11 @@ class PostgresStore(FileStore):
 
     def _answer(self, query: Query) -> Table | None:
         """Answer from the index; None where that cannot say."""
-        del query
-        return None
+        if self.experiment_id is None or find_spec("metalab_postgres.answers") is None:
+            return None
+        answers = import_module("metalab_postgres.answers")
+        found: Table | None = answers.answer(self.index, self.experiment_id, query)
+        return found
 
     def rebuild_index(self, *, processes: int = 2) -> int:
         """Make the index of all experiments anew; see PostgresIndex.rebuild."""
