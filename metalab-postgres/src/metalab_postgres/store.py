@@ -92,8 +92,11 @@ class PostgresStore(FileStore):
         """Answer from the index; None where that cannot say."""
         if self.experiment_id is None or find_spec("metalab_postgres.answers") is None:
             return None
+        if self.index.freshen(self.experiment_id).lag_bytes:
+            return None  # what may only be read may be behind; files are not
         answers = import_module("metalab_postgres.answers")
-        found: Table | None = answers.answer(self.index, self.experiment_id, query)
+        with self.index.reading() as cursor:
+            found: Table = answers.answer(cursor, self.experiment_id, query)
         return found
 
     def rebuild_index(self, *, processes: int = 2) -> int:
