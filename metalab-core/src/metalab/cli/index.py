@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from metalab.cli.collection import add_store, open_store
-from metalab.cli.output import document_of, local, print_json
+from metalab.cli.output import document_of, iso, local, print_json
 from metalab.cli.text import many, show_table, size
 from metalab.cli.usage import UsageError
 
@@ -83,8 +83,8 @@ def _verify(index: StoreIndex, arguments: argparse.Namespace) -> int:
 def _status(index: StoreIndex, arguments: argparse.Namespace) -> int:
     status = index.status()
     if arguments.json:
-        document = {"lag_bytes": status.lag_bytes, "bad_lines": status.bad_lines}
-        print_json({**document_of(status), **document})
+        totals = {"lag_bytes": status.lag_bytes, "bad_lines": status.bad_lines}
+        print_json({**document_of(status), "as_of": iso(status.as_of), **totals})
         return 0
     rows = [
         [
