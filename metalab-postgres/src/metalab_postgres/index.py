@@ -13,6 +13,7 @@ import psycopg
 
 from metalab.errors import StoreError
 from metalab.store.file import disk, layout
+from metalab.store.indexing import StoreIndex
 from metalab_postgres.changes import segments, size_of
 from metalab_postgres.config import PostgresStoreConfig
 from metalab_postgres.connection import link_to
@@ -25,7 +26,7 @@ from metalab_postgres.folding import forget_experiment
 from metalab_postgres.ingestion import Ingestion
 from metalab_postgres.migrations import enter, is_current, lock, migrate
 from metalab_postgres.rebuilding import rebuild
-from metalab_postgres.status import ExperimentStatus, Status, read_status
+from metalab_postgres.status import read_status
 from metalab_postgres.trouble import (
     IndexReadOnly,
     IndexUnavailable,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 
     from psycopg import Connection, Cursor
 
-__all__ = ["ExperimentStatus", "Freshness", "PostgresIndex", "Status"]
+    from metalab.store.indexing import IndexStatus
+
+__all__ = ["Freshness", "PostgresIndex"]
 
 T = TypeVar("T")
 
@@ -58,7 +61,7 @@ class Freshness:
     as_of: datetime
 
 
-class PostgresIndex:
+class PostgresIndex(StoreIndex):
     """The index of a store's files in PostgreSQL; takes what PostgresStoreConfig does.
 
     Every method raises IndexUnavailable where the database cannot be used; files stay as they
@@ -124,7 +127,7 @@ class PostgresIndex:
 
         return self._patiently(compare)
 
-    def status(self) -> Status:
+    def status(self) -> IndexStatus:
         """Say how much is indexed, how far that is behind, and what could not be read."""
         wanted = [(each, runs) for each, runs in self._experiments() if self._covers(each)]
         return self._patiently(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
+from metalab.store.indexing import IndexedExperiment, IndexStatus
 from metalab.store.names import split_part
 from metalab_postgres.changes import lag_of, segments
 from metalab_postgres.fieldindexes import metric_indexes
@@ -19,48 +18,12 @@ if TYPE_CHECKING:
 
     from psycopg import Connection, Cursor
 
-__all__ = ["ExperimentStatus", "Status", "read_status"]
-
-
-@attrs.frozen
-class ExperimentStatus:
-    """How the index of one experiment stands; ``bad_lines`` are those that files report, too."""
-
-    experiment_id: str
-    runs: int
-    segments: int
-    lines: int
-    bad_lines: int
-    lag_bytes: int
-
-
-@attrs.frozen
-class Status:
-    """How an index stands.
-
-    ``as_of`` is when files were last read into it, or now where it is not behind. ``size_bytes``
-    is what it takes in the database.
-    """
-
-    experiments: tuple[ExperimentStatus, ...]
-    as_of: datetime
-    size_bytes: int
-    field_indexes: tuple[str, ...]
-
-    @property
-    def lag_bytes(self) -> int:
-        """How many bytes of the files are not indexed yet."""
-        return sum(each.lag_bytes for each in self.experiments)
-
-    @property
-    def bad_lines(self) -> int:
-        """How many lines could not be read."""
-        return sum(each.bad_lines for each in self.experiments)
+__all__ = ["read_status"]
 
 
 def read_status(
     connection: Connection[Any], schema: str, experiments: Iterable[tuple[str, Path]]
-) -> Status:
+) -> IndexStatus:
     """Return how the index of experiments stands, whose segments lie in the folders given."""
     with connection.transaction(), connection.cursor() as cursor:
         enter(cursor, schema)
@@ -77,10 +40,10 @@ def read_status(
         fields = tuple(".".join(each) for each in metric_indexes(cursor))
     is_behind = any(each.lag_bytes for each in found)
     as_of = updated if is_behind and updated is not None else datetime.now(UTC)
-    return Status(found, as_of, size, fields)
+    return IndexStatus(found, as_of, size, fields)
 
 
-def _of_experiment(cursor: Cursor[Any], experiment_id: str, runs: Path) -> ExperimentStatus:
+def _of_experiment(cursor: Cursor[Any], experiment_id: str, runs: Path) -> IndexedExperiment:
     cursor.execute("SELECT exp FROM experiments WHERE experiment_id = %s", [experiment_id])
     found = cursor.fetchone()
     marks = {} if found is None else Watermarks(found[0]).read(cursor)
@@ -91,7 +54,7 @@ def _of_experiment(cursor: Cursor[Any], experiment_id: str, runs: Path) -> Exper
         cursor.execute("SELECT sum(lines) FROM segments WHERE exp = %s", [found[0]])
         lines = int((cursor.fetchone() or (0,))[0] or 0)
     lag = lag_of(runs, segments(runs), marks)
-    return ExperimentStatus(experiment_id, counted, len(marks), lines, bad_lines(marks), lag)
+    return IndexedExperiment(experiment_id, counted, len(marks), lines, bad_lines(marks), lag)
 
 
 def bad_lines(marks: dict[str, Watermark]) -> int:

@@ -39,6 +39,7 @@ COMMANDS = {
     "rm": "forget runs, so that they are executed again",
     "compact": "merge the files of writers that have ended into few",
     "fsck": "check every line and every artifact of a store",
+    "index": "look after the index that a store keeps beside its runs",
     "plugins": "list the installed plugins",
     "doctor": "check the environment, the plugins and a store",
     "completion": "print a completion script for a shell",

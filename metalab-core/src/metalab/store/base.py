@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from metalab.records import ArtifactDescriptor, RunRecord
     from metalab.store.claiming import Claims, Ending
     from metalab.store.config import StoreConfig
+    from metalab.store.indexing import StoreIndex
     from metalab.store.maintenance import Compaction, Inspection
     from metalab.store.query.query import Query
     from metalab.store.query.table import Table
@@ -74,6 +75,11 @@ class Store(abc.ABC):
     def is_scoped(self) -> bool:
         """Whether this is one experiment's store."""
         return self.config.is_scoped
+
+    @property
+    def index(self) -> StoreIndex | None:
+        """The index that is kept beside the runs, if there is one; asking connects to nothing."""
+        return None
 
     @abc.abstractmethod
     def scoped(self, experiment_id: str) -> Store:

@@ -1,0 +1,126 @@
+"""``metalab index``: look after the index that a store keeps beside its runs."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from metalab.cli.collection import add_store, open_store
+from metalab.cli.output import document_of, iso, local, print_json
+from metalab.cli.text import many, show_table, size
+from metalab.cli.usage import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from metalab.store.indexing import StoreIndex
+
+__all__ = ["add_arguments", "run"]
+
+_INTERVAL = 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = (
+        "Look after the index of a store that has one, such as postgresql://...: an index can "
+        "be dropped at any time, and is made again from the files. verify exits with 1 if it "
+        "differs from them."
+    )
+    parser.add_argument("what", choices=_ACTIONS, help="; ".join(map(_told, _ACTIONS)))
+    add_store(parser)
+    parser.add_argument(
+        "--interval",
+        metavar="SECONDS",
+        type=float,
+        default=_INTERVAL,
+        help=f"follow: how often to look; by default every {_INTERVAL:g} seconds",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what is asked for; 1 if verify finds a difference."""
+    store = open_store(arguments.store)
+    if store.index is None:
+        raise UsageError(
+            f"{store.locator} keeps no index: stores of the kind {store.config.scheme!r} are "
+            "read from their files; postgresql://...?file_root=... is one that does"
+        )
+    return _ACTIONS[arguments.what][1](store.index, arguments)
+
+
+def _update(index: StoreIndex, arguments: argparse.Namespace) -> int:
+    return _counted(index.update(), "indexed", arguments)
+
+
+def _rebuild(index: StoreIndex, arguments: argparse.Namespace) -> int:
+    return _counted(index.rebuild(), "rebuilt", arguments)
+
+
+def _counted(lines: int, done: str, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print_json({"lines": lines})
+    else:
+        print(f"{done}: {many(lines, 'line')}")
+    return 0
+
+
+def _verify(index: StoreIndex, arguments: argparse.Namespace) -> int:
+    found = list(index.verify())
+    if arguments.json:
+        print_json({"ok": not found, "differences": found})
+    else:
+        for each in found:
+            print(each)
+        verdict = many(len(found), "difference") if found else "the index is what the files say"
+        print(verdict)
+    return 1 if found else 0
+
+
+def _status(index: StoreIndex, arguments: argparse.Namespace) -> int:
+    status = index.status()
+    if arguments.json:
+        totals = {"lag_bytes": status.lag_bytes, "bad_lines": status.bad_lines}
+        print_json({**document_of(status), "as_of": iso(status.as_of), **totals})
+        return 0
+    rows = [
+        [
+            each.experiment_id,
+            f"{each.runs:,}",
+            f"{each.segments:,}",
+            f"{each.lines:,}",
+            f"{each.bad_lines:,}",
+            size(each.lag_bytes),
+        ]
+        for each in status.experiments
+    ]
+    names = ["experiment", "runs", "segments", "lines", "bad lines", "behind"]
+    show_table(names, rows, set(range(1, len(names))))
+    print(f"as of {local(status.as_of)}, {size(status.size_bytes)} in the database")
+    if status.field_indexes:
+        print(f"found at once by {', '.join(status.field_indexes)}")
+    return 0
+
+
+def _follow(index: StoreIndex, arguments: argparse.Namespace) -> int:
+    if not arguments.interval > 0:
+        raise UsageError(f"--interval {arguments.interval:g}: give seconds, more than 0")
+    with suppress(KeyboardInterrupt):  # it is how one ends it
+        index.follow(threading.Event(), interval=arguments.interval)
+    return 0
+
+
+def _told(name: str) -> str:
+    return f"{name}: {_ACTIONS[name][0]}"
+
+
+_ACTIONS: dict[str, tuple[str, Callable[[StoreIndex, argparse.Namespace], int]]] = {
+    "status": ("how it stands", _status),
+    "update": ("index what is new", _update),
+    "verify": ("compare it with the files", _verify),
+    "rebuild": ("make it anew, while readers use the old one", _rebuild),
+    "follow": ("keep it up to date until Ctrl-C", _follow),
+}
