@@ -6,12 +6,11 @@ so that no text made here ever has one.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
 import attrs
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,13 +19,14 @@ __all__ = ["Dsn", "take_own"]
 
 _SECRET = ("password", "sslpassword")
 _SCHEMES = ("postgresql", "postgres")
+_is_plain = re.compile(r"postgresql://(?:[^:@/?]*@)?[^@/?]*/[^@/?]*(?:\?[^?]*)?").fullmatch
 
 
 @attrs.frozen
 class Dsn:
-    """Where a database is, in libpq's own options, without and with what is secret."""
+    """Where a database is: a URL of libpq's without passwords, and these apart from it."""
 
-    options: tuple[tuple[str, str], ...]
+    text: str
     secrets: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
 
     @classmethod
@@ -35,37 +35,53 @@ class Dsn:
 
         Raises ValueError, which repeats none of it, for what libpq would not understand.
         """
-        try:
-            found = conninfo_to_dict(text)
-        except ProgrammingError:
-            raise ValueError(
-                "the connection string is none that libpq understands; write it as "
-                "postgresql://user@host:5432/database or as 'host=... dbname=... user=...'"
-            ) from None
-        known = {key: str(value) for key, value in found.items() if value is not None}
-        return cls(
-            tuple((key, value) for key, value in known.items() if key not in _SECRET),
-            tuple((key, value) for key, value in known.items() if key in _SECRET),
-        )
+        found = {key: str(value) for key, value in _parsed(text).items() if value is not None}
+        secrets = tuple((key, found.pop(key)) for key in _SECRET if key in found)
+        return cls(_url(found), secrets)
+
+    @classmethod
+    def written(cls, text: str) -> Dsn:
+        """Read the URL that another Dsn wrote, without asking libpq; other texts as ``of`` does."""
+        return cls(text) if _is_plain(text) and "password=" not in text else cls.of(text)
 
     def conninfo(self, **defaults: Any) -> str:
         """Return what libpq connects with, secrets included; ``defaults`` fill what is missing."""
-        return make_conninfo("", **{**defaults, **dict(self.options), **dict(self.secrets)})
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  as below
+
+        return make_conninfo("", **{**defaults, **_parsed(self.text), **dict(self.secrets)})
 
     def url(self, own: Mapping[str, str]) -> str:
-        """Return the URL without secrets, with options of metalab's own after libpq's."""
-        known = dict(self.options)
-        netloc = _netloc(known.get("host", ""), known.get("port", ""))
-        # What a URL has no place for is told in its query, which libpq reads as well.
-        placed = {"dbname"} | ({"host", "port", "user"} if netloc else set())
-        user = quote(known["user"], safe="") + "@" if netloc and "user" in known else ""
-        rest = [(key, value) for key, value in self.options if key not in placed]
-        query = urlencode([*rest, *own.items()], quote_via=quote)
-        place = f"{user}{netloc}/{quote(known.get('dbname', ''), safe='')}"
-        return f"{_SCHEMES[0]}://{place}" + (f"?{query}" if query else "")
+        """Return the URL with options of metalab's own after libpq's."""
+        more = urlencode(own, quote_via=quote)
+        return self.text + ("&" if "?" in self.text else "?") + more if own else self.text
 
     def __str__(self) -> str:
-        return self.url({})
+        return self.text
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    # Workers have the text of a configuration and no driver: they write files alone.
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        return conninfo_to_dict(text)
+    except ProgrammingError:
+        raise ValueError(
+            "the connection string is none that libpq understands; write it as "
+            "postgresql://user@host:5432/database or as 'host=... dbname=... user=...'"
+        ) from None
+
+
+def _url(known: Mapping[str, str]) -> str:
+    netloc = _netloc(known.get("host", ""), known.get("port", ""))
+    # What a URL has no place for is told in its query, which libpq reads as well.
+    placed = {"dbname"} | ({"host", "port", "user"} if netloc else set())
+    user = quote(known["user"], safe="") + "@" if netloc and "user" in known else ""
+    rest = [(key, value) for key, value in known.items() if key not in placed]
+    query = urlencode(rest, quote_via=quote)
+    place = f"{user}{netloc}/{quote(known.get('dbname', ''), safe='')}"
+    return f"{_SCHEMES[0]}://{place}" + (f"?{query}" if query else "")
 
 
 def _netloc(hosts: str, ports: str) -> str:

@@ -266,7 +266,7 @@ CREATE VIEW series_current AS
         WHERE r.rank >= 0
         WINDOW of_run AS (PARTITION BY s.exp, s.run_id)
     )
-    SELECT exp, run_id, name, sum(n) AS n,
+    SELECT exp, run_id, name, sum(n)::bigint AS n,
         (array_agg(last_step ORDER BY part DESC, seq DESC))[1] AS last_step,
         (array_agg(last ORDER BY part DESC, seq DESC))[1] AS last,
         min(min) AS min, max(max) AS max

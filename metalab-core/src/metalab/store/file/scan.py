@@ -6,7 +6,7 @@ import sys
 from array import array
 from binascii import crc32, hexlify
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -16,12 +16,10 @@ from metalab.store.file.index import ID, RUN
 from metalab.store.lines import FORMAT, TAIL, parse_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from metalab.store.file.index import Index
-
-__all__ = ["Position", "Scanner"]
+__all__ = ["Position", "Scanner", "Sink"]
 
 _START = b'{"t":"'
 _DAMAGED = "the line is damaged: its checksum does not match, or it lacks what it needs"
@@ -61,13 +59,27 @@ class Position:
         return crc32(disk.read_from(path, self.offset, length)) != crc
 
 
+class Sink(Protocol):
+    """What the good lines of segments are put into."""
+
+    def add_records(
+        self, segment: int, offsets: Sequence[int], lines: Sequence[bytes]
+    ) -> list[tuple[int, bytes]]:
+        """Take checked lines that begin as ``run`` lines do; returns those that only look so."""
+
+    def add_document(
+        self, document: dict[str, Any], segment: int, offset: int, length: int
+    ) -> bool:
+        """Take a line that was parsed; False if it says nothing understandable."""
+
+
 class Scanner:
-    """Reads one segment on from a position and puts its lines into an index.
+    """Reads one segment on from a position and puts its lines into a sink.
 
     ``openings`` afterwards are the ``open`` lines that were met.
     """
 
-    def __init__(self, index: Index, path: Path, number: int, position: Position) -> None:
+    def __init__(self, index: Sink, path: Path, number: int, position: Position) -> None:
         self.openings: list[dict[str, Any]] = []
         self._index = index
         self._path = path
@@ -79,6 +91,7 @@ class Scanner:
         self._known = position.known
         self._beyond: list[int] = []
         self._bad = [(place, why) for place, why in position.bad if place < position.offset]
+        self._waits: tuple[int, bytes] | None = None
 
     def read(self, *, sealed: bool, final: bool) -> Position:
         """Read to the end of the file; raises FileNotFoundError if it is gone.
@@ -87,7 +100,17 @@ class Scanner:
         follows it counts, but the next read begins with it again, and only a ``final`` one
         calls it damage. ``sealed`` says that the file will not grow.
         """
-        waits: tuple[int, bytes] | None = None
+        for _ in self.steps(sealed=sealed, final=final):
+            pass
+        return self.position
+
+    @property
+    def position(self) -> Position:
+        """How far the segment was read; another scanner may go on from there."""
+        return self._position() if self._waits is None else self._waiting_at(*self._waits)
+
+    def steps(self, *, sealed: bool, final: bool) -> Iterator[None]:
+        """Read as ``read`` does, and pause after each stretch of lines, with ``position`` there."""
         for stretch in stretches(self._path, self._offset):
             offset, lines, self._offset = stretch.start, stretch.lines, stretch.end
             if stretch.trouble:
@@ -97,15 +120,15 @@ class Scanner:
             self._last = lines[-1] if lines else self._last
             damaged = [rest for bad in self._absorb(lines, offset) for rest in self._rest_of(*bad)]
             for place, line in damaged:
-                if waits is None and not (sealed or is_closed(self._path)):
-                    waits = place, line
-                if waits is None or final:
+                if self._waits is None and not (sealed or is_closed(self._path)):
+                    self._waits = place, line
+                if self._waits is None or final:
                     self._bad.append((place, _DAMAGED))
-            if waits is not None:
+            if self._waits is not None:
                 self._beyond += set(offsets_of(lines, offset)) - {place for place, _ in damaged}
+            yield
             if self._refused:
                 break
-        return self._position() if waits is None else self._waiting_at(*waits)
 
     @property
     def is_whole(self) -> bool:

@@ -1,0 +1,246 @@
+"""Folding lines into the index, by the very order in which files are folded.
+
+Statements see lines in the temporary table ``incoming`` and run one transaction at a time, so
+what they find in the tables is all that was folded before. Every one of them may be repeated
+with the same lines, or be given lines in any order, and the tables come out the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, LiteralString
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycopg import Cursor
+
+    from metalab_postgres.incoming import Batch, Item
+
+__all__ = ["copy", "fold", "forget_experiment", "prepare"]
+
+TABLES = (
+    "segments",
+    "runs",
+    "attempts",
+    "losses",
+    "forgotten",
+    "releases",
+    "series",
+    "derived",
+    "artifacts",
+    "fields",
+)
+"""What has rows of experiments, by ``exp``."""
+
+_INCOMING = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS incoming
+        (kind text, off bigint, len int, doc jsonb, line bytea);
+    TRUNCATE pg_temp.incoming;
+"""
+
+
+# The greatest arrived line of each run becomes current unless a greater one is there; whatever
+# is displaced, arrived or there before, is kept as an attempt. An equal line is a copy, and the
+# pointer then goes to where it was read last.
+_RUNS: LiteralString = """
+WITH arrived AS MATERIALIZED (
+    SELECT %(exp)s::int AS exp, doc ->> 'id' COLLATE "C" AS run_id,
+        (doc ->> 'epoch')::bigint AS epoch,
+        CASE doc ->> 't' WHEN 'forget' THEN -1 ELSE
+            CASE doc ->> 'status'
+                WHEN 'success' THEN 3 WHEN 'failed' THEN 2 WHEN 'cancelled' THEN 1 ELSE 0
+            END
+        END::smallint AS rank,
+        coalesce((doc ->> 'attempt')::bigint, 0) AS attempt,
+        coalesce(doc ->> 'writer', '') COLLATE "C" AS writer,
+        coalesce((doc ->> 'part')::bigint, 1) AS part,
+        coalesce((doc ->> 'seq')::bigint, 0) AS seq,
+        CASE doc ->> 't' WHEN 'forget' THEN 'forgotten' ELSE
+            coalesce(doc ->> 'status', 'running')
+        END AS status,
+        coalesce(doc ->> 'code', '') AS code,
+        %(seg)s::int AS seg, off, len, doc, line
+    FROM pg_temp.incoming WHERE kind = 'run'
+), best AS MATERIALIZED (
+    SELECT DISTINCT ON (run_id) * FROM arrived
+    ORDER BY run_id, epoch DESC, rank DESC, attempt DESC, writer DESC, part DESC, seq DESC
+), displaced AS (
+    SELECT r.exp, r.run_id, r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq, r.status, r.code,
+        r.seg, r.off, r.len, false AS is_new
+    FROM runs r JOIN best b USING (exp, run_id)
+    WHERE (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
+        < (b.epoch, b.rank, b.attempt, b.writer, b.part, b.seq)
+    UNION ALL
+    SELECT a.exp, a.run_id, a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq, a.status, a.code,
+        a.seg, a.off, a.len, true
+    FROM arrived a JOIN best b USING (exp, run_id) LEFT JOIN runs r USING (exp, run_id)
+    WHERE (a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq)
+        < (b.epoch, b.rank, b.attempt, b.writer, b.part, b.seq)
+        OR (a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq)
+        < (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
+), kept AS (
+    INSERT INTO attempts
+    SELECT DISTINCT ON (run_id, epoch, rank, attempt, writer, part, seq)
+        exp, run_id, epoch, rank, attempt, writer, part, seq, status, code, seg, off, len
+    FROM displaced
+    ORDER BY run_id, epoch, rank, attempt, writer, part, seq, is_new DESC, off
+    ON CONFLICT (exp, run_id, epoch, rank, attempt, writer, part, seq)
+    DO UPDATE SET seg = excluded.seg, off = excluded.off, len = excluded.len
+)
+INSERT INTO runs
+SELECT exp, run_id, epoch, rank, attempt, writer, part, seq, status, code,
+    doc ->> 'experiment', doc ->> 'manifest', doc ->> 'launch',
+    greatest((doc ->> 'index')::bigint, 0), (doc ->> 'replicate')::bigint,
+    nullif(doc -> 'seed', 'null'), doc -> 'fingerprints' ->> 'params',
+    doc -> 'time' ->> 'start', doc -> 'time' ->> 'end', (doc ->> 'ms')::numeric,
+    nullif(doc -> 'params', 'null'), nullif(doc -> 'metrics', 'null'),
+    nullif(doc -> 'tags', 'null'), doc ->> 'notes',
+    nullif(doc -> 'error', 'null') - 'traceback',
+    coalesce(doc ->> 'crc', ''), seg, off, len, line
+FROM best ORDER BY run_id
+ON CONFLICT (exp, run_id) DO UPDATE SET
+    (epoch, rank, attempt, writer, part, seq, status, code, experiment_id, manifest, launch,
+    plan_index, replicate, seed, params_fingerprint, started_at, finished_at, duration_ms, params,
+    metrics, tags, notes, error, crc, seg, off, len, line)
+    = (excluded.epoch, excluded.rank, excluded.attempt, excluded.writer, excluded.part,
+    excluded.seq, excluded.status, excluded.code, excluded.experiment_id, excluded.manifest,
+    excluded.launch, excluded.plan_index, excluded.replicate, excluded.seed,
+    excluded.params_fingerprint, excluded.started_at, excluded.finished_at, excluded.duration_ms,
+    excluded.params, excluded.metrics, excluded.tags, excluded.notes, excluded.error,
+    excluded.crc, excluded.seg, excluded.off, excluded.len, excluded.line)
+WHERE (runs.epoch, runs.rank, runs.attempt, runs.writer, runs.part, runs.seq)
+    <= (excluded.epoch, excluded.rank, excluded.attempt, excluded.writer, excluded.part,
+    excluded.seq)
+"""
+
+_FORGOTTEN: LiteralString = """
+INSERT INTO forgotten
+SELECT %(exp)s, doc ->> 'id' COLLATE "C" AS run_id, max((doc ->> 'epoch')::bigint)
+FROM pg_temp.incoming WHERE kind = 'run' AND doc ->> 't' = 'forget'
+GROUP BY 2 ORDER BY 2
+ON CONFLICT (exp, run_id) DO UPDATE SET epoch = greatest(forgotten.epoch, excluded.epoch)
+"""
+
+_NO_ARTIFACTS: LiteralString = """
+DELETE FROM artifacts a USING pg_temp.incoming i
+WHERE a.exp = %(exp)s AND i.kind = 'run' AND a.run_id = i.doc ->> 'id'
+    AND EXISTS (SELECT FROM runs r WHERE r.exp = a.exp AND r.run_id = a.run_id
+        AND r.seg = %(seg)s AND r.off = i.off)
+"""
+
+_ARTIFACTS: LiteralString = """
+INSERT INTO artifacts
+SELECT r.exp, r.run_id, a ->> 'artifact_id', a ->> 'name', a ->> 'kind', a ->> 'format',
+    a ->> 'uri', a ->> 'content_hash', (a ->> 'size_bytes')::bigint
+FROM pg_temp.incoming i
+    JOIN runs r ON r.exp = %(exp)s AND r.run_id = i.doc ->> 'id'
+        AND r.seg = %(seg)s AND r.off = i.off
+    CROSS JOIN LATERAL jsonb_array_elements(i.doc -> 'artifacts') a
+WHERE i.kind = 'run' AND jsonb_typeof(i.doc -> 'artifacts') = 'array' AND r.rank >= 0
+"""
+
+_SERIES: LiteralString = """
+INSERT INTO series
+SELECT DISTINCT ON (run_id, epoch, attempt, writer, part, seq)
+    %(exp)s, doc ->> 'id' COLLATE "C" AS run_id, (doc ->> 'epoch')::bigint AS epoch,
+    (doc ->> 'attempt')::bigint AS attempt, coalesce(doc ->> 'writer', '') COLLATE "C" AS writer,
+    coalesce((doc ->> 'part')::bigint, 1) AS part, coalesce((doc ->> 'seq')::bigint, 0) AS seq,
+    doc ->> 'name', jsonb_array_length(doc -> 'points'), doc -> 'points' -> -1 -> 0,
+    doc -> 'points' -> -1 -> 1, s.low, s.high, %(seg)s, off, len
+FROM pg_temp.incoming CROSS JOIN LATERAL (
+    SELECT min((p ->> 1)::float8) AS low, max((p ->> 1)::float8) AS high
+    FROM jsonb_array_elements(doc -> 'points') p WHERE jsonb_typeof(p -> 1) = 'number'
+) s
+WHERE kind = 'series'
+ORDER BY run_id, epoch, attempt, writer, part, seq, off
+ON CONFLICT (exp, run_id, epoch, attempt, writer, part, seq)
+DO UPDATE SET seg = excluded.seg, off = excluded.off, len = excluded.len
+"""
+
+_DERIVED: LiteralString = """
+INSERT INTO derived
+SELECT DISTINCT ON (run_id, name, of_crc, rev, writer, part, seq)
+    %(exp)s, doc ->> 'id' COLLATE "C" AS run_id, doc ->> 'name' COLLATE "C" AS name,
+    coalesce(doc ->> 'of', '') COLLATE "C" AS of_crc, coalesce((doc ->> 'rev')::bigint, 1) AS rev,
+    coalesce(doc ->> 'writer', '') COLLATE "C" AS writer,
+    coalesce((doc ->> 'part')::bigint, 1) AS part, coalesce((doc ->> 'seq')::bigint, 0) AS seq,
+    coalesce(doc ->> 'code', ''), doc -> 'values', %(seg)s, off, len, line
+FROM pg_temp.incoming WHERE kind = 'derived'
+ORDER BY run_id, name, of_crc, rev, writer, part, seq, off
+ON CONFLICT (exp, run_id, name, of_crc, rev, writer, part, seq)
+DO UPDATE SET seg = excluded.seg, off = excluded.off, len = excluded.len
+"""
+
+_LOSSES: LiteralString = """
+INSERT INTO losses
+SELECT DISTINCT %(exp)s::int, doc ->> 'id', (doc ->> 'epoch')::bigint,
+    (doc ->> 'attempt')::bigint, doc ->> 'died', doc ->> 'cause'
+FROM pg_temp.incoming WHERE kind = 'lost'
+ORDER BY 2, 3, 4, 5, 6
+ON CONFLICT DO NOTHING
+"""
+
+_RELEASES: LiteralString = """
+INSERT INTO releases
+SELECT DISTINCT %(exp)s::int, doc ->> 'plan', u::bigint, doc ->> 'writer'
+FROM pg_temp.incoming CROSS JOIN LATERAL jsonb_array_elements_text(doc -> 'units') u
+WHERE kind = 'release'
+ORDER BY 2, 3, 4
+ON CONFLICT DO NOTHING
+"""
+
+_FIELDS: LiteralString = """
+INSERT INTO fields
+SELECT %(exp)s, * FROM unnest(%(sections)s::text[], %(names)s::text[], %(kinds)s::int[])
+ON CONFLICT (exp, section, md5(name)) DO UPDATE SET kinds = fields.kinds | excluded.kinds
+WHERE fields.kinds | excluded.kinds <> fields.kinds
+"""
+
+_BY_KIND: dict[str, tuple[LiteralString, ...]] = {
+    "run": (_RUNS, _FORGOTTEN),
+    "series": (_SERIES,),
+    "derived": (_DERIVED,),
+    "lost": (_LOSSES,),
+    "release": (_RELEASES,),
+}
+
+
+def prepare(cursor: Cursor[Any]) -> None:
+    """Make ``incoming`` empty; settings for folding hold until the transaction ends."""
+    cursor.execute("SET LOCAL work_mem TO '64MB'")
+    cursor.execute(_INCOMING)
+
+
+def copy(cursor: Cursor[Any], items: Iterable[Item]) -> None:
+    """Send lines to ``incoming``."""
+    with cursor.copy("COPY pg_temp.incoming FROM STDIN") as stream:
+        stream.write(b"".join(item.row() for item in items))
+
+
+def fold(cursor: Cursor[Any], exp: int, seg: int, batch: Batch) -> None:
+    """Fold what is in ``incoming``, which is this batch of a segment of an experiment."""
+    where = {"exp": exp, "seg": seg}
+    for kind in sorted(batch.kinds, reverse=True):
+        for statement in _BY_KIND[kind]:
+            cursor.execute(statement, where)
+    if "run" in batch.kinds:
+        _fold_artifacts(cursor, batch, where)
+    if batch.fields:
+        sections, names = zip(*batch.fields, strict=True)
+        named = {"sections": list(sections), "names": list(names)}
+        cursor.execute(_FIELDS, {**where, **named, "kinds": list(batch.fields.values())})
+
+
+def _fold_artifacts(cursor: Cursor[Any], batch: Batch, where: dict[str, int]) -> None:
+    cursor.execute("SELECT EXISTS (SELECT FROM artifacts WHERE exp = %(exp)s)", where)
+    found = cursor.fetchone()
+    if found is not None and found[0]:
+        cursor.execute(_NO_ARTIFACTS, where)
+    if batch.has_artifacts:
+        cursor.execute(_ARTIFACTS, where)
+
+
+def forget_experiment(cursor: Cursor[Any], exp: int) -> None:
+    """Take everything of an experiment out of the index, watermarks included."""
+    for table in TABLES:
+        cursor.execute(f"DELETE FROM {table} WHERE exp = %s", [exp])  # noqa: S608  a constant

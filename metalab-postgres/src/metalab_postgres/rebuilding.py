@@ -1,0 +1,182 @@
+"""Making the index anew, beside the old one, with several connections at once."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from psycopg import sql
+
+from metalab_postgres import schema as schemas
+from metalab_postgres.changes import BeyondRepairError
+from metalab_postgres.fieldindexes import index_statement, metric_indexes, remember_metric_index
+from metalab_postgres.ingestion import Ingestion, Overtaken
+from metalab_postgres.migrations import enter, is_current, lock, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from psycopg import Connection
+
+    from metalab_postgres.connection import Link
+
+__all__ = ["rebuild"]
+
+_LATER = ("runs_status", "runs_params")
+_BESIDE = "~"
+
+
+def rebuild(
+    link: Link,
+    schema: str,
+    store_id: str,
+    experiments: Sequence[tuple[str, Path]],
+    processes: int,
+) -> int:
+    """Read all experiments into a new schema, then let it take the place of the old one."""
+    new = f"{schema}{_BESIDE}{secrets.token_hex(4)}"
+    with closing(link.another()) as connection:
+        _refuse_strangers(connection, schema, store_id)
+        _drop_left_behind(connection, schema)
+        _hold(connection, new)
+        try:
+            migrate(connection, new, store_id)
+            lines = _Filling(link, connection, new, schema).fill(experiments, processes)
+            _swap(connection, schema, new)
+        except BaseException:
+            # What is left behind is in nobody's way, and the next rebuild drops it.
+            with suppress(Exception):  # the connection may be what failed
+                connection.rollback()
+                _drop(connection, new)
+            raise
+    return lines
+
+
+@attrs.frozen
+class _Filling:
+    """Fills a new schema, whose secondary indexes are made when the rows are there."""
+
+    link: Link
+    connection: Connection[Any]
+    new: str
+    old: str
+
+    def fill(self, experiments: Sequence[tuple[str, Path]], processes: int) -> int:
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            enter(cursor, self.new)
+            for name in _LATER:
+                cursor.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
+        self._read_side_by_side(experiments, processes)
+        # What changed meanwhile, and whatever is told by more than one segment.
+        for experiment_id, runs in experiments:
+            Ingestion(self.connection, self.new, experiment_id, runs).update()
+        return self._finish()
+
+    def _read_side_by_side(self, experiments: Sequence[tuple[str, Path]], processes: int) -> int:
+        jobs: list[tuple[str, Path, str]] = []
+        for experiment_id, runs in experiments:
+            ingestion = Ingestion(self.connection, self.new, experiment_id, runs)
+            with suppress(Overtaken, BeyondRepairError):
+                jobs += [(experiment_id, runs, name) for name in ingestion.plan()]
+        shares = [jobs[first::processes] for first in range(processes)]
+        with ThreadPoolExecutor(processes) as pool:
+            list(pool.map(self._read_share, shares))
+
+    def _read_share(self, jobs: Sequence[tuple[str, Path, str]]) -> None:
+        with closing(self.link.another()) as connection:
+            for experiment_id, runs, name in jobs:
+                ingestion = Ingestion(connection, self.new, experiment_id, runs)
+                # A compaction's doing: what is there now is read at the end.
+                with suppress(Overtaken, BeyondRepairError):
+                    ingestion.read_one(name)
+
+    def _finish(self) -> int:
+        """Make what was left out, and return how many lines there are."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            fields: list[list[str]] = []
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [_quoted(self.old, "meta")])
+            if (cursor.fetchone() or (False,))[0]:
+                enter(cursor, self.old)
+                fields = metric_indexes(cursor)
+            enter(cursor, self.new)
+            for statement in schemas.INDEXES.split(";"):
+                if any(f" {name} " in statement for name in _LATER):
+                    cursor.execute(statement)
+            if fields:
+                remember_metric_index(cursor, fields)
+            for section, name in fields:
+                cursor.execute(index_statement(self.new, section, name, concurrently=False))
+            for table in ("runs", "attempts", "series", "derived", "artifacts", "fields"):
+                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+            cursor.execute("SELECT coalesce(sum(lines), 0)::bigint FROM segments")
+            return int((cursor.fetchone() or (0,))[0])
+
+
+def _swap(connection: Connection[Any], schema: str, new: str) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        lock(cursor, schema)
+        _copy_grants(cursor, schema, new)
+        cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+        cursor.execute(
+            sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(
+                sql.Identifier(new), sql.Identifier(schema)
+            )
+        )
+
+
+def _copy_grants(cursor: Any, schema: str, new: str) -> None:
+    """Let whoever may read the old schema read the new one."""
+    cursor.execute(
+        "SELECT relation, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, "
+        "privilege_type FROM ("
+        "SELECT NULL AS relation, a.*, n.nspowner AS owner "
+        "FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = %(old)s UNION ALL "
+        "SELECT c.relname, a.*, c.relowner FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a "
+        "WHERE n.nspname = %(old)s AND c.relkind IN ('r', 'v')) granted WHERE grantee <> owner",
+        {"old": schema},
+    )
+    for relation, role, privilege in cursor.fetchall():
+        target = (
+            sql.SQL("SCHEMA {}").format(sql.Identifier(new))
+            if relation is None
+            else sql.SQL("TABLE {}").format(sql.Identifier(new, relation))
+        )
+        cursor.execute(
+            sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(privilege), target, sql.SQL(role))
+        )
+
+
+def _refuse_strangers(connection: Connection[Any], schema: str, store_id: str) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        is_current(cursor, schema, store_id)
+
+
+def _hold(connection: Connection[Any], name: str) -> bool:
+    """Hold a schema's name until the connection ends, if nobody else does."""
+    found = connection.execute(
+        "SELECT pg_try_advisory_lock(hashtextextended(%s, 1))", [name]
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _drop_left_behind(connection: Connection[Any], schema: str) -> None:
+    """Drop what rebuilds that were killed have left."""
+    found = connection.execute(
+        "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)", [schema + _BESIDE]
+    )
+    for (name,) in found.fetchall():
+        if _hold(connection, name):
+            _drop(connection, name)
+
+
+def _drop(connection: Connection[Any], name: str) -> None:
+    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+
+
+def _quoted(schema: str, table: str) -> str:
+    return sql.Identifier(schema, table).as_string()
