@@ -45,7 +45,7 @@ def _base():
 
 
 def _remove(folder):
-    places = [data.parent for data in folder.glob("*/data")]
+    places = [file.parent.parent for file in folder.rglob("postmaster.pid")]
     if places:
         from metalab_postgres.server import Server
 

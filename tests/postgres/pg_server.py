@@ -108,7 +108,7 @@ class DurableServer:
         processes = self._processes()
         os.kill(processes[0], signal.SIGKILL)
         deadline = time.monotonic() + _PATIENCE
-        while any(map(_is_alive, processes)):
+        while any(map(is_alive, processes)):
             assert time.monotonic() < deadline, f"of {processes} some outlive their server"
             time.sleep(0.01)
 
@@ -149,7 +149,8 @@ def _prepare(dsn):
             import_module("metalab_postgres.schema").prepare(connection)
 
 
-def _is_alive(process):
+def is_alive(process):
+    """Tell whether a process is there, and no zombie."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

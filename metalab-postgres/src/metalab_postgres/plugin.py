@@ -7,7 +7,7 @@ from typing import NoReturn
 from metalab.hookspecs import hookimpl
 from metalab_postgres._placeholders import refuse
 
-__all__ = ["metalab_store_config", "metalab_store_config_from_dict"]
+__all__ = ["metalab_command", "metalab_store_config", "metalab_store_config_from_dict"]
 
 
 @hookimpl
@@ -20,3 +20,9 @@ def metalab_store_config() -> NoReturn:
 def metalab_store_config_from_dict() -> NoReturn:
     """Refuse: this version cannot keep anything."""
     refuse()
+
+
+@hookimpl
+def metalab_command() -> str:
+    """Name the module of ``metalab postgres``."""
+    return "metalab_postgres.command"

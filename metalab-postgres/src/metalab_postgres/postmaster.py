@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -24,7 +25,8 @@ __all__ = ["Postmaster", "end", "environment", "last_words", "launch", "running"
 _FILE = "postmaster.pid"
 _LINES = 8  # the last of them is written when connections are taken
 _POLL = 0.02  # seconds
-_LAST_LINES = 4
+_LAST_LINES = 6
+_STAMP = re.compile(r"^.{10,40}? \[\d+\] ")  # when, and which process
 
 
 @attrs.frozen
@@ -122,7 +124,7 @@ def last_words(log: Path, said: int) -> str:
     with log.open("rb") as file:
         file.seek(said)
         lines = file.read().decode("utf-8", "replace").splitlines()
-    return "; ".join(lines[-_LAST_LINES:]) or "nothing"
+    return "; ".join(_STAMP.sub("", line) for line in lines[-_LAST_LINES:]) or "nothing"
 
 
 def environment() -> dict[str, str]:

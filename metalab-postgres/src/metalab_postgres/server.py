@@ -99,11 +99,10 @@ class Server:
             if found is None:
                 account = account_for(self.data)
                 self._start(account, port, self._programs(programs, account))
-            elif (found.port if found.address else None) != port:
+            elif port is not None and (not found.address or port != found.port):
+                where = f"on port {found.port}" if found.address else "on a Unix socket alone"
                 raise MetalabError(
-                    f"the server in {self.place} runs already, "
-                    + (f"on port {found.port}" if found.address else "on no port")
-                    + "; stop it first"
+                    f"the server in {self.place} runs already, {where}; stop it first"
                 )
             else:
                 postmaster.wait_for(found.pid, self.data, self.log, 0, self.patience)
@@ -153,7 +152,7 @@ class Server:
 
     def _major(self) -> int:
         try:
-            return int((self.data / "PG_VERSION").read_text("ascii"))
+            return int((self.data / "PG_VERSION").read_text("ascii").partition(".")[0])
         except (FileNotFoundError, ValueError):
             raise MetalabError(
                 f"{self.data} is no data directory of PostgreSQL; name another place"
@@ -245,8 +244,10 @@ def _make_database(served: RunningServer) -> None:
             if connection.execute(known, [USER]).fetchone() is None:
                 connection.execute("create database metalab")
     except psycopg.Error as error:
+        # libpq prefers it to any file.
+        hint = "; PGPASSWORD is set: unset it" if "PGPASSWORD" in os.environ else ""
         raise MetalabError(
-            f"the server in {served.place} runs, but cannot be used: {str(error).strip()}"
+            f"the server in {served.place} runs, but cannot be used: {str(error).strip()}{hint}"
         ) from error
 
 
