@@ -15,7 +15,8 @@ def pytest_generate_tests(metafunc):
     """The newest version's server is enough, unless everything must be tested."""
     if "pg_major" in metafunc.fixturenames:
         majors = list(programs_by_major())
-        if os.environ.get("METALAB_REQUIRE_ALL") != "1":
+        one = metafunc.definition.get_closest_marker("one_postgres")
+        if one or os.environ.get("METALAB_REQUIRE_ALL") != "1":
             majors = majors[:1]
         metafunc.parametrize("pg_major", majors or [None], indirect=True, scope="session")
 

@@ -72,6 +72,7 @@ def test_a_server_of_ones_own_may_be_killed_stopped_and_paused(durable_server):
             connection.execute("select x from kept")
 
 
+@pytest.mark.one_postgres
 def test_a_worker_that_dies_takes_nothing_with_it_and_leaves_nothing(pg_major, tmp_path):
     (tmp_path / "test_tiny.py").write_text(textwrap.dedent(SUITE))
     done = _python(
@@ -89,6 +90,7 @@ def test_a_worker_that_dies_takes_nothing_with_it_and_leaves_nothing(pg_major, t
     assert not is_alive(pid)
 
 
+@pytest.mark.one_postgres
 def test_what_a_killed_session_left_is_removed_by_the_next(pg_major):
     start = """if True:
         import os
@@ -110,7 +112,9 @@ def test_what_a_killed_session_left_is_removed_by_the_next(pg_major):
 
 def _python(*words):
     environment = {
-        name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("PYTEST_", "METALAB_"))
     }
     return subprocess.run(
         [sys.executable, *words],

@@ -128,6 +128,7 @@ def test_a_server_that_was_killed_starts_again_with_all_it_acknowledged(place, p
     assert _ask(again.dsn, "select count(*) from kept") == 1
 
 
+@pytest.mark.one_postgres
 def test_the_number_of_a_dead_server_may_be_another_process_now(place, programs):
     server = _server(place)
     server.start(programs=programs)
@@ -148,12 +149,14 @@ def test_the_number_of_a_dead_server_may_be_another_process_now(place, programs)
         other.kill()
 
 
+@pytest.mark.one_postgres
 def test_a_start_that_was_cut_short_leaves_nothing_in_the_way(place, programs):
     (place / "data.new" / "base").mkdir(parents=True)
     place.chmod(0o711)
     assert _ask(_server(place).start(programs=programs).dsn) == 1
 
 
+@pytest.mark.one_postgres
 class TestPlaces:
     @pytest.mark.parametrize("name", ["a place of mine", "données: 'ü' \"q\" %41 + & # \\", "1,2"])
     def test_a_name_may_be_any(self, place, programs, name):
@@ -226,6 +229,7 @@ class TestVersions:
 
 
 class TestPrograms:
+    @pytest.mark.one_postgres
     def test_the_newest_stand_first_and_none_twice(self, pg_major):
         found = find_programs()
         majors = [programs.major for programs in found]
@@ -240,6 +244,7 @@ class TestPrograms:
         with pytest.raises(MetalabError, match="METALAB_POSTGRES_BIN names /usr/share, which has"):
             find_programs()
 
+    @pytest.mark.one_postgres
     def test_a_machine_without_any_is_told_what_to_install(self, monkeypatch, tmp_path):
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.delenv("METALAB_POSTGRES_BIN", raising=False)
@@ -266,6 +271,7 @@ class TestPrograms:
         shutil.rmtree(hidden)
 
 
+@pytest.mark.one_postgres
 def test_the_environments_settings_for_postgres_are_not_the_servers(place, programs, monkeypatch):
     for name, value in {
         "PGDATA": "/nowhere", "PGPORT": "1", "PGHOST": "nowhere", "PGDATABASE": "none",
@@ -279,6 +285,7 @@ def test_the_environments_settings_for_postgres_are_not_the_servers(place, progr
         server.start()
 
 
+@pytest.mark.one_postgres
 def test_servers_that_are_started_at_once_are_one(place, programs):
     source = (
         f"from metalab_postgres.server import Server; print(Server({str(place)!r}).start().pid)"
@@ -293,12 +300,33 @@ def test_servers_that_are_started_at_once_are_one(place, programs):
     assert told == {f"{Server(place).status().pid}\n"}
 
 
+@pytest.mark.one_postgres
 def test_a_server_outlives_whoever_started_it_and_is_no_zombie(place, programs):
     server = _server(place)
     served = server.start(programs=programs)
     parent = Path(f"/proc/{served.pid}/stat").read_text().rpartition(")")[2].split()[1]
     assert int(parent) != os.getpid()
     assert postmaster.running(server.data).is_ready
+
+
+@_as_root
+@pytest.mark.one_postgres
+def test_root_of_a_container_finds_the_server_of_another_user(place, programs):
+    server = _server(place)
+    served = server.start(programs=programs)
+    source = f"""if True:
+        from metalab_postgres.server import Server
+        from pathlib import Path
+        server = Server({str(place)!r})
+        print(server.status().pid, server.start().pid, server.stop(), server.status())
+    """
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-sys_ptrace", sys.executable, "-c", source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == f"{served.pid} {served.pid} True None\n", done.stderr
 
 
 @pytest.fixture

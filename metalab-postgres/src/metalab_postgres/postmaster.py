@@ -28,6 +28,8 @@ _POLL = 0.02  # seconds
 _LAST_LINES = 6
 _STAMP = re.compile(r"^.{10,40}? \[\d+\] ")  # when, and which process
 
+_SEES_PROCESSES = Path("/proc/self").exists()  # as Linux does
+
 
 @attrs.frozen
 class Postmaster:
@@ -139,21 +141,28 @@ def _private(path: str, flags: int) -> int:
 
 def _serves(pid: int, data: Path) -> bool:
     # A server works in its data directory. A dead process's number may be another's by now.
+    process = Path("/proc") / str(pid)
     try:
-        return Path(f"/proc/{pid}/cwd").samefile(data)
-    except PermissionError:  # another user's, and so not the one that owns the directory
-        return False
+        return (process / "cwd").samefile(data)
+    except PermissionError:  # also for root, in a container without the right to trace
+        return _names(process, data)
     except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return False
-    return _is_alive(pid)
+        return not _SEES_PROCESSES and _is_alive(pid)
+
+
+def _names(process: Path, data: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:
+        return False
+    return b"-D" in words and os.fsencode(data) == words[words.index(b"-D") + 1]
 
 
 def _is_alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except FileNotFoundError:
-        if Path("/proc/self").exists():
+        if _SEES_PROCESSES:
             return False
     else:
         return state[0] not in {"Z", "X"}

@@ -152,7 +152,7 @@ class Server:
 
     def _major(self) -> int:
         try:
-            return int((self.data / "PG_VERSION").read_text("ascii").partition(".")[0])
+            return int((self.data / "PG_VERSION").read_text("utf-8").partition(".")[0])
         except (FileNotFoundError, ValueError):
             raise MetalabError(
                 f"{self.data} is no data directory of PostgreSQL; name another place"
