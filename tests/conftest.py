@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from postgres import pg_scratch
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _LONG = ("slow", "wheels")
@@ -33,10 +35,18 @@ def in_tmp(tmp_path, monkeypatch):
     return tmp_path
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Let Ctrl-C reach what tests start: a shell's background jobs, and so this, may ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not _is_worker(config):
+        pg_scratch.begin()
+
+
+def pytest_unconfigure(config):
+    """End what tests have shared, whatever became of the workers."""
+    if not _is_worker(config):
+        pg_scratch.end()
 
 
 def pytest_collection_modifyitems(config, items):
@@ -86,6 +96,10 @@ def pytest_terminal_summary(terminalreporter, config):
     if _stores_in_root() != config.stash[_LEFT]:
         terminalreporter.section("a test wrote to the repository", red=True)
         terminalreporter.line(f"look into {', '.join(_STORES)} of {ROOT}")
+
+
+def _is_worker(config):
+    return hasattr(config, "workerinput")
 
 
 def _stores_in_root():

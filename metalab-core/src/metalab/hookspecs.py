@@ -45,6 +45,15 @@ class StoreHooks:
     def metalab_store_config_from_dict(self, document: Mapping[str, Any]) -> StoreConfig | None:
         """Return the configuration that ``StoreConfig.to_dict`` wrote."""
 
+    @_hookspec(firstresult=True)
+    def metalab_command(self) -> str | None:
+        """Return the name of the module of a command, which is called as the entry point is.
+
+        The module has what those of ``metalab.cli`` have: ``add_arguments(parser)`` and
+        ``run(arguments)``. It looks after what the store needs, as a server; a command that
+        works on any store is core's.
+        """
+
 
 class ExecutorHooks:
     """Group ``metalab.executors``; an entry point's name is what ``executor="name"`` says."""

@@ -15,16 +15,16 @@ from psycopg import sql
 
 from metalab.store.query.answer import answer_of_groups, answer_of_rows
 from metalab.store.query.evaluate import test_of
-from metalab_postgres.fetching import Reader, snapshot
+from metalab_postgres.fetching import Reader
 from metalab_postgres.grouping import groups_of
 from metalab_postgres.meanings import meanings_of
 from metalab_postgres.ordering import groups_in_order, is_apart
-from metalab_postgres.translation import condition_of
+from metalab_postgres.translation import EVERY, condition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from psycopg import Connection
+    from psycopg import Cursor
 
     from metalab.store.query.expression import Column
     from metalab.store.query.query import Query
@@ -40,25 +40,24 @@ _GROWTH = 8
 _FIRST_VALUE = 2  # after a row's place and id
 
 
-def answer(connection: Connection[Any], schema: str, experiment_id: str, query: Query) -> Table:
+def answer(cursor: Cursor[Any], experiment_id: str, query: Query) -> Table:
     """Answer a query about the runs of an experiment, as ``Store.query`` does.
 
-    The connection's transaction is used, or else one of its own, which only reads. Raises
-    QueryError as ``Store.query``, and psycopg.Error if the database cannot answer.
+    ``cursor`` reads the index's schema as it is at one moment; see ``PostgresIndex.reading``.
+    Raises QueryError as ``Store.query`` does.
     """
-    with snapshot(connection, schema) as cursor:
-        reader = Reader.of(cursor, experiment_id)
-        meanings = meanings_of(reader, query.needed())
-        condition = condition_of(query.filter, meanings.sources)
-        getters = {
-            column: itemgetter(place) for place, column in enumerate(meanings.sources, _FIRST_VALUE)
-        }
-        if query.aggregate is not None and condition.is_exact:
-            odd = _passing(query, meanings.odd, getters)
-            groups = groups_of(reader, query.aggregate, condition.may, meanings.sources, odd)
-            return answer_of_groups(query, groups)
-        rows = _Rows(reader, query, meanings, condition, getters)
-        return answer_of_rows(query, rows.needed(), getters, _place)
+    reader = Reader.of(cursor, experiment_id)
+    meanings = meanings_of(reader, query.needed())
+    condition = EVERY if query.filter is None else condition_of(query.filter, meanings.sources)
+    getters = {
+        column: itemgetter(place) for place, column in enumerate(meanings.sources, _FIRST_VALUE)
+    }
+    if query.aggregate is not None and condition.is_exact:
+        odd = _passing(query, meanings.odd, getters)
+        groups = groups_of(reader, query.aggregate, condition.may, meanings.sources, odd)
+        return answer_of_groups(query, groups)
+    rows = _Rows(reader, query, meanings, condition, getters)
+    return answer_of_rows(query, rows.needed(), getters, _place)
 
 
 def _place(row: list[Any]) -> tuple[int, str]:

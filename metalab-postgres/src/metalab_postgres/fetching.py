@@ -6,27 +6,24 @@ place in the plan, its run's id and its values.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
 from psycopg import sql
-from psycopg.pq import TransactionStatus
 
 from metalab.identity.values import from_jsonable
-from metalab_postgres.migrations import enter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from psycopg import Connection, Cursor
+    from psycopg import Cursor
 
     from metalab_postgres.ordering import Part
     from metalab_postgres.sources import Source
 
-__all__ = ["Reader", "snapshot"]
+__all__ = ["Reader"]
 
 _BLOCK = 256  # rows in a message
 _ARGUMENTS = 50  # a function of PostgreSQL takes a hundred at most
@@ -42,17 +39,6 @@ COPY (
     ) AS numbered GROUP BY block
 ) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')
 """
-
-
-@contextmanager
-def snapshot(connection: Connection[Any], schema: str) -> Iterator[Cursor[Any]]:
-    """Lend a cursor whose every statement reads the schema as it is at one moment."""
-    is_outermost = connection.info.transaction_status == TransactionStatus.IDLE
-    with connection.transaction(), connection.cursor() as cursor:
-        if is_outermost:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        enter(cursor, schema)
-        yield cursor
 
 
 @attrs.frozen
@@ -75,13 +61,13 @@ class Reader:
 
     def odd_lines(self) -> list[bytes]:
         """Return the lines of the runs whose values the columns do not hold."""
-        self.cursor.execute(_ODD, [self.exp], prepare=False)
+        self.cursor.execute(_ODD, [self.exp])
         return [row[0] for row in self.cursor.fetchall()]
 
     def has(self, where: sql.Composable) -> bool:
         """Tell whether there is such a run."""
         query = sql.SQL("SELECT EXISTS (SELECT {})").format(self.runs(where))
-        self.cursor.execute(query, prepare=False)
+        self.cursor.execute(query)
         return bool((self.cursor.fetchone() or (False,))[0])
 
     def rows(

@@ -38,7 +38,7 @@ class Meanings:
 def meanings_of(reader: Reader, columns: Sequence[Column]) -> Meanings:
     """Find the columns; raises QueryError for a bare name that means nothing or two things."""
     names = [column.name for column in columns if is_bindable(column.name)]
-    reader.cursor.execute(_FIELDS, [reader.exp, names], prepare=False)
+    reader.cursor.execute(_FIELDS, [reader.exp, names])
     kinds = {(section, name): kinds for section, name, kinds in reader.cursor.fetchall()}
     odd = reader.odd_lines()
     meant = {column: _meant(reader, column, kinds, odd) for column in columns}
@@ -87,6 +87,6 @@ def _names(reader: Reader, odd: Sequence[bytes]) -> set[str]:
         query = sql.SQL("SELECT DISTINCT jsonb_object_keys({}) {}").format(
             sql.Identifier(section), reader.runs(where)
         )
-        reader.cursor.execute(query, prepare=False)
+        reader.cursor.execute(query)
         found |= {row[0] for row in reader.cursor.fetchall()}
     return found

@@ -98,7 +98,7 @@ def number_key(source: JsonSource) -> sql.Composable:
 
 def _compare(one: sql.Composable, sign: str, other: sql.Composable) -> sql.Composable:
     signs = {"=": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-    return sql.SQL("({} {} {})").format(one, sql.SQL(signs[sign]), other)  # type: ignore[arg-type]
+    return sql.SQL("({} {} {})").format(one, sql.SQL(signs[sign]), other)
 
 
 def _nearest(sign: str, number: float) -> tuple[str, sql.Composable]:

@@ -78,7 +78,9 @@ def groups_in_order(sorting: Sequence[tuple[Source, bool]]) -> list[list[Part]]:
     groups = _present(first, descending)
     if descending:
         groups.reverse()
-    last = [sql.SQL("{} = {}").format(first.value, NAN)] if first.may_be(OBJECT) else []
+    last: list[sql.Composable] = (
+        [sql.SQL("{} = {}").format(first.value, NAN)] if first.may_be(OBJECT) else []
+    )
     last.append(first.is_missing)
     return [
         *([Part(where, _order([*keys, *later])) for where, keys in group] for group in groups),
@@ -89,7 +91,7 @@ def groups_in_order(sorting: Sequence[tuple[Source, bool]]) -> list[list[Part]]:
 _Group = list[tuple[sql.Composable, list[sql.Composable]]]
 
 
-def _present(source: JsonSource, descending: bool) -> list[_Group]:  # noqa: FBT001  as in Sort
+def _present(source: JsonSource, descending: bool) -> list[_Group]:
     """Return the groups of values that are no NaN, ascending; in each the order is as wanted."""
 
     def of_kind(kind: str) -> sql.Composable:
@@ -110,7 +112,7 @@ def _present(source: JsonSource, descending: bool) -> list[_Group]:  # noqa: FBT
     return groups
 
 
-def _numbers(source: JsonSource, descending: bool) -> _Group:  # noqa: FBT001  as in Sort
+def _numbers(source: JsonSource, descending: bool) -> _Group:
     exact = _directed(number_key(source), descending)
     as_float = source.number
     parts: _Group = []
@@ -135,7 +137,7 @@ def _narrowed(source: JsonSource, test: sql.Composable) -> sql.Composable:
     return sql.SQL("{} IS NULL AND {}").format(source.number, test)
 
 
-def _keys(source: Source, descending: bool) -> list[sql.Composable]:  # noqa: FBT001  as in Sort
+def _keys(source: Source, descending: bool) -> list[sql.Composable]:
     """Return the keys of a column that need not be the first, whatever kinds it has."""
     if isinstance(source, TextSource | NumberSource):
         return [_directed(source.value, descending)]
@@ -187,9 +189,9 @@ def _is_apart(source: JsonSource) -> sql.Composable:
     return sql.SQL("coalesce({}, false)").format(_narrowed(source, test))
 
 
-def _directed(key: sql.Composable, descending: bool) -> sql.Composable:  # noqa: FBT001  as in Sort
+def _directed(key: sql.Composable, descending: bool) -> sql.Composable:
     word = "DESC NULLS LAST" if descending else "ASC NULLS LAST"
-    return sql.SQL("{} {}").format(key, sql.SQL(word))  # type: ignore[arg-type]
+    return sql.SQL("{} {}").format(key, sql.SQL(word))
 
 
 def _order(keys: Sequence[sql.Composable]) -> sql.Composable:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metalab.store.config import StoreConfig
     from metalab.store.locator import LocatorInfo
 
-__all__ = ["metalab_store_config", "metalab_store_config_from_dict"]
+__all__ = ["metalab_command", "metalab_store_config", "metalab_store_config_from_dict"]
 
 
 @hookimpl
@@ -26,3 +26,9 @@ def metalab_store_config(locator: LocatorInfo, fields: Mapping[str, Any]) -> Sto
 def metalab_store_config_from_dict(document: Mapping[str, Any]) -> StoreConfig:
     """Return the configuration that ``StoreConfig.to_dict`` wrote."""
     return config_of_document(document)
+
+
+@hookimpl
+def metalab_command() -> str:
+    """Name the module of ``metalab postgres``."""
+    return "metalab_postgres.command"

@@ -127,7 +127,7 @@ _RECORD: dict[str, Source] = {
     "code_hash": TextSource(sql.SQL("nullif(code, '')")),
     "tags": JsonSource(sql.SQL("tags")),
     "notes": TextSource(sql.SQL("notes")),
-    "error": TextSource(sql.SQL(f'({_ERROR}) COLLATE "C"')),  # type: ignore[arg-type]
+    "error": TextSource(sql.SQL(f'({_ERROR}) COLLATE "C"')),
     "error.type": TextSource(sql.SQL("(error ->> 'type') COLLATE \"C\"")),
     "error.message": TextSource(sql.SQL("(error ->> 'message') COLLATE \"C\"")),
 }

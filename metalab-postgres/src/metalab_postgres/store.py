@@ -80,16 +80,19 @@ class PostgresStore(FileStore):
         from metalab_postgres.trouble import IndexUnavailable, tell  # noqa: PLC0415
 
         try:
-            found = self._answer(query)
+            return self._answer(query)
         except IndexUnavailable as error:
             tell(error)
-            found = None
-        return answer(query, self.read()) if found is None else found
+            return answer(query, self.read())
 
-    def _answer(self, query: Query) -> Table | None:
-        """Answer from the index; None where that cannot say."""
-        del query
-        return None
+    def _answer(self, query: Query) -> Table:
+        """Answer from the index, as far as that may be brought up to date."""
+        from metalab_postgres.answers import answer  # noqa: PLC0415  as above
+
+        experiment_id = self._folder.experiment_id
+        self.index.freshen(experiment_id)
+        with self.index.reading() as cursor:
+            return answer(cursor, experiment_id, query)
 
     def rebuild_index(self, *, processes: int = 2) -> int:
         """Make the index of all experiments anew; see PostgresIndex.rebuild."""

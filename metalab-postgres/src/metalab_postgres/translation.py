@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, TypeGuard
 
 import attrs
 from psycopg import sql
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
     from metalab.store.query.expression import Column, Expression, Literal
 
-__all__ = ["Condition", "condition_of"]
+__all__ = ["EVERY", "Condition", "condition_of"]
 
 _TRUE, _FALSE = sql.SQL("true"), sql.SQL("false")
 _SIGNS = {
@@ -93,15 +93,16 @@ class Condition:
         )
 
 
-def condition_of(expression: Expression | None, sources: Mapping[Column, Source]) -> Condition:
-    """Translate a filter; without one every row passes."""
+EVERY = Condition.exactly(_TRUE)
+"""What holds of every row."""
+
+
+def condition_of(expression: Expression, sources: Mapping[Column, Source]) -> Condition:
+    """Translate a filter."""
     match expression:
-        case None:
-            return Condition.exactly(_TRUE)
-        case And(parts):
-            return _joined(" AND ", [condition_of(part, sources) for part in parts])
-        case Or(parts):
-            return _joined(" OR ", [condition_of(part, sources) for part in parts])
+        case And(parts) | Or(parts):
+            word = " AND " if isinstance(expression, And) else " OR "
+            return _joined(word, [condition_of(part, sources) for part in parts])
         case Not(part):
             return condition_of(part, sources).negated()
         case Missing(column):
@@ -110,21 +111,23 @@ def condition_of(expression: Expression | None, sources: Mapping[Column, Source]
             return _member(sources[column], values)
         case Has(column, value):
             return _has(sources[column], value)
-        case Comparison(column, "=", value):
-            return _member(sources[column], (value,))
-        case Comparison(column, "!=", value):
-            return _member(sources[column], (value,)).negated()
-        case Comparison(column, "~=", value):
-            return _contains(sources[column], str(value))
         case Comparison(column, sign, value):
-            return _compared(sources[column], sign, value)
-        case _:
-            assert_never(expression)
+            return _comparison(sources[column], sign, value)
+
+
+def _comparison(source: Source, sign: str, value: Literal) -> Condition:
+    if sign == "=":
+        return _member(source, (value,))
+    if sign == "!=":
+        return _member(source, (value,)).negated()
+    if sign == "~=":
+        return _contains(source, str(value))
+    return _compared(source, sign, value)
 
 
 def _joined(word: str, parts: Sequence[Condition]) -> Condition:
     def joined(each: Sequence[sql.Composable]) -> sql.Composable:
-        return sql.SQL("({})").format(sql.SQL(word).join(each))  # type: ignore[arg-type]
+        return sql.SQL("({})").format(sql.SQL(word).join(each))
 
     may = joined([part.may for part in parts])
     exact = all(part.is_exact for part in parts)
@@ -161,7 +164,7 @@ def _member(source: Source, values: Sequence[Literal]) -> Condition:
 def _is_one_of(value: sql.Composable, texts: Sequence[str], kind: str) -> sql.Composable:
     if not texts:
         return _FALSE
-    cast = sql.SQL(kind)  # type: ignore[arg-type]
+    cast = sql.SQL(kind)
     if len(texts) == 1:
         return sql.SQL("({} = {}::{})").format(value, sql.Literal(texts[0]), cast)
     return sql.SQL("({} = ANY({}::{}[]))").format(value, sql.Literal(list(texts)), cast)
@@ -250,7 +253,7 @@ def _text_compared(source: Source, sign: str, value: str) -> Condition:
     return Condition(may, may if exact else plain.must)
 
 
-def _boolean_compared(source: Source, sign: str, value: bool) -> Condition:  # noqa: FBT001  a literal
+def _boolean_compared(source: Source, sign: str, value: bool) -> Condition:
     if not isinstance(source, JsonSource):
         return Condition.exactly(_FALSE)
     if not source.may_be(BOOLEAN):
@@ -280,9 +283,9 @@ def _has(source: Source, value: Literal) -> Condition:
     return Condition(may, known)
 
 
-def _is_number(value: Literal) -> bool:
+def _is_number(value: Literal) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_finite(value: Literal) -> bool:
+def _is_finite(value: Literal) -> TypeGuard[float]:
     return _is_number(value) and (isinstance(value, int) or math.isfinite(value))

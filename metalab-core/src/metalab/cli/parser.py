@@ -2,7 +2,8 @@
 
 A command is a module of this package with two functions: ``add_arguments(parser)`` and
 ``run(arguments)``, which returns the exit code. Only the command that the command line
-names is imported, so that none pays for what another one needs.
+names is imported, so that none pays for what another one needs. A command that is none of
+core's is looked for in the store plugin of its name, and there alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from metalab.cli.version import installed_version
+from metalab.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,16 +64,21 @@ def make_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="command", required=True, prog="metalab"
     )
-    asked_for = COMMANDS.keys() if words is None else {_command_of(words)}
+    named = None if words is None else _command_of(words)
+    asked_for = COMMANDS.keys() if words is None else {named}
     for name, summary in COMMANDS.items():
         command = commands.add_parser(
             name, help=summary, formatter_class=layout, add_help=name in asked_for
         )
         if name in asked_for:
-            module: Any = import_module(f"metalab.cli.{name}{'_' * iskeyword(name)}")
-            module.add_arguments(command)
-            command.set_defaults(run=module.run)
-            _add_debug(command, default=argparse.SUPPRESS)
+            _fill(command, f"metalab.cli.{name}{'_' * iskeyword(name)}")
+    if named is not None and named not in COMMANDS:
+        try:
+            module = _plugin_module(named)
+        except PluginError as error:
+            parser.error(str(error))
+        if module is not None:
+            _fill(commands.add_parser(named, formatter_class=layout), module)
     return parser
 
 
@@ -79,6 +86,20 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         sys.stdout.write(f"metalab {installed_version()}\n")
         parser.exit()
+
+
+def _fill(command: argparse.ArgumentParser, name: str) -> None:
+    module: Any = import_module(name)
+    module.add_arguments(command)
+    command.set_defaults(run=module.run)
+    _add_debug(command, default=argparse.SUPPRESS)
+
+
+def _plugin_module(name: str) -> str | None:
+    # Imported for a command that core does not know, and for no other.
+    stores = import_module("metalab.plugins").STORES
+    module: str | None = stores[name].metalab_command() if name in stores else None
+    return module
 
 
 def _command_of(words: Sequence[str]) -> str | None:

@@ -1,0 +1,54 @@
+"""Servers and databases of PostgreSQL for tests, started when the first test needs one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from metalab.errors import MetalabError
+from metalab_postgres.programs import choose_programs
+from postgres.pg_server import DurableServer, SharedServer, programs_by_major
+
+
+def pytest_generate_tests(metafunc):
+    """The newest version's server is enough, unless everything must be tested."""
+    if "pg_major" in metafunc.fixturenames:
+        majors = list(programs_by_major())
+        one = metafunc.definition.get_closest_marker("one_postgres")
+        if one or os.environ.get("METALAB_REQUIRE_ALL") != "1":
+            majors = majors[:1]
+        metafunc.parametrize("pg_major", majors or [None], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def pg_major(request):
+    """The major version of PostgreSQL that a test is about."""
+    if request.param is None:
+        try:
+            choose_programs()
+        except MetalabError as error:
+            pytest.skip(str(error))
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def pg_server(pg_major):
+    """The session's server of that version; tests must leave it running."""
+    return SharedServer(pg_major)
+
+
+@pytest.fixture
+def pg_dsn(pg_server):
+    """The connection string of an empty database of a test's own."""
+    name = pg_server.create_database()
+    yield pg_server.dsn_of(name)
+    pg_server.drop_database(name)
+
+
+@pytest.fixture
+def durable_server(pg_major):
+    """A server of a test's own, to be stopped, killed or paused."""
+    server = DurableServer(pg_major)
+    yield server
+    server.remove()
