@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
 from itertools import count
 
 from hypothesis import strategies as st
@@ -27,7 +26,7 @@ from metalab.store.query.query import Aggregate, Sort
 from strategies import Level, Spot, Word
 
 NUMBERS = (
-    0, -0.0, 0.5, Fraction(1, 2), 1, 1.0, -1, 5e-324, 1e-5, 0.1, 0.1 + 0.2,
+    0, -0.0, 0.5, 1, 1.0, -1, 5e-324, 1e-5, 0.1, 0.1 + 0.2,
     2**53 - 1, 2**53, 2**53 + 1, 2.0**53, 2.0**53 + 2, 1e16, 10**16, 10**16 + 1,
     1.2345678901234568e17, 123456789012345677, 2**63 - 1, -(2**63), 2.0**63, 2**63,
     9.223372036854775e18, 9223372036854774784, 1e22, 10**22, 1e23, 10**23, 2**70, 2.0**70,
@@ -40,7 +39,7 @@ TEXTS = (
 )  # fmt: skip
 OTHERS = (
     [], [1], [1.0], (1,), (1, "a"), ["a"], ["a", None], [True], [1e-5], [1e22], [math.nan],
-    [2**70], [Fraction(1, 2)], [["a"]], ("a\nb",), ["{"], ["é"], ((1,),), {"a": 1}, {"$float": "1"},
+    [2**70], [["a"]], ("a\nb",), ["{"], ["é"], ((1,),), {"a": 1}, {"$float": "1"},
     {"b": 1, "aa": 2}, {1: 2}, b"bytes", frozenset({1}), datetime(2020, 1, 1, tzinfo=UTC),
     1 + 2j, Spot(1), Word.RED, ["\0"],
 )  # fmt: skip

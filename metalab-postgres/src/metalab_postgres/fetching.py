@@ -29,6 +29,11 @@ _BLOCK = 256  # rows in a message
 _ARGUMENTS = 50  # a function of PostgreSQL takes a hundred at most
 _decode = msgspec.json.Decoder(list[Any]).decode_lines
 
+# Sorting rows to group them would take twice the time of hashing them.
+_MEMORY = """
+SELECT set_config('work_mem', '64MB', true)
+WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB')
+"""
 _RUNS = "FROM runs WHERE exp = {exp} AND rank >= 0 AND line IS NULL AND {where}"
 _ODD = "SELECT line FROM runs WHERE exp = %s AND rank >= 0 AND line IS NOT NULL"
 # No character that marks a field's end or quotes it can stand in JSON.
@@ -53,6 +58,7 @@ class Reader:
         """Find the experiment; one that the index does not have has no runs."""
         cursor.execute("SELECT exp FROM experiments WHERE experiment_id = %s", [experiment_id])
         found = cursor.fetchone()
+        cursor.execute(_MEMORY)
         return cls(cursor, found[0] if found else 0)
 
     def runs(self, where: sql.Composable) -> sql.Composed:

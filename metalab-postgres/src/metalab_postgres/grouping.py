@@ -18,7 +18,7 @@ from metalab.store.query.expression import Column
 from metalab.store.query.groups import Group, is_number
 from metalab.store.query.order import sort_key
 from metalab_postgres.numbers import NAN
-from metalab_postgres.sources import NUMBER, OBJECT, NumberSource, TextSource
+from metalab_postgres.sources import NUMBER, OBJECT, JsonSource, NumberSource, TextSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -128,6 +128,8 @@ def _merge(groups: dict[Any, Group], group: Group) -> None:
 
 
 def _text(source: Source) -> sql.Composable:
+    if isinstance(source, JsonSource):
+        return sql.SQL("coalesce({}::text, 'null')").format(source.value)
     return sql.SQL("coalesce(to_json({})::text, 'null')").format(source.value)
 
 

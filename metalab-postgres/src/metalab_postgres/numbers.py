@@ -26,6 +26,7 @@ NAN = sql.SQL('\'{{"$float": "nan"}}\'::jsonb').format()
 
 _EXACT = 2**53
 _LARGE = 1e16
+_INFINITE = (math.inf, -math.inf)  # isinf() refuses large integers
 # Beyond all that SQL compares; digits that no one needs would not fit in a numeric.
 _BEYOND = 10**1000
 _FLOAT = "({value} ->> '$float')::float8"
@@ -42,9 +43,9 @@ def decimal_of(number: float) -> Decimal:
 def compared_plain(source: JsonSource, sign: str, number: float) -> sql.Composable:
     """Tell whether a value is a plain number that compares so with a number, but for equality."""
     as_float = source.number
-    if as_float is not None and (abs(number) < _EXACT or math.isinf(number)):
+    if as_float is not None and (abs(number) < _EXACT or number in _INFINITE):
         return _compare(as_float, sign, _float8(float(number)))
-    if math.isinf(number):
+    if number in _INFINITE:
         holds = (number > 0) == (sign in {"<", "<="})
         return sql.SQL("({} = 'number' AND {})").format(source.kind, sql.Literal(holds))
     test = _compare(sql.SQL("{}::numeric").format(source.value), sign, _numeric(number))
@@ -57,7 +58,7 @@ def compared_tagged(source: JsonSource, sign: str, number: float) -> sql.Composa
     float_test = _compare(as_float, *_nearest(sign, number))
     as_int = sql.SQL(_INT).format(value=source.value)
     bound = sql.SQL("'{}'::numeric").format(sql.SQL("Infinity" if number > 0 else "-Infinity"))
-    if not math.isinf(number):
+    if not number in _INFINITE:
         bound = sql.Composed([_numeric(number)])
     return sql.SQL(
         "CASE WHEN {kind} = 'object' THEN CASE "

@@ -216,7 +216,7 @@ def _compared(source: Source, sign: str, value: Literal) -> Condition:
         return _text_compared(source, sign, value)
     if isinstance(value, bool):
         return _boolean_compared(source, sign, value)
-    if value is None or isinstance(source, TextSource) or math.isnan(value):
+    if value is None or isinstance(source, TextSource) or value != value:  # noqa: PLR0124  NaN
         known: sql.Composable = _FALSE
         return (
             _or_unknown(source, known)
