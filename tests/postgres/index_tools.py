@@ -103,6 +103,23 @@ def histories(draw):
     return draw(st.lists(steps, max_size=10))
 
 
+def _of_one_kind(kind):
+    return st.lists(records(kind | st.none()) | records(kind), max_size=6)
+
+
+plain_histories = st.one_of(
+    _of_one_kind(st.floats()),
+    _of_one_kind(st.floats(1e-4, 1e4)),
+    _of_one_kind(st.integers(-(2**63), 2**63 - 1)),
+    _of_one_kind(st.integers(-3, 3)),
+    _of_one_kind(st.booleans()),
+    _of_one_kind(st.text(st.characters(exclude_characters="\0"))),
+    _of_one_kind(st.sampled_from(["", "a", "nan", "\\N", "NULL", "a,b", 'a"b', "a\nb", "a\r"])),
+    _of_one_kind(values),
+    histories(),
+)
+"""Mostly values of one kind under each name, as those of real experiments are."""
+
 columns = (
     st.builds(Column, few_names, st.sampled_from(["params", "metrics"]))
     | st.builds(Column, st.sampled_from(["x", "y"]), st.just("params"))

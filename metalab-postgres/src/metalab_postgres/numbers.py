@@ -58,7 +58,7 @@ def compared_tagged(source: JsonSource, sign: str, number: float) -> sql.Composa
     float_test = _compare(as_float, *_nearest(sign, number))
     as_int = sql.SQL(_INT).format(value=source.value)
     bound = sql.SQL("'{}'::numeric").format(sql.SQL("Infinity" if number > 0 else "-Infinity"))
-    if not number in _INFINITE:
+    if number not in _INFINITE:
         bound = sql.Composed([_numeric(number)])
     return sql.SQL(
         "CASE WHEN {kind} = 'object' THEN CASE "
