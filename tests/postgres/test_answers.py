@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import shutil
 from collections import Counter
+from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings, strategies as st
 
-from core.store_tools import EXPERIMENT
 from metalab.errors import QueryError
 from metalab.records import Status
 from metalab.results import Results
@@ -36,23 +37,24 @@ def module_dsn(pg_server):
     pg_server.drop_database(name)
 
 
-@pytest.fixture
-def stores(module_dsn, tmp_path):
-    """Make stores, each with an empty index, and remove them afterwards."""
-    opened = []
+@pytest.fixture(scope="module")
+def stores(module_dsn, tmp_path_factory):
+    """Make the stores of new experiments, in one collection and one index."""
+    with PostgresStore(module_dsn, tmp_path_factory.mktemp("store")) as collection:
+        collection.make()
+        yield lambda: collection.scoped(f"e:{next(numbers)}")
 
-    def make():
-        root = tmp_path / str(len(opened))
-        store = PostgresStore(
-            module_dsn, root, experiment_id=EXPERIMENT, schema=f"s{next(numbers)}"
-        )
-        store.make()
-        opened.append(store)
-        return store
 
-    yield make
-    for store in opened:
-        store.close()
+@contextmanager
+def filled(stores, history):
+    """Have a store with a history, and a cursor to read its index with; forget it afterwards."""
+    with stores() as store:
+        fill(store, history)
+        store.index.update(store.experiment_id)
+        with store.index.reading() as cursor:
+            yield store, FileStore(store.root).scoped(store.experiment_id), cursor
+    if history:
+        shutil.rmtree(store.get_working_directory())
 
 
 def asked(ask, query):
@@ -76,41 +78,38 @@ def _exact(number):
     return number if number is None or number in {math.inf, -math.inf} else Fraction(number)
 
 
-def agree(store, asked_queries):
-    files = FileStore(store.root).scoped(EXPERIMENT)
-    store.index.update()
-    with store.index.reading() as cursor:
+def agree(stores, history, asked_queries):
+    with filled(stores, history) as (store, files, cursor):
         for query in asked_queries:
-            assert asked(lambda each: answer(cursor, EXPERIMENT, each), query) == asked(
-                files.query, query
-            )
+            expected = asked(files.query, query)
+            assert asked(partial(answer, cursor, store.experiment_id), query) == expected
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(history=histories(), asked_queries=st.lists(queries(), min_size=1, max_size=8))
+anything = given(history=histories(), asked_queries=st.lists(queries(), min_size=1, max_size=8))
+patient = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(patient, max_examples=200)
+@anything
 def test_any_query_of_any_store_has_one_answer(stores, history, asked_queries):
-    store = stores()
-    try:
-        fill(store, history)
-        agree(store, asked_queries)
-    finally:
-        store.close()
-        shutil.rmtree(store.root)
+    agree(stores, history, asked_queries)
+
+
+@pytest.mark.slow
+@settings(patient, max_examples=10_000)
+@anything
+def test_any_of_ten_thousand_queries_has_one_answer(stores, history, asked_queries):
+    agree(stores, history, asked_queries)
 
 
 FRAME_NAMES = (*RECORD_COLUMNS, "param_x", "x", "param_y", "y", "param_a.b", 'a"b', "metric_x")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(patient, max_examples=100)
 @given(history=plain_histories, names=st.lists(st.sampled_from(FRAME_NAMES), min_size=1))
 def test_a_frame_is_that_of_the_files(stores, history, names):
-    store = stores()
-    try:
-        fill(store, history)
-        store.index.update()
-        with store.index.reading() as cursor:
-            found = frame(cursor, EXPERIMENT, names)
-        files = FileStore(store.root).scoped(EXPERIMENT)
+    with filled(stores, history) as (store, files, cursor):
+        found = frame(cursor, store.experiment_id, names)
         try:
             expected = Results.from_store(files).to_dataframe(columns=names)
         except KeyError:
@@ -124,9 +123,6 @@ def test_a_frame_is_that_of_the_files(stores, history, names):
             pd.testing.assert_frame_equal(found, expected, check_exact=True)
             for name in names:
                 assert list(map(repr, found[name])) == list(map(repr, expected[name])), name
-    finally:
-        store.close()
-        shutil.rmtree(store.root)
 
 
 def odd(store):
@@ -135,25 +131,17 @@ def odd(store):
     return any(rb"\u0000" in line or b'":{"$' in line for line in lines)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(patient, max_examples=50)
 @given(history=histories())
 def test_counts_ids_and_states_are_those_of_the_files(stores, history):
-    store = stores()
-    try:
-        fill(store, history)
-        store.index.update()
-        log = FileStore(store.root).scoped(EXPERIMENT).read()
+    with filled(stores, history) as (store, files, cursor):
+        log, scope = files.read(), (cursor, store.experiment_id)
         states = {run_id: log.state(run_id) for run_id in log}
-        with store.index.reading() as cursor:
-            counts = Counter(state.status for state in states.values())
-            assert status_counts(cursor, EXPERIMENT) == counts
-            done = {each for each, state in states.items() if state.status is Status.SUCCESS}
-            assert ids_done(cursor, EXPERIMENT) == done
-            assert ids_with_prefix(cursor, EXPERIMENT, "0" * 31, limit=100) == sorted(states)
-            assert ids_with_prefix(cursor, EXPERIMENT, "%") == []
-            for number in range(8):
-                run_id = f"{number:032x}"
-                assert state_of(cursor, EXPERIMENT, run_id) == states.get(run_id)
-    finally:
-        store.close()
-        shutil.rmtree(store.root)
+        assert status_counts(*scope) == Counter(state.status for state in states.values())
+        done = {each for each, state in states.items() if state.status is Status.SUCCESS}
+        assert ids_done(*scope) == done
+        assert ids_with_prefix(*scope, "0" * 31, limit=100) == sorted(states)
+        assert ids_with_prefix(*scope, "%") == []
+        for number in range(8):
+            run_id = f"{number:032x}"
+            assert state_of(*scope, run_id) == states.get(run_id)

@@ -119,7 +119,7 @@ def _parsed(reader: Reader, picked: Sequence[_Picked]) -> pd.DataFrame:
     }
     if not sent.getbuffer().nbytes:
         return pd.DataFrame({place: [] for place in dtypes})
-    return pd.read_csv(
+    parsed: pd.DataFrame = pd.read_csv(
         sent,
         header=None,
         names=list(dtypes),
@@ -128,6 +128,7 @@ def _parsed(reader: Reader, picked: Sequence[_Picked]) -> pd.DataFrame:
         keep_default_na=False,
         **_EXACTLY,
     )
+    return parsed
 
 
 def _column(picked: _Picked, parsed: pd.Series[Any]) -> Any:
