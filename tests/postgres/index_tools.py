@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import count
 
 from hypothesis import strategies as st
 
@@ -166,9 +165,6 @@ def queries(draw):
         columns=() if aggregate is not None else draw(few_columns),
         aggregate=aggregate,
     )
-
-
-numbers = count()
 
 
 def fill(store, history):

@@ -17,10 +17,9 @@ from metalab.records import Status
 from metalab.results import Results
 from metalab.results.columns import RECORD_COLUMNS
 from metalab.store import FileStore
-from metalab_postgres import PostgresStore
 from metalab_postgres.answers import answer
 from metalab_postgres.lookups import ids_done, ids_with_prefix, state_of, status_counts
-from postgres.index_tools import fill, histories, numbers, plain_histories, queries
+from postgres.index_tools import fill, histories, plain_histories, queries
 
 pd = pytest.importorskip("pandas")
 
@@ -29,26 +28,10 @@ from metalab_postgres.frames import frame  # noqa: E402  it needs pandas
 TOLD = (".min", ".max")
 
 
-@pytest.fixture(scope="module")
-def module_dsn(pg_server):
-    """A database for all tests of this module, each of which has schemas of its own."""
-    name = pg_server.create_database()
-    yield pg_server.dsn_of(name)
-    pg_server.drop_database(name)
-
-
-@pytest.fixture(scope="module")
-def stores(module_dsn, tmp_path_factory):
-    """Make the stores of new experiments, in one collection and one index."""
-    with PostgresStore(module_dsn, tmp_path_factory.mktemp("store")) as collection:
-        collection.make()
-        yield lambda: collection.scoped(f"e:{next(numbers)}")
-
-
 @contextmanager
-def filled(stores, history):
+def filled(pg_stores, history):
     """Have a store with a history, and a cursor to read its index with; forget it afterwards."""
-    with stores() as store:
+    with pg_stores() as store:
         fill(store, history)
         store.index.update(store.experiment_id)
         with store.index.reading() as cursor:
@@ -78,8 +61,8 @@ def _exact(number):
     return number if number is None or number in {math.inf, -math.inf} else Fraction(number)
 
 
-def agree(stores, history, asked_queries):
-    with filled(stores, history) as (store, files, cursor):
+def agree(pg_stores, history, asked_queries):
+    with filled(pg_stores, history) as (store, files, cursor):
         for query in asked_queries:
             expected = asked(files.query, query)
             assert asked(partial(answer, cursor, store.experiment_id), query) == expected
@@ -91,15 +74,15 @@ patient = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 @settings(patient, max_examples=200)
 @anything
-def test_any_query_of_any_store_has_one_answer(stores, history, asked_queries):
-    agree(stores, history, asked_queries)
+def test_any_query_of_any_store_has_one_answer(pg_stores, history, asked_queries):
+    agree(pg_stores, history, asked_queries)
 
 
 @pytest.mark.slow
 @settings(patient, max_examples=10_000)
 @anything
-def test_any_of_ten_thousand_queries_has_one_answer(stores, history, asked_queries):
-    agree(stores, history, asked_queries)
+def test_any_of_ten_thousand_queries_has_one_answer(pg_stores, history, asked_queries):
+    agree(pg_stores, history, asked_queries)
 
 
 FRAME_NAMES = (*RECORD_COLUMNS, "param_x", "x", "param_y", "y", "param_a.b", 'a"b', "metric_x")
@@ -107,8 +90,8 @@ FRAME_NAMES = (*RECORD_COLUMNS, "param_x", "x", "param_y", "y", "param_a.b", 'a"
 
 @settings(patient, max_examples=100)
 @given(history=plain_histories, names=st.lists(st.sampled_from(FRAME_NAMES), min_size=1))
-def test_a_frame_is_that_of_the_files(stores, history, names):
-    with filled(stores, history) as (store, files, cursor):
+def test_a_frame_is_that_of_the_files(pg_stores, history, names):
+    with filled(pg_stores, history) as (store, files, cursor):
         found = frame(cursor, store.experiment_id, names)
         try:
             expected = Results.from_store(files).to_dataframe(columns=names)
@@ -133,8 +116,8 @@ def odd(store):
 
 @settings(patient, max_examples=50)
 @given(history=histories())
-def test_counts_ids_and_states_are_those_of_the_files(stores, history):
-    with filled(stores, history) as (store, files, cursor):
+def test_counts_ids_and_states_are_those_of_the_files(pg_stores, history):
+    with filled(pg_stores, history) as (store, files, cursor):
         log, scope = files.read(), (cursor, store.experiment_id)
         states = {run_id: log.state(run_id) for run_id in log}
         assert status_counts(*scope) == Counter(state.status for state in states.values())

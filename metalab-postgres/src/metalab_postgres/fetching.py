@@ -29,10 +29,11 @@ _BLOCK = 256  # rows in a message
 _ARGUMENTS = 50  # a function of PostgreSQL takes a hundred at most
 _decode = msgspec.json.Decoder(list[Any]).decode_lines
 
-# Sorting rows to group them would take twice the time of hashing them.
-_MEMORY = """
-SELECT set_config('work_mem', '64MB', true)
-WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB')
+# Without memory rows are sorted to be grouped, which takes twice the time of hashing them.
+_BEGIN = """
+SELECT (SELECT exp FROM experiments WHERE experiment_id = %s), set_config('work_mem', CASE
+    WHEN pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB') THEN '64MB'
+    ELSE current_setting('work_mem') END, true)
 """
 _RUNS = "FROM runs WHERE exp = {exp} AND rank >= 0 AND line IS NULL AND {where}"
 _ODD = "SELECT line FROM runs WHERE exp = %s AND rank >= 0 AND line IS NOT NULL"
@@ -56,10 +57,9 @@ class Reader:
     @classmethod
     def of(cls, cursor: Cursor[Any], experiment_id: str) -> Reader:
         """Find the experiment; one that the index does not have has no runs."""
-        cursor.execute("SELECT exp FROM experiments WHERE experiment_id = %s", [experiment_id])
-        found = cursor.fetchone()
-        cursor.execute(_MEMORY)
-        return cls(cursor, found[0] if found else 0)
+        cursor.execute(_BEGIN, [experiment_id])
+        (exp, _) = cursor.fetchone() or (None, None)
+        return cls(cursor, exp or 0)
 
     def runs(self, where: sql.Composable) -> sql.Composed:
         """Return the clauses that choose among the runs that are not odd."""

@@ -37,19 +37,29 @@ class Meanings:
 
 def meanings_of(reader: Reader, columns: Sequence[Column]) -> Meanings:
     """Find the columns; raises QueryError for a bare name that means nothing or two things."""
-    names = [column.name for column in columns if is_bindable(column.name)]
-    reader.cursor.execute(_FIELDS, [reader.exp, names])
-    kinds = {(section, name): kinds for section, name, kinds in reader.cursor.fetchall()}
+    kinds = _kinds(reader, [column for column in columns if not _is_of_record(column)])
     odd = reader.odd_lines()
     meant = {column: _meant(reader, column, kinds, odd) for column in columns}
     sources = {column: source_of(meaning, kinds) for column, meaning in meant.items()}
     return Meanings(sources, _odd_rows(odd, list(meant.values())))
 
 
+def _is_of_record(column: Column) -> bool:
+    return not column.section and column.name in RECORD
+
+
+def _kinds(reader: Reader, columns: Sequence[Column]) -> dict[tuple[str, str], int]:
+    names = [column.name for column in columns if is_bindable(column.name)]
+    if not names:
+        return {}
+    reader.cursor.execute(_FIELDS, [reader.exp, names])
+    return {(section, name): kinds for section, name, kinds in reader.cursor.fetchall()}
+
+
 def _meant(
     reader: Reader, column: Column, kinds: dict[tuple[str, str], int], odd: Sequence[bytes]
 ) -> Column:
-    if column.section or column.name in RECORD:
+    if column.section or _is_of_record(column):
         return column
     both = {section: Column(column.name, section) for section in _SECTIONS}
     found = [section for section, each in both.items() if _has(reader, each, kinds, odd)]
