@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 from hypothesis import HealthCheck, event, given, settings, strategies as st
 
+from core.store_tools import made
 from metalab.errors import QueryError
 from metalab.records import Status
 from metalab.results import Results
@@ -106,6 +107,25 @@ def test_a_frame_is_that_of_the_files(pg_stores, history, names):
             pd.testing.assert_frame_equal(found, expected, check_exact=True)
             for name in names:
                 assert list(map(repr, found[name])) == list(map(repr, expected[name])), name
+
+
+def test_a_frame_has_the_derived_values_that_hold(pg_stores):
+    values = [1.5, math.nan, None, 2**70, "text", True]
+    with pg_stores() as store:
+        fill(store, [made(number, index=number) for number in range(8)])
+        for number, value in enumerate(values):
+            store.put_derived(f"{number:032x}", "mod:f", {"a": value, "b": 1.0})
+        store.put_derived(f"{0:032x}", "mod:g", {"b": 2.0})
+        with store.writer("later") as writer:
+            writer.put(made(1, index=1, attempt=2))
+        store.index.update(store.experiment_id)
+        with store.index.reading() as cursor:
+            found = frame(cursor, store.experiment_id, ["run_id", "derived_a", "derived_b"])
+        files = FileStore(store.root).scoped(store.experiment_id)
+        results = Results.from_store(files)
+        expected = results.to_dataframe(columns=["run_id"], include_derived=True)
+        pd.testing.assert_frame_equal(found, expected[list(found)], check_exact=True)
+        assert list(map(repr, found["derived_a"])) == list(map(repr, expected["derived_a"]))
 
 
 def odd(store):

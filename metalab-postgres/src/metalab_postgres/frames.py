@@ -22,12 +22,14 @@ from metalab.results.frames import frame_of
 from metalab.store.query.expression import Column
 from metalab_postgres.fetching import Reader
 from metalab_postgres.schema import KINDS
-from metalab_postgres.sources import NumberSource, Source, TextSource, source_of
+from metalab_postgres.sources import JsonSource, NumberSource, TextSource, is_bindable, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psycopg import Cursor
+
+    from metalab_postgres.sources import Source
 
 __all__ = ["frame"]
 
@@ -35,6 +37,11 @@ _FIELDS = "SELECT section, name, kinds FROM fields WHERE exp = %s"
 _COPY = (
     "COPY (SELECT {columns} {runs} ORDER BY plan_index, run_id) TO STDOUT (FORMAT csv, NULL {null})"
 )
+_DERIVED = "derived_"
+_VALUE = """
+(SELECT CASE count(*) WHEN 1 THEN (array_agg(d.value -> {name}))[1] END FROM derived_current d
+WHERE d.exp = runs.exp AND d.run_id = runs.run_id AND NOT d.stale AND d.value ? {name})
+"""
 _DTYPES = {
     KINDS["float"]: "float64",
     KINDS["integer"]: "Int64",
@@ -73,12 +80,14 @@ class _Picked:
 def frame(cursor: Cursor[Any], experiment_id: str, names: Sequence[str]) -> pd.DataFrame | None:
     """Make the frame of these columns of all runs, in the order of the plan.
 
+    ``derived_NAME`` is a kept value that is computed from a run's present record.
+
     ``cursor`` is one of ``PostgresIndex.reading``. None where only files can tell: if runs are
     odd, or no run has a value in one of the columns.
     """
     reader = Reader.of(cursor, experiment_id)
     sources = _sources(reader, names)
-    if sources is None or reader.odd_lines():
+    if sources is None or reader.odd_lines() or _has_odd_derived(reader):
         return None
     picked = [_Picked.of(name, source) for name, source in sources.items()]
     parsed = _parsed(reader, picked)
@@ -95,12 +104,27 @@ def _sources(reader: Reader, names: Sequence[str]) -> dict[str, Source] | None:
     for name in names:
         if name in RECORD_COLUMNS:
             found[name] = source_of(Column(name), kinds)
+        elif name.startswith(_DERIVED) and "." not in name:
+            found[name] = _derived(name.removeprefix(_DERIVED))
         elif (place := value_of_column(name)) in kinds:
             section, key = place or ("", "")
             found[name] = source_of(Column(key, section), kinds)
         else:
             return None
     return found
+
+
+def _derived(name: str) -> JsonSource:
+    """Return where a derived value is: that of the one function whose values have the name."""
+    if not is_bindable(name):
+        return JsonSource(sql.SQL("NULL::jsonb"), 0)
+    return JsonSource(sql.SQL(_VALUE).format(name=sql.Literal(name)))
+
+
+def _has_odd_derived(reader: Reader) -> bool:
+    query = "SELECT EXISTS (SELECT FROM derived WHERE exp = %s AND line IS NOT NULL)"
+    reader.cursor.execute(query, [reader.exp])
+    return bool((reader.cursor.fetchone() or (False,))[0])
 
 
 def _parsed(reader: Reader, picked: Sequence[_Picked]) -> pd.DataFrame:
