@@ -162,7 +162,11 @@ def _main(folder, lock):
     while (place / "held").exists() and not asked():
         time.sleep(0.02)
     terms = Terms(
-        workers=dispatch.options["workers"], margin=2.0, owner=str(os.getpid()), label="lone:1"
+        workers=dispatch.options["workers"],
+        forks=True,
+        margin=2.0,
+        owner=str(os.getpid()),
+        label="lone:1",
     )
     if not asked():
         sys.stdout.write(f"{Pilot(dispatch, terms, asked).run()}\n")

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["align", "count_calls", "counted_calls"]
@@ -20,18 +21,31 @@ _LONGEST = 60.0
 
 
 def align(folder: Path) -> None:
-    """Return right after the controller has started a job, which it does about once a second.
+    """Return soon after the controller has started jobs, which it does about once a second.
 
-    What is submitted now waits for a whole turn: luck with that would decide between samples.
+    What is submitted now waits for the next turn: luck with that would decide between samples.
+    A job that ends brings a turn about, too, so that none may be left.
     """
     folder.mkdir(parents=True, exist_ok=True)
     begun = folder / "begun"
+    _wait_for(_is_idle)
     options = ["--mem=10M", "--time=1", "--output=/dev/null", f"--wrap=touch {begun}"]
     subprocess.run(["sbatch", *options], check=True, stdout=subprocess.DEVNULL)
+    _wait_for(begun.exists)
+    _wait_for(_is_idle)
+
+
+def _is_idle() -> bool:
+    """Tell whether no job runs or ends; those that are held do neither."""
+    states = "RUNNING,COMPLETING"
+    return not subprocess.check_output(["squeue", "--noheader", f"--states={states}"])
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _LONGEST
-    while not begun.exists():
+    while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit(f"no job of the cluster has begun within {_LONGEST:g} s")
+            raise SystemExit(f"the cluster's jobs do not begin or end within {_LONGEST:g} s")
         time.sleep(0.005)
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import attrs
 import pytest
 
-from benchmarks import command
+from benchmarks import command, slurm_rows
 from benchmarks.cost import EFFICIENCY, THROUGHPUT, Cost
 from benchmarks.limits import LIMITS, SLACK, AtLeast, Efficiency
 from benchmarks.measure import Bench, Phase, PhaseError
 from benchmarks.peers import PEERS, POOLS
 from benchmarks.report import PeerRow, Row, peer_table, table
+from benchmarks.slurm_work import count_calls, counted_calls
 from benchmarks.work import compute, sweep
 
 FOLDER = Path(__file__).parent
@@ -191,6 +192,36 @@ class TestMeasuring:
         assert "0 of 10 runs" in done.stderr
 
 
+class TestSlurm:
+    def test_calls_of_commands_are_counted_by_whomever_they_are_made(self, tmp_path, monkeypatch):
+        (tmp_path / "bin").mkdir()
+        for name in ("sbatch", "squeue"):
+            (tmp_path / "bin" / name).write_text('#!/bin/sh\necho "$@"\n')
+            (tmp_path / "bin" / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+        count_calls(tmp_path)
+        said = subprocess.check_output(
+            ["sh", "-c", "sbatch a 'b c'; squeue d; squeue e"], text=True
+        )
+        assert said.splitlines() == ["a b c", "d", "e"]
+        assert counted_calls(tmp_path) == {"sbatch": 1, "squeue": 2}
+
+    @pytest.mark.parametrize(("wanted", "code"), [("0", 0), ("1", 1)])
+    def test_without_slurm_it_is_left_out_in_words(self, monkeypatch, capsys, wanted, code):
+        monkeypatch.setattr(slurm_rows, "absent", lambda: "slurmd")
+        monkeypatch.setenv("METALAB_REQUIRE_ALL", wanted)
+        assert command.main(["--only", "W7"]) == code
+        assert "no slurmd" in capsys.readouterr().out
+
+    @pytest.mark.skipif(bool(slurm_rows.absent()), reason=f"{slurm_rows.absent()} not installed")
+    def test_chunks_by_hand_execute_every_run_once(self, tmp_path):
+        with slurm_rows.cluster():
+            (cost,) = Bench(tmp_path).take_turns([Phase("slurm_floors:chunks")], 30, 1)
+        assert isinstance(cost, Cost), cost
+        written = [*tmp_path.glob("slurm_floors-chunks-30-*/work/records/*.json")]
+        assert len(written) == 30
+
+
 class TestCommand:
     def test_it_prints_every_row(self, tmp_path):
         done = called(tmp_path, "--check", "--runs", "20")
@@ -200,9 +231,11 @@ class TestCommand:
         rows = Counter(
             line.split()[0]
             for line in lines
-            if any(unit in line for unit in (" us ", " ms ", " % ", " /s "))
+            if any(unit in line for unit in (" us ", " ms ", " % ", " /s ", " calls "))
         )
-        assert rows == Counter(S1=1, S2=2, S3=2, S4=1, S5=1, W1=2, W2=1, W3=2, W4=2, W5=7, W6=1)
+        expected = Counter(S1=1, S2=2, S3=2, S4=1, S5=1, W1=2, W2=1, W3=2, W4=2, W5=7, W6=1)
+        expected["W7"] = 0 if slurm_rows.absent() else 6
+        assert rows == +expected
         assert " failed: " not in done.stdout
         assert not list(tmp_path.iterdir())
 

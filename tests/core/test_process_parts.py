@@ -170,6 +170,46 @@ class TestTray:
         filling.join(10)
         assert not filling.is_alive()
 
+    def test_what_was_taken_is_not_wanted_again_before_it_is_asked_for(self, tray):
+        # Another launch could begin what this one would claim meanwhile.
+        tray.take(2)
+        assert tray.is_full
+        tray.ask_for(1, urgently=True)
+        assert not tray.is_full
+
+
+_FORKS = """
+import logging, os, sys, time
+from metalab.execution.process.fork import Fork
+from metalab.execution.process.member import Member
+
+logging.basicConfig()
+first, second = Member("0", 3, Fork), Member("1", 3, Fork)
+pids = [first.process.pid, second.process.pid]
+print([os.getsid(pid) == pid for pid in pids], first.has_died())
+held = [os.readlink(f"/proc/{pid}/fd/0") for pid in pids]
+print(held)
+first.dismiss()
+print(first.process.wait(), first.process.wait(), first.how_it_ended())
+second.kill("left")
+print(second.process.wait())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+class TestFork:
+    def test_it_ends_when_its_lane_does_and_with_its_group(self):
+        done = subprocess.run(
+            [sys.executable, "-c", _FORKS], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [
+            "[True, True] False",
+            "['/dev/null', '/dev/null']",
+            "0 0 exited with status 0",
+            "-9",
+        ]
+
 
 class TestChannel:
     def test_messages_and_files_arrive_whole_in_order(self, tmp_path):

@@ -241,3 +241,26 @@ results = metalab.run(experiment(here, plain, 40), here / "store", executor, pro
 print(len(results.result(40).successful))
 """)
     assert out == ["40"]
+
+
+def test_a_launch_that_comes_to_a_supervisor_that_has_failed_is_told(execute):
+    out = execute("""
+import resource
+from metalab.execution.process.supervisor import Supervisor
+
+class Late:
+    def abandon(self, error):
+        print(error.strerror)
+
+# The boards that are shared with workers are larger.
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+supervisor = Supervisor(2, 1)
+supervisor.start(2)
+assert supervisor.over.wait(30)
+supervisor.add(Late())
+try:
+    metalab.run(experiment(here, plain), here / "store", "process", progress=False).result(30)
+except OSError as error:
+    print(error.strerror)
+""")
+    assert out == ["File too large"] * 2

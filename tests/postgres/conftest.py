@@ -43,7 +43,7 @@ def pg_server(pg_major):
 
 @pytest.fixture
 def pg_dsn(pg_server):
-    """The connection string of an empty database of a test's own."""
+    """The connection string of a database of a test's own, which has the index's schema."""
     name = pg_server.create_database()
     yield pg_server.dsn_of(name)
     pg_server.drop_database(name)

@@ -7,6 +7,8 @@ import signal
 import time
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
@@ -77,6 +79,7 @@ class SharedServer:
                 return
             connection.execute(f"drop database if exists {_UNFINISHED}")
             connection.execute(f"create database {_UNFINISHED}")
+            _prepare(database_dsn(self.dsn, _UNFINISHED))
             connection.execute(f"alter database {_UNFINISHED} rename to {_TEMPLATE}")
             connection.execute(
                 f"alter database {_TEMPLATE} is_template true allow_connections false"
@@ -137,6 +140,16 @@ class DurableServer:
 def database_dsn(dsn, database):
     """Return a connection string of the same server for another database."""
     return dsn.replace("/metalab?", f"/{database}?", 1)
+
+
+def _prepare(dsn):
+    # Where the schema fills a database itself, a test's costs a copy and no statements.
+    if find_spec("metalab_postgres.schema") is None:
+        return
+    prepare = getattr(import_module("metalab_postgres.schema"), "prepare", None)
+    if prepare is not None:
+        with psycopg.connect(dsn) as connection:
+            prepare(connection)
 
 
 def is_alive(process):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -62,3 +63,27 @@ def greedy(params):
         held[place] = 1
     time.sleep(4)
     return {"held": len(held) >> 20}
+
+
+@metalab.operation
+def enduring(params, runtime):
+    """Count to a number, one a second, in several lives; keep what time each had left."""
+    reached = runtime.restore() or 0
+    remaining = []
+    while reached < params["to"]:
+        remaining.append(runtime.remaining())
+        if runtime.should_stop:
+            runtime.checkpoint(reached)
+            break
+        time.sleep(1.0)
+        reached += 1
+    with Path(params["folder"], "remaining").open("a") as file:
+        file.write(f"{json.dumps(remaining)},")
+    runtime.check_cancelled()
+    return {"reached": reached}
+
+
+@metalab.operation
+def wordy(params, capture):
+    """Fill the store."""
+    capture.metric("words", "x" * params["words"])

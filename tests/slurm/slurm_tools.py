@@ -55,6 +55,11 @@ def successes(store):
     )
 
 
+def are_begun(store, runs):
+    """Tell whether so many runs have begun."""
+    return len({line["id"] for line in lines_of(store) if line["t"] == "start"}) == runs
+
+
 def losses(store):
     """Return the causes for which attempts were lost."""
     return [line["cause"] for line in lines_of(store) if line["t"] == "lost"]
@@ -113,7 +118,32 @@ def script(path, text, *arguments, **environment):
     return done.stdout
 
 
+AWAY = """
+    import sys, time
+    from pathlib import Path
+
+    import metalab
+
+    @metalab.operation
+    def op(params):
+        while not Path(params["folder"], "go").exists():
+            time.sleep(0.02)
+        return {"y": params["x"]}
+
+    exp = metalab.Experiment(name="away", version="1", context=None, operation=op,
+        params=metalab.grid(x=list(range(12)), folder=[sys.argv[2]]), seeds=metalab.seeds(base=1))
+    asked = {"slurm": {"memory": "300M", "time": "10", "pilots": 3}}
+    metalab.run(exp, sys.argv[1], executor=asked)
+"""
+"""A script that submits twelve runs, which wait for a file, to three pilots, and ends.
+
+Its arguments are a store and the folder of that file.
+"""
+
+
 __all__ = [
+    "AWAY",
+    "are_begun",
     "experiment",
     "kill",
     "lines_of",

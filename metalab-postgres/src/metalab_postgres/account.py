@@ -102,6 +102,8 @@ def within_reach(programs: Programs, account: Account, scratch: Path) -> Program
         libraries = prefix.parent.with_name(f"{package.name}.libs")
         if libraries.is_dir():
             shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        for folder in (unfinished, unfinished / package.name):
+            folder.chmod(0o755)  # whatever root's mask: another user reads them
         unfinished.rename(copy)
     found = attrs.evolve(programs, folder=package / prefix.name / programs.folder.name)
     if not account.can(found.folder / "postgres", "--version"):

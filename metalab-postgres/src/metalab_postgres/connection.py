@@ -91,6 +91,7 @@ class Link:
         )
         # A crash of the server takes the end of the rows and the watermark behind them together.
         connection.execute("SET synchronous_commit TO off")
+        connection.execute("SET jit TO off")  # compiling takes longer than what it is for
         return connection
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ __all__ = ["Dsn", "take_own"]
 
 _SECRET = ("password", "sslpassword")
 _SCHEMES = ("postgresql", "postgres")
+_is_host = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+").fullmatch
 _is_plain = re.compile(r"postgresql://(?:[^:@/?]*@)?[^@/?]*/[^@/?]*(?:\?[^?]*)?").fullmatch
 
 
@@ -88,14 +89,11 @@ def _netloc(hosts: str, ports: str) -> str:
     """Return hosts and ports as a URL has them; empty where they are better told in its query."""
     names = hosts.split(",")
     numbers = ports.split(",") if ports else []
-    if not hosts or "/" in hosts or len(numbers) not in {0, 1, len(names)}:
+    fits = len(numbers) == len(names) or (not numbers and len(names) == 1)
+    if not (fits and all(map(_is_host, names)) and all(map(str.isdecimal, numbers))):
         return ""
-    if len(numbers) == 1:
-        numbers *= len(names)
-    written = [f"[{name}]" if ":" in name else quote(name, safe="") for name in names]
-    if not numbers:
-        return ",".join(written)
-    return ",".join(f"{name}:{port}" for name, port in zip(written, numbers, strict=True))
+    written = [f"[{name}]" if ":" in name else name for name in names]
+    return ",".join(map(":".join, zip(written, numbers, strict=True))) if numbers else written[0]
 
 
 def take_own(text: str, names: Iterable[str]) -> tuple[str, dict[str, str]]:

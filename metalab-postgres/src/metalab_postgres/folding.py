@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, LiteralString
 
+from metalab_postgres.incoming import RECORDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -60,24 +62,27 @@ WITH arrived AS MATERIALIZED (
         END AS status,
         coalesce(doc ->> 'code', '') AS code,
         %(seg)s::int AS seg, off, len, doc, line
-    FROM pg_temp.incoming WHERE kind = 'run'
-), best AS MATERIALIZED (
-    SELECT DISTINCT ON (run_id) * FROM arrived
-    ORDER BY run_id, epoch DESC, rank DESC, attempt DESC, writer DESC, part DESC, seq DESC
+    FROM pg_temp.incoming WHERE kind IN ('run', 'start', 'forget')
+), placed AS MATERIALIZED (
+    SELECT *, row_number() OVER down AS place, dense_rank() OVER down AS distinct_place
+    FROM arrived
+    WINDOW down AS (PARTITION BY run_id ORDER BY epoch DESC, rank DESC, attempt DESC,
+        writer DESC, part DESC, seq DESC)
+), rivals AS MATERIALIZED (
+    SELECT r.*, (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
+        < (p.epoch, p.rank, p.attempt, p.writer, p.part, p.seq) AS is_less,
+        (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
+        > (p.epoch, p.rank, p.attempt, p.writer, p.part, p.seq) AS is_greater
+    FROM placed p JOIN runs r USING (exp, run_id)
+    WHERE p.place = 1
 ), displaced AS (
-    SELECT r.exp, r.run_id, r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq, r.status, r.code,
-        r.seg, r.off, r.len, false AS is_new
-    FROM runs r JOIN best b USING (exp, run_id)
-    WHERE (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
-        < (b.epoch, b.rank, b.attempt, b.writer, b.part, b.seq)
+    SELECT exp, run_id, epoch, rank, attempt, writer, part, seq, status, code, seg, off, len,
+        false AS is_new
+    FROM rivals WHERE is_less
     UNION ALL
-    SELECT a.exp, a.run_id, a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq, a.status, a.code,
-        a.seg, a.off, a.len, true
-    FROM arrived a JOIN best b USING (exp, run_id) LEFT JOIN runs r USING (exp, run_id)
-    WHERE (a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq)
-        < (b.epoch, b.rank, b.attempt, b.writer, b.part, b.seq)
-        OR (a.epoch, a.rank, a.attempt, a.writer, a.part, a.seq)
-        < (r.epoch, r.rank, r.attempt, r.writer, r.part, r.seq)
+    SELECT exp, run_id, epoch, rank, attempt, writer, part, seq, status, code, seg, off, len, true
+    FROM placed WHERE distinct_place > 1
+        OR (exp, run_id) IN (SELECT exp, run_id FROM rivals WHERE is_greater)
 ), kept AS (
     INSERT INTO attempts
     SELECT DISTINCT ON (run_id, epoch, rank, attempt, writer, part, seq)
@@ -97,7 +102,7 @@ SELECT exp, run_id, epoch, rank, attempt, writer, part, seq, status, code,
     nullif(doc -> 'tags', 'null'), doc ->> 'notes',
     nullif(doc -> 'error', 'null') - 'traceback',
     coalesce(doc ->> 'crc', ''), seg, off, len, line
-FROM best ORDER BY run_id
+FROM placed WHERE place = 1 ORDER BY run_id
 ON CONFLICT (exp, run_id) DO UPDATE SET
     (epoch, rank, attempt, writer, part, seq, status, code, experiment_id, manifest, launch,
     plan_index, replicate, seed, params_fingerprint, started_at, finished_at, duration_ms, params,
@@ -116,14 +121,14 @@ WHERE (runs.epoch, runs.rank, runs.attempt, runs.writer, runs.part, runs.seq)
 _FORGOTTEN: LiteralString = """
 INSERT INTO forgotten
 SELECT %(exp)s, doc ->> 'id' COLLATE "C" AS run_id, max((doc ->> 'epoch')::bigint)
-FROM pg_temp.incoming WHERE kind = 'run' AND doc ->> 't' = 'forget'
+FROM pg_temp.incoming WHERE kind = 'forget'
 GROUP BY 2 ORDER BY 2
 ON CONFLICT (exp, run_id) DO UPDATE SET epoch = greatest(forgotten.epoch, excluded.epoch)
 """
 
 _NO_ARTIFACTS: LiteralString = """
 DELETE FROM artifacts a USING pg_temp.incoming i
-WHERE a.exp = %(exp)s AND i.kind = 'run' AND a.run_id = i.doc ->> 'id'
+WHERE a.exp = %(exp)s AND i.kind IN ('run', 'start', 'forget') AND a.run_id = i.doc ->> 'id'
     AND EXISTS (SELECT FROM runs r WHERE r.exp = a.exp AND r.run_id = a.run_id
         AND r.seg = %(seg)s AND r.off = i.off)
 """
@@ -136,7 +141,7 @@ FROM pg_temp.incoming i
     JOIN runs r ON r.exp = %(exp)s AND r.run_id = i.doc ->> 'id'
         AND r.seg = %(seg)s AND r.off = i.off
     CROSS JOIN LATERAL jsonb_array_elements(i.doc -> 'artifacts') a
-WHERE i.kind = 'run' AND jsonb_typeof(i.doc -> 'artifacts') = 'array' AND r.rank >= 0
+WHERE i.kind IN ('run', 'start') AND jsonb_typeof(i.doc -> 'artifacts') = 'array' AND r.rank >= 0
 """
 
 _SERIES: LiteralString = """
@@ -196,18 +201,21 @@ ON CONFLICT (exp, section, md5(name)) DO UPDATE SET kinds = fields.kinds | exclu
 WHERE fields.kinds | excluded.kinds <> fields.kinds
 """
 
-_BY_KIND: dict[str, tuple[LiteralString, ...]] = {
-    "run": (_RUNS, _FORGOTTEN),
-    "series": (_SERIES,),
-    "derived": (_DERIVED,),
-    "lost": (_LOSSES,),
-    "release": (_RELEASES,),
-}
+_BY_KIND: tuple[tuple[frozenset[str], LiteralString], ...] = (
+    (RECORDS, _RUNS),
+    (frozenset({"forget"}), _FORGOTTEN),
+    (frozenset({"series"}), _SERIES),
+    (frozenset({"derived"}), _DERIVED),
+    (frozenset({"lost"}), _LOSSES),
+    (frozenset({"release"}), _RELEASES),
+)
 
 
 def prepare(cursor: Cursor[Any]) -> None:
     """Make ``incoming`` empty; settings for folding hold until the transaction ends."""
     cursor.execute("SET LOCAL work_mem TO '64MB'")
+    # Few lines meet many runs; without statistics of the former all of the latter might be read.
+    cursor.execute("SET LOCAL enable_seqscan TO off")
     cursor.execute(_INCOMING)
 
 
@@ -220,10 +228,11 @@ def copy(cursor: Cursor[Any], items: Iterable[Item]) -> None:
 def fold(cursor: Cursor[Any], exp: int, seg: int, batch: Batch) -> None:
     """Fold what is in ``incoming``, which is this batch of a segment of an experiment."""
     where = {"exp": exp, "seg": seg}
-    for kind in sorted(batch.kinds, reverse=True):
-        for statement in _BY_KIND[kind]:
+    kinds = batch.kinds
+    for kind, statement in _BY_KIND:
+        if kinds & kind:
             cursor.execute(statement, where)
-    if "run" in batch.kinds:
+    if kinds & RECORDS:
         _fold_artifacts(cursor, batch, where)
     if batch.fields:
         sections, names = zip(*batch.fields, strict=True)

@@ -9,20 +9,21 @@ import attrs
 import msgspec
 
 from metalab.records import Status
-from metalab.store.file.index import ID, ID_END
+from metalab.store.file.index import ID, ID_END, RUN
 from metalab.store.fold import key_of
+from metalab.store.lines import crc_of
 from metalab_postgres.schema import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Batch", "Incoming", "Item"]
+__all__ = ["RECORDS", "Batch", "Incoming", "Item", "reduced"]
 
 _NUL = b"\\u0000"
 _TAGGED = "$dict"
 _head = re.compile(
-    rb'","epoch":[0-9]+,"attempt":[0-9]+,"status":"(?:success|failed|cancelled|running)"'
-    rb',"code":"[0-9A-Za-z_.-]*","writer":'
+    rb'","epoch":([0-9]+),"attempt":([0-9]+),"status":"(success|failed|cancelled|running)"'
+    rb',"code":"[0-9A-Za-z_.-]*","writer":(?:"([^"\\]*)","part":([0-9]+),"seq":([0-9]+))?'
 ).match
 
 _Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -36,6 +37,8 @@ _KINDS = {
     dict: KINDS["object"],
 }
 RECORDS = frozenset({"run", "start", "forget"})
+"""The kinds of line that compete for being a run's current one."""
+
 _OTHERS = frozenset({"series", "derived", "lost", "release"})
 
 
@@ -81,6 +84,7 @@ _decode_record = msgspec.json.Decoder(_Record).decode
 _decode_key = msgspec.json.Decoder(_Key).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @attrs.frozen
@@ -94,6 +98,7 @@ class Item:
     length: int
     document: bytes
     line: bytes | None = None
+    is_reduced: bool = False
 
     def row(self) -> bytes:
         """Return the line for COPY: kind, offset, length, document, line."""
@@ -105,14 +110,19 @@ class Item:
 
 @attrs.frozen
 class Batch:
-    """Lines of one segment that enter the index together."""
+    """Lines of one segment that enter the index together.
+
+    ``fields`` are the kinds of values of params and metrics, ``refused`` the offsets of records
+    of which nothing can be made.
+    """
 
     items: Sequence[Item]
     fields: dict[tuple[str, str], int]
+    refused: Sequence[int] = ()
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds of line among them; ``run`` stands for all that are about records."""
+        """The kinds of line among them."""
         return {each.kind for each in self.items}
 
     @property
@@ -132,6 +142,7 @@ class Incoming:
     def __init__(self) -> None:
         self.size = 0
         self._items: list[Item] = []
+        self._refused: list[int] = []
         self._shapes: set[tuple[str, tuple[str, ...], tuple[type, ...]]] = set()
 
     def add_records(
@@ -145,8 +156,8 @@ class Incoming:
         for offset, line in zip(offsets, lines, strict=True):
             if _head(line, ID_END) is None or b'"' in line[ID:ID_END]:
                 odd.append((offset, line))
-            else:
-                self._add_record(offset, line)
+            elif not self._add_record(offset, line):
+                self._refused.append(offset)
         return odd
 
     def add_document(
@@ -159,7 +170,9 @@ class Incoming:
         """Take a line that was parsed; False if it says nothing understandable."""
         kind = document.get("t")
         if kind in RECORDS:
-            return _is_record(document) and self._add_record(offset, _encode(document), length)
+            return _is_record(document) and self._add_record(
+                offset, _encode(document), length, kind
+            )
         if kind in _OTHERS:
             return _OTHER[kind](document) and self._add_other(kind, document, offset, length)
         return isinstance(kind, str)
@@ -167,35 +180,36 @@ class Incoming:
     def take(self) -> Batch:
         """Return what came in since the last call."""
         items, self._items, self.size = self._items, [], 0
+        refused, self._refused = self._refused, []
         fields: dict[tuple[str, str], int] = {}
         for section, names, types in self._shapes:
             for name, kind in zip(names, types, strict=True):
                 field = section, name.replace("\0", "\ufffd")
                 fields[field] = fields.get(field, 0) | _KINDS[kind]
         self._shapes.clear()
-        return Batch(items, dict(sorted(fields.items())))
+        return Batch(items, dict(sorted(fields.items())), refused)
 
-    def _add_record(self, offset: int, line: bytes, length: int = 0) -> bool:
-        item = self._record(offset, line, length or len(line))
+    def _add_record(self, offset: int, line: bytes, length: int = 0, kind: str = "run") -> bool:
+        item = self._record(kind, offset, line, length or len(line))
         if item is None:
             return False
         self._items.append(item)
         self.size += len(line)
         return True
 
-    def _record(self, offset: int, line: bytes, length: int) -> Item | None:
+    def _record(self, kind: str, offset: int, line: bytes, length: int) -> Item | None:
         try:
             found = _decode_record(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return _strange(offset, line, length)
+        except _UNREADABLE:
+            return reduced(Item(kind, offset, length, line))
         odd = _NUL in line
         for section, values in (("params", found.params), ("metrics", found.metrics)):
             if values:
                 odd = odd or (len(values) == 1 and next(iter(values)).startswith("$"))
                 self._shapes.add((section, tuple(values), tuple(map(type, values.values()))))
         if not odd:
-            return Item("run", offset, length, line)
-        return Item("run", offset, length, _without_nul(line), line)
+            return Item(kind, offset, length, line)
+        return Item(kind, offset, length, _without_nul(line), line)
 
     def _add_other(self, kind: str, document: dict[str, Any], offset: int, length: int) -> bool:
         line = _encode(document)
@@ -209,18 +223,27 @@ class Incoming:
         return True
 
 
-def _strange(offset: int, line: bytes, length: int) -> Item | None:
-    """Return a line whose values are not of the types of the columns, or that msgspec refuses.
-
-    Its place in the order is all that the columns can say of it.
+def reduced(item: Item) -> Item | None:
+    """Return a line about a record with its place in the order alone, for jsonb or columns that
+    cannot take the rest; None if it is that already, or nothing can be made of it.
     """
-    try:
-        key = _decode_key(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    line = item.line or item.document
+    if item.is_reduced or item.kind not in RECORDS:
         return None
-    crc = line[-10:-2].decode("ascii", "replace")
-    document = {**msgspec.to_builtins(key), "crc": crc}
-    return Item("run", offset, length, _without_nul(_encode(document)), line)
+    try:
+        document = msgspec.to_builtins(_decode_key(line))
+    except _UNREADABLE:
+        found = _head(line, ID_END) if line[:ID] == RUN else None
+        if found is None or found[4] is None:
+            return None
+        numbers = dict(
+            zip(("epoch", "attempt", "part", "seq"), map(int, found.group(1, 2, 5, 6)), strict=True)
+        )
+        texts = {"status": found[3].decode(), "writer": found[4].decode()}
+        document = {"t": "run", "id": line[ID:ID_END].decode(), **numbers, **texts}
+    document["crc"] = crc_of(line)
+    text = _without_nul(_encode(document))
+    return Item(item.kind, item.offset, item.length, text, line, is_reduced=True)
 
 
 def _without_nul(line: bytes) -> bytes:

@@ -21,9 +21,9 @@ from metalab.store.file.scan import Position, Scanner
 from metalab.store.names import part_name, split_part
 from metalab_postgres.changes import BeyondRepairError, changed, segments
 from metalab_postgres.folding import copy, fold, forget_experiment, prepare
-from metalab_postgres.incoming import Incoming
+from metalab_postgres.incoming import Batch, Incoming, reduced
 from metalab_postgres.migrations import enter, lock
-from metalab_postgres.trouble import IndexUnavailable
+from metalab_postgres.trouble import IndexUnavailable, is_refusal
 from metalab_postgres.watermarks import Watermark, Watermarks, headed
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from psycopg import Connection, Cursor
 
-    from metalab_postgres.incoming import Batch
 
 __all__ = ["BLOCK", "Ingestion", "Overtaken", "number_of"]
 
@@ -170,7 +169,7 @@ class Ingestion:
                 lines += len(batch.items)
         batch = incoming.take()
         moved = _moved(mark, path, scanner.position, scanner)
-        if batch.items or moved != mark:
+        if batch.items or batch.refused or moved != mark:
             self._commit(marks, mark, moved, batch)
         return lines + len(batch.items)
 
@@ -180,12 +179,12 @@ class Ingestion:
         with self.connection.transaction(), self.connection.cursor() as cursor:
             enter(cursor, self.schema)
             prepare(cursor)
-            refused = self._fold(cursor, marks, mark, batch)
+            refused = [*batch.refused, *self._fold(cursor, marks, mark, batch)]
             if refused:
                 bad = {*moved.position.bad, *((at, _REFUSED) for at in refused)}
                 position = attrs.evolve(moved.position, bad=tuple(sorted(bad)))
                 moved = attrs.evolve(moved, position=position)
-            marks.advance(cursor, moved, len(batch.items) - len(refused))
+            marks.advance(cursor, moved, len(batch.items) + len(batch.refused) - len(refused))
         return moved
 
     def _fold(
@@ -201,14 +200,14 @@ class Ingestion:
                 if not marks.is_at(cursor, mark):
                     raise Overtaken
                 fold(cursor, marks.exp, mark.seg, batch)
-        except psycopg.DataError:
-            if len(batch.items) <= 1:
-                return [item.offset for item in batch.items]
+        except psycopg.Error as error:
+            if not is_refusal(error):
+                raise
             refused = []
-            for half in batch.halves():
+            for part in _parts(batch):
                 cursor.execute("TRUNCATE pg_temp.incoming")
-                refused += self._fold(cursor, marks, mark, half)
-            return refused
+                refused += self._fold(cursor, marks, mark, part)
+            return refused or ([batch.items[0].offset] if not _parts(batch) else [])
         return []
 
     def _follow_compaction(self, cursor: Cursor[Any], marks: Watermarks, name: str) -> None:
@@ -235,6 +234,13 @@ class Ingestion:
 
 
 _REFUSED = "PostgreSQL cannot hold what the line says"
+
+
+def _parts(batch: Batch) -> list[Batch]:
+    """Return what is to be tried of a batch that the server refused: its halves, less of a line."""
+    if len(batch.items) > 1:
+        return list(batch.halves())
+    return [Batch([less], {}) for item in batch.items if (less := reduced(item)) is not None]
 
 
 def number_of(cursor: Cursor[Any], experiment_id: str) -> int:

@@ -41,9 +41,12 @@ def entries(hosts: Iterable[str], port: int, user: str, password: str) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone can read, whole or not at all."""
+    """Write a file that the owner of its folder alone can read, whole or not at all."""
     unfinished = path.with_name(f"{path.name}.new")
     unfinished.unlink(missing_ok=True)
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123  a Path opens no descriptor
+        if os.geteuid() == 0:  # who may look after another user's server
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         file.write(text)
     unfinished.replace(path)

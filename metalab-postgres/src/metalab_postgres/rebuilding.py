@@ -76,7 +76,7 @@ class _Filling:
             Ingestion(self.connection, self.new, experiment_id, runs).update()
         return self._finish()
 
-    def _read_side_by_side(self, experiments: Sequence[tuple[str, Path]], processes: int) -> int:
+    def _read_side_by_side(self, experiments: Sequence[tuple[str, Path]], processes: int) -> None:
         jobs: list[tuple[str, Path, str]] = []
         for experiment_id, runs in experiments:
             ingestion = Ingestion(self.connection, self.new, experiment_id, runs)

@@ -284,7 +284,7 @@ CREATE VIEW derived_current AS
 """
 
 INDEXES = """
-CREATE INDEX runs_status ON runs (exp, status);
+CREATE INDEX runs_status ON runs (status, exp);  -- exp first would rival the primary key
 CREATE INDEX runs_odd ON runs (exp) WHERE line IS NOT NULL;
 CREATE INDEX runs_params ON runs USING gin (params jsonb_path_ops);
 CREATE INDEX artifacts_run ON artifacts (exp, run_id);

@@ -16,7 +16,15 @@ from metalab.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["IndexReadOnly", "IndexRefused", "IndexUnavailable", "is_passing", "tell", "translated"]
+__all__ = [
+    "IndexReadOnly",
+    "IndexRefused",
+    "IndexUnavailable",
+    "is_passing",
+    "is_refusal",
+    "tell",
+    "translated",
+]
 
 _log = logging.getLogger(__name__)
 _told: set[str] = set()
@@ -48,6 +56,12 @@ def is_passing(error: BaseException) -> bool:
         return True
     # Without a state the server said nothing: the connection is gone.
     return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+
+
+def is_refusal(error: psycopg.Error) -> bool:
+    """Tell whether the server cannot take what it was sent, and would take less of it."""
+    limits = "54"  # the class of what is too deep, too long or too much
+    return isinstance(error, psycopg.DataError) or (error.sqlstate or "").startswith(limits)
 
 
 @contextmanager

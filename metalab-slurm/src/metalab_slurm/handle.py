@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metalab.errors import MetalabError
 from metalab.execution.handle import RunHandle
+from metalab_slurm.hindrance import hindrance
 from metalab_slurm.submission import SlurmSubmission
 
 if TYPE_CHECKING:
@@ -42,13 +43,16 @@ class SlurmRunHandle(RunHandle):
     def resubmit(self) -> None:
         """Submit jobs for what is left, such as after the launch was cancelled; returns at once.
 
-        Raises MetalabError if nothing is left, or this handle has ended: reconnect first.
+        Raises MetalabError if nothing is left, if this handle has ended (reconnect first), or if
+        the store is a copy, another user's, or not to be written to.
         """
         if self._slurm is None or self.is_complete:
             raise MetalabError(
                 "this handle has ended; metalab.reconnect(store).resubmit() goes on with what is "
                 "left, and so does metalab.run"
             )
+        if words := hindrance(self._slurm.launch):
+            raise MetalabError(f"no job can be submitted from here. {words}")
         self._slurm.resubmit()
 
     @property

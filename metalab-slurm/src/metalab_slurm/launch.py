@@ -7,6 +7,7 @@ scripts, ``out/`` (what the jobs print), ``trouble/`` (why a job could not begin
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from functools import cached_property
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SlurmLaunch"]
 
+_LOG = logging.getLogger(__name__)
 _PILOT = "metalab_slurm.pilot"
 _UNITS_EACH = 64
 _LEAST_UNITS = 256
@@ -120,7 +122,11 @@ class SlurmLaunch:
             )
 
         most = config.pilots_for(runs, self.cluster.site())
-        return place(self.cluster, self.journal, make_script, self.folder, self.name, most)
+        placed = place(self.cluster, self.journal, make_script, self.folder, self.name, most)
+        if placed.words:
+            self.journal.note(placed.words)
+            _LOG.warning("%s: %s", self.dispatch.experiment_id, placed.words)
+        return placed
 
     def jobs(self) -> list[Job]:
         """Return the jobs that Slurm knows; raises SlurmUnavailable where it does not answer."""
@@ -142,9 +148,10 @@ class SlurmLaunch:
 
     def cancel(self) -> None:
         """End all jobs, and have those that Slurm cannot reach end by themselves."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "cancelled").touch()
-        self.cluster.cancel([self.name])
+        try:
+            (self.folder / "cancelled").touch()
+        finally:
+            self.cluster.cancel([self.name])
 
     def is_cancelled(self) -> bool:
         """Tell whether somebody has ended the launch."""
@@ -223,7 +230,8 @@ class SlurmLaunch:
             told.append("it was cancelled")
         if trouble := self.trouble():
             told.append(f"a job could not begin: {trouble}")
-        return told
+        notes = (entry.words for entry in self.journal.read() if entry.what == "note")
+        return [*told, *filter(None, notes)]
 
     def _counted(self, jobs: Sequence[Job], submitted: Sequence[str]) -> str:
         alive = [job for job in jobs if job.is_alive]

@@ -35,6 +35,7 @@ _LOG = logging.getLogger("metalab_slurm")
 _LOOK_EVERY = 2.0
 _STARTUP_ERROR = 65
 _KILL_SLACK = 2.0
+_MOST_EARLY = 65.0  # seconds by which sbatch's --signal may be, and some more
 _LONGEST_GOODBYE = 30.0
 _REASONS = {
     "": "nothing is left for it",
@@ -74,24 +75,38 @@ class Job:
 class Watch:
     """Says when a pilot is to end: Slurm has asked for it, or somebody cancelled the launch."""
 
-    def __init__(self, job: Job, launch: SlurmLaunch, kill_wait: float) -> None:
+    def __init__(self, job: Job, launch: SlurmLaunch, margin: float, kill_wait: float) -> None:
         self._job = job
         self._launch = launch
+        self._margin = margin
         self._kill_wait = kill_wait
+        self._until: float | None = None
         self._looked = 0.0
+
+    def until(self) -> float | None:
+        """Return the time.monotonic() at which the job's time is up; None where Slurm is mute."""
+        end = self._launch.cluster.end_of(self._job.owner.job)
+        self._until = None if end is None else time.monotonic() + end - time.time()
+        return self._until
 
     def __call__(self) -> Notice | None:
         """Return what was asked for, None while nothing was."""
         if self._job.notice == "ended":
             reason = "cancelled" if self._launch.is_cancelled() else "ended"
             return Notice(reason, max(1.0, self._kill_wait - _KILL_SLACK))
-        if self._job.notice:
+        if self._job.notice and not self._is_early():
             return Notice(self._job.notice)
         if time.monotonic() - self._looked > _LOOK_EVERY:
             self._looked = time.monotonic()
             if self._launch.is_cancelled():
                 return Notice("cancelled", max(1.0, self._kill_wait - _KILL_SLACK))
         return None
+
+    def _is_early(self) -> bool:
+        """Tell whether Slurm may have warned of the job's end too early: a pilot sees it coming."""
+        if self._until is None:
+            return False
+        return 0 < self._until - self._margin - time.monotonic() < _MOST_EARLY
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
@@ -118,15 +133,11 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
 
 def _piloted(job: Job, launch: SlurmLaunch, level: Mapping[str, int]) -> Farewell:
     config = launch.rules.config(launch.config, level)
-
-    def until() -> float | None:
-        end = launch.cluster.end_of(job.owner.job)
-        return None if end is None else time.monotonic() + end - time.time()
-
+    watch = Watch(job, launch, config.margin_seconds, launch.cluster.site().kill_wait)
     terms = Terms(
         workers=config.workers_per_pilot,
         threads=max(1, config.cpus // config.workers_per_pilot),
-        until=until,
+        until=watch.until,
         margin=config.margin_seconds,
         most=config.runs_each,
         attempts=config.attempts + launch.rules.steps(launch.config),
@@ -135,7 +146,6 @@ def _piloted(job: Job, launch: SlurmLaunch, level: Mapping[str, int]) -> Farewel
         owner=str(job.owner),
         label=f"slurm:{job.label}",
     )
-    watch = Watch(job, launch, launch.cluster.site().kill_wait)
     return Pilot(launch.dispatch, terms, watch).run()
 
 

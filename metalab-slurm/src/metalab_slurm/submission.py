@@ -16,8 +16,9 @@ from metalab.errors import ExperimentFailedError, StoreError
 from metalab.execution.base import Submission
 from metalab.execution.trail import Trail
 from metalab_slurm.commands import SlurmError, SlurmUnavailable
+from metalab_slurm.hindrance import hindrance
 from metalab_slurm.jobs import warnings_of
-from metalab_slurm.undertaking import last_words, level_of, surrender
+from metalab_slurm.undertaking import last_words, level_of, pauses, surrender
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ __all__ = ["SlurmSubmission"]
 _LOG = logging.getLogger(__name__)
 _SHORTEST, _LONGEST = 0.05, 2.0  # seconds between two looks at the store
 _LATE = 0.1  # by what share of the time without news a look may be late
+_RARE = 10.0  # how many times as long as a look took there is none
 _FIRST_LOOK, _SLOWER = 2.0, 1.5  # seconds between two looks at the queue, and its growth
 _CERTAIN = 10.0  # seconds for which no pilot may be seen before they count as gone
 _SHOWN = 2.0  # the same where the queue shows that all have ended
@@ -53,8 +55,9 @@ class SlurmSubmission(Submission):
         self._asked_at = float("-inf")
         self._pause = _FIRST_LOOK
         self._gone_since: float | None = None
-        self._left: int | None = None  # when pilots were submitted last
-        self._barren = 0
+        self._reached = self._trail.left, 0  # when pilots were submitted last
+        self._barren = 0  # how often they were, since something was reached
+        self._is_blind = self._is_called_off = False
         self._told: set[str] = set()
         self._pid = os.getpid()
         threading.Thread(target=self._run, name="metalab-slurm", daemon=True).start()
@@ -74,7 +77,6 @@ class SlurmSubmission(Submission):
     def resubmit(self) -> None:
         """Submit pilots for what is left, though others may be at work; returns at once."""
         self._wants_pilots = True
-        self._barren = 0
         self._awake.set()
 
     def error(self) -> BaseException | None:
@@ -98,12 +100,15 @@ class SlurmSubmission(Submission):
     def _run(self) -> None:
         last_news = time.monotonic()
         try:
+            self._look()  # a launch that is over has no need of the queue
             while not self._is_over():
-                if self._look():
-                    last_news = time.monotonic()
+                began = time.monotonic()
+                has_news = self._look()
+                ended = time.monotonic()
+                last_news = ended if has_news else last_news
                 if self._trail.left:
-                    quiet = time.monotonic() - last_news
-                    self._awake.wait(max(_SHORTEST, min(_LATE * quiet, _LONGEST)))
+                    pause = max(_LATE * (ended - last_news), _RARE * (ended - began))
+                    self._awake.wait(max(_SHORTEST, min(pause, _LONGEST)))
                     self._awake.clear()
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
             self._error = self._error or error
@@ -118,19 +123,23 @@ class SlurmSubmission(Submission):
         if self._wants_cancel:
             self._cancel()
         if self._wants_pilots:
-            self._wants_pilots = False
+            self._wants_pilots = self._is_called_off = False
             self.launch.revive()
-            self._place()
+            if not self._place():
+                return True
         if time.monotonic() - self._asked_at < self._pause:
             return False
         return self._are_pilots_gone() and not self._replace()
 
     def _look(self) -> bool:
         try:
-            return self._trail.look()
+            found = self._trail.look()
         except StoreError as error:  # a network file system may fail for a while
+            self._is_blind = True
             self._say(f"the store cannot be read now: {error}")
             return False
+        self._is_blind = False
+        return found
 
     def _say(self, words: str) -> None:
         """Say something once."""
@@ -174,9 +183,11 @@ class SlurmSubmission(Submission):
         return min(_SLOWER * self._pause, self.launch.config.poll)
 
     def _cancel(self) -> None:
-        self._wants_cancel = False
+        self._wants_cancel, self._is_called_off = False, True
         try:
             self.launch.cancel()
+        except OSError as error:
+            self._say(f"other processes cannot be told that it was cancelled: {error}")
         except SlurmError as error:
             self._say(f"pilots end by themselves; Slurm itself does not end them: {error}")
         self._pause, self._asked_at = _SHORTEST, float("-inf")
@@ -186,46 +197,60 @@ class SlurmSubmission(Submission):
     def _replace(self) -> bool:
         """Submit pilots for what those that are gone have left; False if that is given up."""
         self._look()
+        if self._is_blind:
+            return self._put_off()
         left = self._trail.left
-        if not left or self.launch.is_cancelled() or self._has_failed_enough():
+        if not left or self._is_cancelled() or self._has_failed_enough():
             return False
-        self._barren = self._barren + 1 if self._left == left else 0
-        if self._barren > self._most_barren:
-            self._error = self._surrender()
+        if words := hindrance(self.launch):
+            self._error = ExperimentFailedError(f"{left} runs are left without a job. {words}")
             return False
-        return self._place()
+        reached = left, pauses(self.launch, self._trail)
+        barren = self._barren + 1 if reached == self._reached else 0
+        if barren > self._most_barren:
+            self._error = self._surrender(barren)
+            return False
+        return self._place(barren)
+
+    def _put_off(self) -> bool:
+        """Begin to look for pilots anew, after a while; always True."""
+        self._gone_since, self._pause = None, self.launch.config.poll
+        return True
+
+    def _is_cancelled(self) -> bool:
+        return self._is_called_off or self.launch.is_cancelled()
 
     def _has_failed_enough(self) -> bool:
         limit = self.launch.dispatch.on_failure
         return limit is not None and self._batch.ledger.counts()["failed"] >= limit
 
-    def _place(self) -> bool:
-        left = self._left = self._trail.left
-        level = level_of(self.launch, self._trail)
+    def _place(self, barren: int = 0) -> bool:
+        left = self._trail.left
         try:
-            placed = self.launch.place(left, level)
+            placed = self.launch.place(left, level_of(self.launch, self._trail))
         except SlurmUnavailable as error:
             self._say(f"Slurm does not answer, and is asked again: {error}")
-            return True
-        except SlurmError as error:
+            return self._put_off()
+        except (SlurmError, OSError) as error:
             self._error = ExperimentFailedError(
-                f"{left} runs are left, and Slurm takes no further job: {error}"
+                f"{left} runs are left, and no further job can be submitted: {error}"
             )
             return False
+        self._reached, self._barren = (left, pauses(self.launch, self._trail)), barren
         self._gone_since, self._pause = None, _FIRST_LOOK
         _LOG.info("%d runs are left: %d further pilots submitted", left, placed.pilots)
         return True
 
     @property
     def _most_barren(self) -> int:
-        """How often pilots are replaced without a run having ended meanwhile.
+        """How often pilots are replaced without a run having ended, or saved itself, meanwhile.
 
         The one run that is left may have had all its attempts by then, and one more that ended
         before anybody knew of it.
         """
         return self.launch.config.attempts + self.launch.rules.steps(self.launch.config)
 
-    def _surrender(self) -> BaseException | None:
+    def _surrender(self, barren: int) -> BaseException | None:
         words = last_words(self.launch)
         surrender(self.launch, self._batch, self._trail, words)
         self._look()
@@ -233,7 +258,7 @@ class SlurmSubmission(Submission):
             return None
         return ExperimentFailedError(
             f"{self._trail.left} runs of {self._batch.plan.experiment_id} are left, and "
-            f"{self._barren} times in a row the jobs that were to execute them ended without "
+            f"{barren} times in a row the jobs that were to execute them ended without "
             f"having finished any. {words} What was finished is kept; handle.resubmit() or "
             "metalab.run goes on from there"
         )

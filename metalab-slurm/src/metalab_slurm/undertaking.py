@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from metalab_slurm.jobs import Job
     from metalab_slurm.launch import SlurmLaunch
 
-__all__ = ["ending_of", "last_words", "level_of", "surrender"]
+__all__ = ["ending_of", "last_words", "level_of", "pauses", "surrender"]
 
 _SHOWN = 3
 _TAIL = 2000
@@ -50,10 +50,17 @@ def level_of(launch: SlurmLaunch, trail: Trail) -> Mapping[str, int]:
     return launch.rules.level(launch.config, deaths)
 
 
+def pauses(launch: SlurmLaunch, trail: Trail) -> int:
+    """Count how often the runs that are left have saved themselves at the end of a job."""
+    ids = launch.dispatch.ids
+    losses = (loss for index in trail.pending for loss in trail.log.losses(ids.at(index)))
+    return sum(loss.cause == Cause.PAUSED for loss in losses)
+
+
 def last_words(launch: SlurmLaunch) -> str:
     """Say how the last few jobs ended, and what they printed last."""
     if trouble := launch.trouble():
-        return f"The last one that could not begin said: {trouble}."
+        return f"The last one that could not go on said: {trouble}."
     try:
         jobs = [job for job in launch.jobs() if not job.is_alive]
     except SlurmError:
@@ -65,7 +72,9 @@ def last_words(launch: SlurmLaunch) -> str:
 
 
 def _newest(jobs: Sequence[Job]) -> Sequence[Job]:
-    return sorted(jobs, key=lambda job: int(job.job_id))[-_SHOWN:]
+    """Return the last few jobs that do not look as if they had ended alike."""
+    ordered = sorted(jobs, key=lambda job: int(job.job_id))
+    return list({(job.state, job.reason): job for job in ordered}.values())[-_SHOWN:]
 
 
 def _fate_of(launch: SlurmLaunch, job: Job) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
@@ -22,7 +22,7 @@ from metalab.store.document import record_of
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from metalab.execution.base import Batch
     from metalab.records import RunRecord
@@ -206,13 +206,22 @@ class Inheritance:
             return None
         last = epoch, max(row)
         # Who tells of a loss need not be who executed the run, and its start has its writer.
-        lines = (_decode(line) for line in log.attempts(run_id))
-        writers = [each["writer"] for each in lines if (each["epoch"], each["attempt"]) == last]
+        lines = [_decode(line) for line in log.attempts(run_id)]
+        lines = [line for line in lines if (line["epoch"], line["attempt"]) == last]
+        writers = [line["writer"] for line in lines]
         writers += [loss.writer for loss in losses if (loss.epoch, loss.attempt) == last]
         store = self._batch.store
         ending = store.ending(writers[0])
-        words = "" if ending is None else ending.words
+        # One that closed had cut the run itself, and nobody need be asked about it.
+        words = ending.words if ending is not None and ending.words else _worker_of(lines)
         return Doom.of(list(row.values()), store.place_of_log(writers[0]), words)
+
+
+def _worker_of(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Say who executed an attempt, where its lines tell."""
+    named = ((line.get("provenance") or {}).get("executor") for line in lines)
+    worker = next(filter(None, named), None)
+    return f"in {worker}" if worker else ""
 
 
 def _ended(log: RunLog, run_id: str, epoch: int) -> set[int]:

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from metalab.records import Status
-from metalab.results.derived import lacking
 
 if TYPE_CHECKING:
     from metalab.execution.base import Batch
@@ -48,6 +47,9 @@ class Arrears:
         """Return the indices of the runs that lack any since the deaths that were noted."""
         if not self._may_be:
             return []
+        # Most launches derive nothing, and this is a quarter of what a pilot imports.
+        from metalab.results.derived import lacking  # noqa: PLC0415
+
         self._may_be, self.is_careful = False, True
         batch, ids = self._batch, self._batch.plan.ids
         log = batch.store.read(batch.log)

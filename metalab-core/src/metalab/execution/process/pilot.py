@@ -36,6 +36,10 @@ _IDLE = 5.0  # seconds without anything to do, though others are at work, before
 _CLOSING = 5.0  # seconds that workers' segments may take to be closed
 
 
+def _never() -> None:
+    """Say of a place that it has no end."""
+
+
 @attrs.frozen(kw_only=True)
 class Terms:
     """On what terms a pilot works.
@@ -52,7 +56,7 @@ class Terms:
 
     workers: int = 1
     threads: int = 1
-    until: Callable[[], float | None]
+    until: Callable[[], float | None] = _never
     margin: float = 30.0
     most: int | None = None
     attempts: int = 3

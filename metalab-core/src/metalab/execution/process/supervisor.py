@@ -54,6 +54,8 @@ class Supervisor:
         self._lock = threading.RLock()  # a finalizer may give an order anywhere
         self._thread: threading.Thread | None = None
         self._orders: deque[Callable[[], object]] = deque()
+        self._coming: deque[ProcessSubmission] = deque()
+        self._error: BaseException | None = None
         self._awake, self._alarm = os.pipe()
         os.set_blocking(self._awake, False)
         os.set_blocking(self._alarm, False)
@@ -82,11 +84,14 @@ class Supervisor:
         return sum(member.is_started for member in self._crew.members)
 
     def add(self, submission: ProcessSubmission) -> None:
-        """Take a submission, and give it its number."""
+        """Take a submission, and give it its number; it is abandoned where this has ended."""
         with self._lock:
             self._numbers = self._numbers % 0xFFFF + 1
             submission.number = self._numbers
-        self._order(partial(self._submissions.__setitem__, submission.number, submission))
+            self._coming.append(submission)
+        self.wake()
+        if self.over.is_set():
+            self._abandon_coming()
 
     def start(self, workers: int) -> None:
         """Start so many workers now, whether or not there is work."""
@@ -138,15 +143,20 @@ class Supervisor:
 
     def _run(self) -> None:
         try:
-            while not (self._closing and not self._submissions and not self._orders):
+            while not (self._closing and not self._has_work):
                 self._turn()
         except BaseException as error:  # noqa: BLE001  raised where the users wait; without it they would for ever
             self._give_up(error)
         finally:
             self._end()
 
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._submissions or self._orders or self._coming)
+
     def _give_up(self, error: BaseException) -> None:
         """End all workers and submissions, since this thread itself has failed."""
+        self._error = error
         _LOG.critical("the supervisor of worker processes has failed", exc_info=error)
         self._crew.kill()
         for submission in list(self._submissions.values()):
@@ -159,8 +169,19 @@ class Supervisor:
             self._selector.close()
             os.close(self._awake)
             os.close(self._alarm)
+        self._abandon_coming()
+
+    def _abandon_coming(self) -> None:
+        """End submissions that came too late to be taken; any thread may find them."""
+        with suppress(IndexError):
+            while True:
+                late = self._coming.popleft()
+                late.abandon(self._error or RuntimeError("the worker processes have ended"))
 
     def _turn(self) -> None:
+        while self._coming:
+            submission = self._coming.popleft()
+            self._submissions[submission.number] = submission
         while self._orders:
             self._orders.popleft()()
         if self._closing and not self._submissions:

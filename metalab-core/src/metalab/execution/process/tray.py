@@ -64,7 +64,10 @@ class Tray:
     def take(self, most: int) -> list[Task]:
         """Take up to so many tasks, in plan order."""
         with self._changed:
-            return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+            taken = [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+            # Until the supervisor asks anew: no run is claimed that another launch could begin.
+            self._wanted = max(0, self._wanted - len(taken))
+            return taken
 
     def ask_for(self, tasks: int, *, urgently: bool) -> None:
         """Ask for so many tasks more than there are; those that are soon wanted come as well."""
