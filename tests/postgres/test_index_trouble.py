@@ -200,7 +200,7 @@ class TestTrouble:
                 with path.open("ab") as file:
                     file.write(line(written % 50, written, attempt=1 + written // 50))
                 written += 1
-                if written % 100 == 50:
+                if written % 200 == 50:
                     trouble()
             durable_server.start()
         stop.set()
@@ -214,7 +214,7 @@ class TestSchemas:
     def test_another_store_is_refused_in_words(self, pg_dsn, tmp_path):
         first, second = store_at(tmp_path / "a"), store_at(tmp_path / "b")
         index_of(pg_dsn, first).update()
-        with pytest.raises(IndexRefused, match="another store.*schema="):
+        with pytest.raises(IndexRefused, match=r"another store.*schema="):
             index_of(pg_dsn, second).update()
         with pytest.raises(IndexRefused, match="another store"):
             index_of(pg_dsn, second).rebuild()

@@ -15,11 +15,12 @@ from psycopg import sql
 
 from metalab.store.query.answer import answer_of_groups, answer_of_rows
 from metalab.store.query.evaluate import test_of
+from metalab_postgres.conditions import EVERY
 from metalab_postgres.fetching import Reader
 from metalab_postgres.grouping import groups_of
 from metalab_postgres.meanings import meanings_of
 from metalab_postgres.ordering import groups_in_order, is_apart
-from metalab_postgres.translation import EVERY, condition_of
+from metalab_postgres.translation import condition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from metalab.store.query.expression import Column
     from metalab.store.query.query import Query
     from metalab.store.query.table import Table
+    from metalab_postgres.conditions import Condition
     from metalab_postgres.meanings import Meanings
     from metalab_postgres.ordering import Part
-    from metalab_postgres.translation import Condition
 
 __all__ = ["answer"]
 

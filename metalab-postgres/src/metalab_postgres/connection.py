@@ -27,8 +27,9 @@ __all__ = ["Link", "link_to"]
 
 _IDLE = 30.0
 _CONNECT_TIMEOUT = 5
-_PATIENCE = 20  # how many times as long as a vain attempt took no other is made
+_PATIENCE = 20  # how many times as long as a long vain attempt took no other is made
 _LONGEST_PAUSE = 60.0
+_LONG = 1.0
 
 _links: dict[Dsn, Link] = {}
 _lock = threading.Lock()
@@ -114,7 +115,8 @@ class Link:
         except IndexUnavailable as error:
             # A host that does not answer would hold up every query for seconds.
             spent = time.monotonic() - began
-            self._until = time.monotonic() + min(_PATIENCE * spent, _LONGEST_PAUSE)
+            pause = min(_PATIENCE * spent, _LONGEST_PAUSE) if spent > _LONG else 0.0
+            self._until = time.monotonic() + pause
             self._trouble = str(error)
             raise
         return self._connection

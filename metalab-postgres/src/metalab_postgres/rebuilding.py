@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +81,9 @@ class _Filling:
             ingestion = Ingestion(self.connection, self.new, experiment_id, runs)
             with suppress(Overtaken, BeyondRepairError):
                 jobs += [(experiment_id, runs, name) for name in ingestion.plan()]
+        # A pool's module cannot be loaded while the interpreter shuts down, and this one may be.
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
         shares = [jobs[first::processes] for first in range(processes)]
         with ThreadPoolExecutor(processes) as pool:
             list(pool.map(self._read_share, shares))

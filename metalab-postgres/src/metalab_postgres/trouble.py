@@ -71,6 +71,8 @@ def translated(where: str) -> Iterator[None]:
         yield
     except (errors.ReadOnlySqlTransaction, errors.InsufficientPrivilege) as error:
         raise IndexReadOnly(f"{where} can only be read: {_said(error)}") from None
+    except psycopg.OperationalError as error:
+        raise IndexUnavailable(f"{where} cannot be reached: {_said(error)}") from None
     except psycopg.Error as error:
         raise IndexUnavailable(f"{where} cannot be used: {_said(error)}") from None
 
@@ -83,7 +85,7 @@ def _said(error: psycopg.Error) -> str:
 
 def tell(error: StoreError) -> None:
     """Warn of the trouble, once for each process and cause."""
-    cause = re.sub(r"\d+", "#", str(error))
+    cause = str(error).partition(": ")[0]  # how a server is out of reach changes as it starts
     with _lock:
         if cause in _told:
             return
