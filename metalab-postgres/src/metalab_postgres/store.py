@@ -80,17 +80,19 @@ class PostgresStore(FileStore):
         from metalab_postgres.trouble import IndexUnavailable, tell  # noqa: PLC0415
 
         try:
-            return self._answer(query)
+            found = self._answer(query)
         except IndexUnavailable as error:
             tell(error)
-            return answer(query, self.read())
+            found = None
+        return answer(query, self.read()) if found is None else found
 
-    def _answer(self, query: Query) -> Table:
-        """Answer from the index, as far as that may be brought up to date."""
+    def _answer(self, query: Query) -> Table | None:
+        """Answer from the index; None if it is behind, and may only be read."""
         from metalab_postgres.answers import answer  # noqa: PLC0415  as above
 
         experiment_id = self._folder.experiment_id
-        self.index.freshen(experiment_id)
+        if self.index.freshen(experiment_id).lag_bytes:
+            return None
         with self.index.reading() as cursor:
             return answer(cursor, experiment_id, query)
 
