@@ -200,7 +200,7 @@ def _circumstances(folder: Path) -> str:
         f"{datetime.now(UTC):%Y-%m-%d}, metalab-core {version('metalab-core')}, "
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores, {_file_system(folder)}. "
-        "CPU time (user and system) per run; of W5 and W7, the time that passes."
+        "CPU time (user and system) per run; of W5, W7 and P1, the time that passes."
     )
 
 
