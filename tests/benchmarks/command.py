@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import slurm_rows
+from benchmarks import pg_rows, slurm_rows
 from benchmarks.contests import CONTESTS
 from benchmarks.measure import Bench
 from benchmarks.peers import INSTALL, PEERS, POOLS
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_WORKLOADS = ("S1", "S2", "S3", "S4", "S5", "W1", "W2", "W3", "W4", "W5", "W6", "W7")
+_WORKLOADS = ("P1", "S1", "S2", "S3", "S4", "S5", "W1", "W2", "W3", "W4", "W5", "W6", "W7")
 _SIZES = {
+    "P1": (100_000,),
+    "P1 resume": (1_000_000,),
     "S1": (100_000,),
     "S2": (100_000,),
     "S3": (100_000,),
@@ -47,6 +49,8 @@ _SIZES = {
     "W7 submit": (1_000_000,),
 }
 _SMALL = {
+    "P1": (10_000,),
+    "P1 resume": (100_000,),
     "S1": (100_000,),
     "S2": (100_000,),
     "S3": (100_000,),
@@ -83,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         peers: list[PeerRow] = []
         rows = sorted(_measured(bench, options, keys), key=attrgetter("key"))
         print(table(rows, markdown=options.markdown), flush=True)
+        if no_server := "P1" in keys and pg_rows.absent():
+            print(f"\nP1 was left out: {no_server}")
         if left_out := "W7" in keys and slurm_rows.absent():
             print(f"\nW7 was left out, since Slurm is not installed here: no {left_out}")
         if options.peers:
@@ -92,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if not options.keep:
             shutil.rmtree(folder)
-    if left_out and os.environ.get("METALAB_REQUIRE_ALL") == "1":
+    if (left_out or no_server) and os.environ.get("METALAB_REQUIRE_ALL") == "1":
         return 1
     return int(options.check and any(row.fails for row in (*rows, *peers)))
 
@@ -131,9 +137,20 @@ def _measured(bench: Bench, options: argparse.Namespace, keys: Sequence[str]) ->
     if "W5" in keys:
         _say("W5 cold")
         yield from cold_rows(bench, options.repetitions or _SCRIPTS)
+    if "P1" in keys and not pg_rows.absent():
+        with pg_rows.server():
+            yield from _measured_on_server(bench, options)
     if "W7" in keys and not slurm_rows.absent():
         with slurm_rows.cluster():
             yield from _measured_on_cluster(bench, options)
+
+
+def _measured_on_server(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
+    for name, contests in (("P1", pg_rows.QUESTIONS), ("P1 resume", (pg_rows.RESUME,))):
+        for runs in _sizes(name, options):
+            for contest in contests:
+                _say(f"{contest.name}, {runs:,} runs")
+                yield from rows_of(bench, contest, runs, options.repetitions or _BEST_OF)
 
 
 def _measured_on_cluster(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
@@ -183,7 +200,7 @@ def _circumstances(folder: Path) -> str:
         f"{datetime.now(UTC):%Y-%m-%d}, metalab-core {version('metalab-core')}, "
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores, {_file_system(folder)}. "
-        "CPU time (user and system) per run; of W5 and W7, the time that passes."
+        "CPU time (user and system) per run; of W5, W7 and P1, the time that passes."
     )
 
 

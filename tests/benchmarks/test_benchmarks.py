@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from benchmarks import command, slurm_rows
+from benchmarks import command, pg_rows, slurm_rows
 from benchmarks.cost import EFFICIENCY, THROUGHPUT, Cost
 from benchmarks.limits import LIMITS, SLACK, AtLeast, Efficiency
 from benchmarks.measure import Bench, Phase, PhaseError
@@ -222,6 +222,14 @@ class TestSlurm:
         assert len(written) == 30
 
 
+@pytest.mark.parametrize(("wanted", "code"), [("0", 0), ("1", 1)])
+def test_without_postgres_it_is_left_out_in_words(monkeypatch, capsys, wanted, code):
+    monkeypatch.setattr(pg_rows, "absent", lambda: "no PostgreSQL is here")
+    monkeypatch.setenv("METALAB_REQUIRE_ALL", wanted)
+    assert command.main(["--only", "P1"]) == code
+    assert "P1 was left out: no PostgreSQL is here" in capsys.readouterr().out
+
+
 class TestCommand:
     def test_it_prints_every_row(self, tmp_path):
         done = called(tmp_path, "--check", "--runs", "20")
@@ -234,6 +242,7 @@ class TestCommand:
             if any(unit in line for unit in (" us ", " ms ", " % ", " /s ", " calls "))
         )
         expected = Counter(S1=1, S2=2, S3=2, S4=1, S5=1, W1=2, W2=1, W3=2, W4=2, W5=7, W6=1)
+        expected["P1"] = 0 if pg_rows.absent() else 6
         expected["W7"] = 0 if slurm_rows.absent() else 6
         assert rows == +expected
         assert " failed: " not in done.stdout

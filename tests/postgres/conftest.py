@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
+from itertools import count
 
 import pytest
 
 from metalab.errors import MetalabError
+from metalab_postgres import PostgresStore
 from metalab_postgres.programs import choose_programs
 from postgres.pg_server import DurableServer, SharedServer, programs_by_major
 
@@ -43,6 +46,18 @@ def pg_dsn(pg_server):
     """The connection string of a database of a test's own, which has the index's schema."""
     name = pg_server.create_database()
     yield pg_server.dsn_of(name)
+    pg_server.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def pg_stores(pg_server, tmp_path_factory):
+    """Make empty stores of new experiments: in one collection, with one index, for a module."""
+    name = pg_server.create_database()
+    root = tmp_path_factory.mktemp("store")
+    with PostgresStore(pg_server.dsn_of(name), root) as collection:
+        collection.make()
+        experiments = (collection.scoped(f"e:{number}") for number in count())
+        yield partial(next, experiments)
     pg_server.drop_database(name)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
 from metalab.store.file.store import FileStore
@@ -89,15 +87,14 @@ class PostgresStore(FileStore):
         return answer(query, self.read()) if found is None else found
 
     def _answer(self, query: Query) -> Table | None:
-        """Answer from the index; None where that cannot say."""
-        if self.experiment_id is None or find_spec("metalab_postgres.answers") is None:
+        """Answer from the index; None if it is behind, and may only be read."""
+        from metalab_postgres.answers import answer  # noqa: PLC0415  as above
+
+        experiment_id = self._folder.experiment_id
+        if self.index.freshen(experiment_id).lag_bytes:
             return None
-        if self.index.freshen(self.experiment_id).lag_bytes:
-            return None  # what may only be read may be behind; files are not
-        answers = import_module("metalab_postgres.answers")
         with self.index.reading() as cursor:
-            found: Table = answers.answer(cursor, self.experiment_id, query)
-        return found
+            return answer(cursor, experiment_id, query)
 
     def rebuild_index(self, *, processes: int = 2) -> int:
         """Make the index of all experiments anew; see PostgresIndex.rebuild."""

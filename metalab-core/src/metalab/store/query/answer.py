@@ -14,29 +14,42 @@ from metalab.store.query.evaluate import test_of
 from metalab.store.query.groups import column_names, grouped
 from metalab.store.query.order import sort_key
 from metalab.store.query.pruned import Pruned
+from metalab.store.query.query import Aggregate
 from metalab.store.query.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from metalab.store.query.expression import Column
     from metalab.store.query.query import Query, Sort
     from metalab.store.reading import RunLog
 
-__all__ = ["answer"]
+    Getter = Callable[[Any], Any]
+    PlaceOf = Callable[[Any], tuple[int, str]]
+
+__all__ = ["answer", "answer_of_groups", "answer_of_rows"]
 
 
 def answer(query: Query, log: RunLog) -> Table:
     """Answer a query; raises QueryError for a name that means nothing or two things."""
     pruned = Pruned(query.needed())
-    rows = pruned.rows(log)
+    return answer_of_rows(query, pruned.rows(log), pruned.getters, _place)
+
+
+def answer_of_rows(
+    query: Query, rows: Iterable[Any], getters: Mapping[Column, Getter], place_of: PlaceOf
+) -> Table:
+    """Answer a query from rows, whatever they are, of at least the runs that its filter chooses.
+
+    ``getters`` take the values of columns from a row, ``place_of`` its place in the plan.
+    """
     if query.filter is not None:
-        rows = filter(test_of(query.filter, pruned.getters), rows)
+        rows = filter(test_of(query.filter, getters), rows)
     if query.aggregate is not None:
-        groups = grouped(query.aggregate, rows, pruned.getters, _place)
-        return _of_groups(query, column_names(query.aggregate), groups)
-    getters = [pruned.getters[each.column] for each in query.sort]
-    first = _first(query, rows, _key(query.sort, getters, _place))
-    shown = [pruned.getters[column] for column in query.shown]
+        return answer_of_groups(query, grouped(query.aggregate, rows, getters, place_of))
+    sorting = [getters[each.column] for each in query.sort]
+    first = _first(query, rows, _key(query.sort, sorting, place_of))
+    shown = [getters[column] for column in query.shown]
     values = tuple(tuple(get(row) for get in shown) for row in first)
     return Table(tuple(map(str, query.shown)), values)
 
@@ -47,8 +60,8 @@ def _place(row: Any) -> tuple[int, str]:
 
 def _key(
     sort: Sequence[Sort],
-    getters: Sequence[Callable[[Any], Any]],
-    place: Callable[[Any], tuple[Any, ...]],
+    getters: Sequence[Getter],
+    place: PlaceOf,
 ) -> Callable[[Any], tuple[Any, ...]]:
     if not sort:
         return place
@@ -63,7 +76,9 @@ def _first(query: Query, rows: Iterable[Any], key: Callable[[Any], tuple[Any, ..
     return nsmallest(max(query.offset + query.limit, 1), rows, key)[query.offset :][: query.limit]
 
 
-def _of_groups(query: Query, names: tuple[str, ...], groups: list[tuple[Any, ...]]) -> Table:
+def answer_of_groups(query: Query, groups: list[tuple[Any, ...]]) -> Table:
+    """Answer a query for aggregates from the rows of its groups, in the order of the plan."""
+    names = column_names(query.aggregate or Aggregate())
     places = {name: place for place, name in enumerate(names)}
     for name in map(str, (*query.columns, *(each.column for each in query.sort))):
         if name not in places:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from metalab.store.query.query import Aggregate
 
-__all__ = ["column_names", "grouped"]
+__all__ = ["Group", "column_names", "grouped", "is_number"]
 
 _TOLD = ("n", "mean", "sd", "min", "max", "low", "high")
 
@@ -29,7 +29,11 @@ def column_names(aggregate: Aggregate) -> tuple[str, ...]:
 
 
 @attrs.define
-class _Group:
+class Group:
+    """A group so far: where its first run stands in the plan, that run's ``by`` values, and
+    the numbers met in each column.
+    """
+
     place: tuple[int, str]
     shown: tuple[Any, ...]
     numbers: list[list[Any]]
@@ -37,6 +41,7 @@ class _Group:
     failed: int = 0
 
     def row(self) -> tuple[Any, ...]:
+        """Return the group as a row of a table with the columns of ``column_names``."""
         return (*self.shown, self.runs, self.failed, *(v for n in self.numbers for v in _told(n)))
 
 
@@ -49,24 +54,25 @@ def grouped(
     """Return a row for each group, in the order of the plan; their numbers are held meanwhile."""
     by, of = ([getters[column] for column in each] for each in (aggregate.by, aggregate.of))
     status = getters[Column("status")]
-    groups: dict[Any, _Group] = {}
+    groups: dict[Any, Group] = {}
     for row in rows:
         values = tuple(get(row) for get in by)
         key, place = tuple(map(sort_key, values)), place_of(row)
         group = groups.get(key)
         if group is None:
-            group = groups[key] = _Group(place, values, [[] for _ in of])
+            group = groups[key] = Group(place, values, [[] for _ in of])
         elif place < group.place:
             group.place, group.shown = place, values
         group.runs += 1
         group.failed += status(row) == Status.FAILED
         for numbers, get in zip(group.numbers, of, strict=True):
-            if _is_number(value := get(row)):
+            if is_number(value := get(row)):
                 numbers.append(value)
     return [group.row() for group in sorted(groups.values(), key=lambda group: group.place)]
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Tell whether an aggregate takes a value in."""
     return kind_of(value) == NUMBER and not value != value  # noqa: PLR0124, SIM202  NaN
 
 

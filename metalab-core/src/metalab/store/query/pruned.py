@@ -13,13 +13,13 @@ from metalab.identity.values import from_jsonable
 from metalab.store.query.expression import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from metalab.store.reading import RunLog
 
     Getter = Callable[[Any], Any]
 
-__all__ = ["RECORD", "Pruned"]
+__all__ = ["RECORD", "Pruned", "check_meaning", "names_in"]
 
 _TAGGED = "$dict"  # a dict whose names JSON cannot hold is kept under this name
 _SECTIONS = ("params", "metrics")
@@ -80,16 +80,22 @@ class Pruned:
 
     def rows(self, log: RunLog) -> Iterator[Any]:
         """Yield the row of each run; raises QueryError at the end if a bare name means nothing."""
-        for block in log.blocks():
-            try:
-                rows = self._decode(block)
-            except msgspec.MsgspecError as error:
-                raise StoreError(
-                    f"a line of the store is not as this version of metalab writes it: {error}"
-                ) from error
+        for rows in map(self.decoded, log.blocks()):
             self._note(rows)
             yield from rows
-        self._check(log)
+        for column, seen in self._seen.items():
+            if len(log):
+                check_meaning(column, seen, lambda: names_in(log.blocks()))
+
+    def decoded(self, block: bytes) -> list[Any]:
+        """Return the rows of some lines."""
+        try:
+            rows: list[Any] = self._decode(block)
+        except msgspec.MsgspecError as error:
+            raise StoreError(
+                f"a line of the store is not as this version of metalab writes it: {error}"
+            ) from error
+        return rows
 
     def _getter(self, column: Column) -> Getter:
         if column.section:
@@ -111,17 +117,6 @@ class Pruned:
                     get = self._within[section][column.name]
                     if any(get(row) is not None for row in rows):
                         seen.add(section)
-
-    def _check(self, log: RunLog) -> None:
-        for column, seen in self._seen.items():
-            if len(seen) > 1:
-                both = " or ".join(str(Column(column.name, section)) for section in _SECTIONS)
-                raise QueryError(f"{column.name!r} may mean {both}; write the one that is meant")
-            if not seen and len(log):
-                raise QueryError(
-                    f"no run has a param or metric {column.name!r}; "
-                    f"there is {', '.join(_all_names(log))}"
-                )
 
 
 def _row(keys: Sequence[str], sections: Mapping[str, _Section]) -> type[msgspec.Struct]:
@@ -174,11 +169,26 @@ def _from_slot(section: str, name: str, field: str) -> Getter:
     return get
 
 
-def _all_names(log: RunLog) -> list[str]:
+def check_meaning(column: Column, sections: Collection[str], names: Callable[[], set[str]]) -> None:
+    """Raise QueryError unless a bare name has values in one section alone.
+
+    ``names`` tells all that runs have, if the name is none of them.
+    """
+    if len(sections) > 1:
+        both = " or ".join(str(Column(column.name, section)) for section in _SECTIONS)
+        raise QueryError(f"{column.name!r} may mean {both}; write the one that is meant")
+    if not sections:
+        raise QueryError(
+            f"no run has a param or metric {column.name!r}; "
+            f"there is {', '.join(sorted(names()) or ['none'])}"
+        )
+
+
+def names_in(blocks: Iterable[bytes]) -> set[str]:
+    """Return the names of all params and metrics in blocks of lines."""
     decode = msgspec.json.Decoder(_Named).decode_lines
-    rows = (row for block in log.blocks() for row in decode(block))
-    found = {name for row in rows for part in (row.params, row.metrics) for name in part}
-    return sorted(found - {_TAGGED}) or ["none"]
+    rows = (row for block in blocks for row in decode(block))
+    return {name for row in rows for part in (row.params, row.metrics) for name in part} - {_TAGGED}
 
 
 class _Named(msgspec.Struct, gc=False):
