@@ -96,7 +96,15 @@ def records(draw, of):
 def histories(draw):
     """What was done to a store: records that were put, runs that were forgotten."""
     of = draw(
-        st.sampled_from([values, st.sampled_from(NUMBERS), st.sampled_from(TEXTS), st.floats()])
+        st.sampled_from(
+            [
+                values,
+                st.sampled_from((*OTHERS, 1, 2.0, "a")),
+                st.sampled_from(NUMBERS),
+                st.sampled_from(TEXTS),
+                st.floats(),
+            ]
+        )
     )
     steps = records(of) | records(of) | records(of) | st.integers(0, 7)
     return draw(st.lists(steps, max_size=10))

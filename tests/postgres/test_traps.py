@@ -74,6 +74,11 @@ def indexes(store, *args, **fields):
         ([1, 10**400, INF], "x < 1" + "0" * 390, [0]),
         ([9.223372036854775e18, 9223372036854774784, 9223372036854775000],
          "x = 9223372036854774784", [0, 1]),
+        # What a tag stands for that SQL does not know is something else all the same.
+        ([1, b"1", {"a": 1}, frozenset({1}), 10**700, "\ud800"], "x != 1", [1, 2, 3, 4, 5]),
+        ([1, b"1", {"a": 1}, frozenset({1}), 10**700, "\ud800"], "not x > 0", [1, 2, 3, 5]),
+        ([1, b"1", {"a": 1}, frozenset({1}), 10**700, "a"], "not x ~= a", [0, 1, 2, 3, 4]),
+        ([1, b"1", {"a": 1}, frozenset({1}), [1], [{"a": 1}]], "not x has 1", [0, 1, 2, 3, 5]),
         # Empty texts, those that look like something else, and patterns.
         (["", None, ...], "x = ''", [0]),
         (["", None, ...], "x is missing", [1, 2]),

@@ -150,6 +150,7 @@ def _parsed(reader: Reader, picked: Sequence[_Picked]) -> pd.DataFrame:
         dtype=dtypes,
         na_values=[null],
         keep_default_na=False,
+        skip_blank_lines=False,  # of one column an empty text is one
         **_EXACTLY,
     )
     return parsed
