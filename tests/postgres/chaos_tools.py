@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
 import time
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -20,6 +19,9 @@ from metalab.store.file.writer import FileWriter
 from metalab_postgres.index import PostgresIndex
 from metalab_postgres.trouble import IndexUnavailable
 
+if TYPE_CHECKING:
+    import subprocess
+
 SHARED = 20
 """So many runs are tried by every writer, with any end; all others are one writer's."""
 
@@ -27,6 +29,7 @@ _OPTIONS = Options(interval=0.002, roll=20_000)
 _OF_A_WRITER = 1_000_000
 _PATIENCE = 180.0
 _MORE = 10
+_PAUSE = 0.01
 
 
 def write(root: str, writer: int) -> None:
@@ -47,7 +50,7 @@ def write(root: str, writer: int) -> None:
         files.put(made(chance.randrange(SHARED), status, attempt=1 + number % 50))
         if number % 40 == 0:
             files.forget(run_id(chance.randrange(SHARED)), number // 40 % 5)
-        time.sleep(0.003)
+        time.sleep(_PAUSE)
 
 
 def ingest(dsn: str, root: str) -> None:
@@ -75,7 +78,8 @@ class Chaos:
 
     def acknowledged(self) -> list[int]:
         """Return the numbers of the runs that were acknowledged, by writers dead or alive."""
-        return [int(line) for file in self._root.glob("*.acks") for line in file.open()]
+        said = [file.read_text() for file in self._root.glob("*.acks")]
+        return [int(number) for number in "".join(said).split()]
 
     def settle(self) -> None:
         """Wait until more was acknowledged, and all of that is indexed by those who are at it."""
@@ -152,11 +156,11 @@ class Chaos:
         number, process = self._writers[at]
         _kill(process)
         runs = self.store.get_working_directory() / "runs"
-        for last in sorted(runs.glob(f"launch{number}.*"), key=lambda file: file.stat().st_mtime):
-            whole = last.read_bytes().rstrip(b"\n").rpartition(b"\n")[2]
-        if number % 2 and process.returncode == -signal.SIGKILL:
-            with last.open("ab") as file:
-                file.write(whole[: self._chance.randrange(1, len(whole))])
+        parts = sorted(runs.glob(f"launch{number}.*"), key=lambda file: file.stat().st_mtime)
+        last = parts[-1].read_bytes().splitlines()[-1:] if parts else []
+        if last and len(last[0]) > 1:
+            with parts[-1].open("ab") as file:
+                file.write(last[0][: self._chance.randrange(1, len(last[0]))])
 
 
 def _kill(process: subprocess.Popen) -> None:

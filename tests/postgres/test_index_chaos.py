@@ -8,14 +8,14 @@ import pytest
 
 from core.store_tools import run_id
 from metalab_postgres.connection import link_to
-from postgres.chaos_tools import SHARED, Chaos
+from postgres.chaos_tools import Chaos
 from postgres.pg_tools import contents
 
 BLOWS = ("cut_connections", "crash_server", "kill_ingester", "kill_writer", "compact", "rebuild")
 
 
 @pytest.mark.parametrize(
-    ("rounds", "writers"), [(1, 2), pytest.param(25, 4, marks=pytest.mark.slow)]
+    ("rounds", "writers"), [(1, 2), pytest.param(12, 3, marks=pytest.mark.slow)]
 )
 def test_nothing_acknowledged_is_missing_from_the_index(durable_server, tmp_path, rounds, writers):
     chaos = Chaos(durable_server, tmp_path, writers=writers, ingesters=3, seed=rounds)
@@ -32,16 +32,10 @@ def test_nothing_acknowledged_is_missing_from_the_index(durable_server, tmp_path
         chaos.end()
     index = chaos.index
     assert index.verify() == []
-    acknowledged = set(map(run_id, chaos.acknowledged()))
-    assert len(acknowledged) == len(chaos.acknowledged())
-    shared = set(map(run_id, range(SHARED)))
-    assert acknowledged <= chaos.indexed() <= acknowledged | shared | _unacknowledged(chaos)
+    acknowledged = chaos.acknowledged()
+    assert len(acknowledged) == len(set(acknowledged))
+    assert set(map(run_id, acknowledged)) <= chaos.indexed()
     before = contents(index)
     index.rebuild()
     assert contents(index) == before
     link_to(index.config.dsn).close()
-
-
-def _unacknowledged(chaos):
-    """Return the runs that the files have, though nobody was told so before the writer died."""
-    return {record.run_id for record in chaos.store.list_run_records()}
