@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 SHARED = 20
 """So many runs are tried by every writer, with any end; all others are one writer's."""
 
-_OPTIONS = Options(interval=0.002, roll=20_000)
+_OPTIONS = Options(interval=0.002, roll=60_000)
 _OF_A_WRITER = 1_000_000
 _PATIENCE = 180.0
 _MORE = 10
-_PAUSE = 0.01
+_PAUSE = 0.02
 
 
 def write(root: str, writer: int) -> None:

@@ -15,7 +15,7 @@ BLOWS = ("cut_connections", "crash_server", "kill_ingester", "kill_writer", "com
 
 
 @pytest.mark.parametrize(
-    ("rounds", "writers"), [(1, 2), pytest.param(12, 3, marks=pytest.mark.slow)]
+    ("rounds", "writers"), [(1, 2), pytest.param(8, 3, marks=pytest.mark.slow)]
 )
 def test_nothing_acknowledged_is_missing_from_the_index(durable_server, tmp_path, rounds, writers):
     chaos = Chaos(durable_server, tmp_path, writers=writers, ingesters=3, seed=rounds)
