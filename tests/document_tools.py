@@ -15,6 +15,9 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # The file each document's python blocks are saved as, where its text names one.
 SAVED_AS = {"README.md": "mvp.py", "cli.md": "study.py", "slurm.md": "mvp.py"}
 
+# What a python block names that needs a server of its own, and is run by the tests of the plugin.
+NEEDS_SERVER = "postgresql://"
+
 # Shell lines that no test runs as they stand, and why.
 NOT_RUN = {
     "uv add metalab": "needs an index that has metalab; the wheels are installed by test_wheels",
@@ -50,7 +53,8 @@ def run(command, cwd, stdin=None):
 def follow(document, folder):
     """Do what a document shows: its python blocks are one script, then come the shell lines."""
     script = SAVED_AS.get(document.name, f"{document.stem.replace('-', '_')}.py")
-    (folder / script).write_text("\n\n".join(blocks(document, "python")))
+    here = [body for body in blocks(document, "python") if NEEDS_SERVER not in body]
+    (folder / script).write_text("\n\n".join(here))
     said = run([sys.executable, script], folder)
     for block in blocks(document, "bash"):
         lines = [line for line in block.splitlines() if line not in NOT_RUN]

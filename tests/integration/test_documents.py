@@ -10,8 +10,8 @@ import pytest
 
 from document_tools import DOCUMENTS, FENCE, NOT_RUN, ROOT, blocks, follow, run
 
-# What needs a cluster is tried on one, by the tests of the Slurm executor.
-ANYWHERE = [document for document in DOCUMENTS if document.name != "slurm.md"]
+# What needs a cluster or a server is tried on one, by the tests of the plugins.
+ANYWHERE = [each for each in DOCUMENTS if each.name not in {"slurm.md", "postgres.md"}]
 
 
 @pytest.fixture(params=DOCUMENTS, ids=lambda document: document.name)
@@ -21,7 +21,7 @@ def document(request):
 
 def test_every_block_says_its_language(document):
     languages = {language for language, _ in FENCE.findall(document.read_text())}
-    assert languages <= {"python", "bash", "text"}
+    assert languages <= {"python", "bash", "sql", "text"}
 
 
 @pytest.mark.parametrize("document", ANYWHERE, ids=lambda document: document.name)

@@ -20,8 +20,8 @@ from metalab_postgres.programs import find_programs
 from metalab_postgres.server import Server
 from postgres.pg_scratch import scratch
 
-_INITDB = ("--no-sync", "--wal-segsize=1")
-_HASTY = {
+INITDB = ("--no-sync", "--wal-segsize=1")
+HASTY = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -48,7 +48,7 @@ class SharedServer:
 
     def __init__(self, major):
         place = scratch() / str(major)
-        server = Server(place, settings=_HASTY, initdb=_INITDB)
+        server = Server(place, settings=HASTY, initdb=INITDB)
         self.dsn = server.start(programs=programs_by_major()[major]).dsn
         self._fill_template()
 
@@ -92,7 +92,7 @@ class DurableServer:
     def __init__(self, major):
         place = scratch() / f"durable-{os.getpid()}-{next(_number)}"
         self._programs = programs_by_major()[major]
-        self._server = Server(place, initdb=_INITDB)
+        self._server = Server(place, initdb=INITDB)
         self.dsn = self.start()
 
     def start(self):

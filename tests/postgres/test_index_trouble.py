@@ -99,27 +99,6 @@ class TestLaunches:
         handle.store.close()
         assert store.verify() == []
 
-    @pytest.mark.parametrize("executor", ["process", "thread"])
-    def test_workers_never_connect(self, pg_dsn, tmp_path, executor):
-        config = PostgresStoreConfig(f"{pg_dsn}&application_name=spied", tmp_path)
-        seen, stop = set(), threading.Event()
-
-        def watch():
-            text = "SELECT pid FROM pg_stat_activity WHERE application_name = 'spied'"
-            with psycopg.connect(pg_dsn, autocommit=True) as connection:
-                while not stop.is_set():
-                    seen.update(connection.execute(text).fetchall())
-                    time.sleep(0.01)
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        handle = metalab.run(experiment(20), store=config, executor=executor)
-        assert len(handle.result()) == 20
-        handle.store.close()
-        stop.set()
-        watcher.join()
-        assert len(seen) <= 1
-
     def test_a_worker_loads_no_driver(self, tmp_path):
         script = f"""if True:
             import sys

@@ -113,10 +113,13 @@ class Ingestion:
                 return news
             self._pass()
 
-    def read_one(self, name: str) -> int:
-        """Read one segment on; returns how many lines were new."""
-        marks, known = self.known()
-        return self._read(marks, known.get(name), name, dict.fromkeys(segments(self.runs)))
+    def read_one(self, name: str, names: Collection[str]) -> int:
+        """Read one segment on, of those that there are; returns how many lines were new."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            enter(cursor, self.schema)
+            marks = Watermarks(number_of(cursor, self.experiment_id))
+            mark = marks.add(cursor, name)  # whoever has many to read would read all for each
+        return self._read(marks, mark, name, names)
 
     def _has_compacted(self) -> bool:
         """Tell whether there is a segment of a compaction that was not read yet."""

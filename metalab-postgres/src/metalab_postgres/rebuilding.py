@@ -10,13 +10,13 @@ import attrs
 from psycopg import sql
 
 from metalab_postgres import schema as schemas
-from metalab_postgres.changes import BeyondRepairError
+from metalab_postgres.changes import BeyondRepairError, segments
 from metalab_postgres.fieldindexes import index_statement, metric_indexes, remember_metric_index
 from metalab_postgres.ingestion import Ingestion, Overtaken
 from metalab_postgres.migrations import enter, is_current, lock, migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from psycopg import Connection
@@ -76,11 +76,12 @@ class _Filling:
         return self._finish()
 
     def _read_side_by_side(self, experiments: Sequence[tuple[str, Path]], processes: int) -> None:
-        jobs: list[tuple[str, Path, str]] = []
+        jobs: list[tuple[str, Path, str, Collection[str]]] = []
         for experiment_id, runs in experiments:
             ingestion = Ingestion(self.connection, self.new, experiment_id, runs)
             with suppress(Overtaken, BeyondRepairError):
-                jobs += [(experiment_id, runs, name) for name in ingestion.plan()]
+                names = dict.fromkeys(segments(runs))
+                jobs += [(experiment_id, runs, name, names) for name in ingestion.plan()]
         # A pool's module cannot be loaded while the interpreter shuts down, and this one may be.
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
@@ -88,13 +89,13 @@ class _Filling:
         with ThreadPoolExecutor(processes) as pool:
             list(pool.map(self._read_share, shares))
 
-    def _read_share(self, jobs: Sequence[tuple[str, Path, str]]) -> None:
+    def _read_share(self, jobs: Sequence[tuple[str, Path, str, Collection[str]]]) -> None:
         with closing(self.link.another()) as connection:
-            for experiment_id, runs, name in jobs:
+            for experiment_id, runs, name, names in jobs:
                 ingestion = Ingestion(connection, self.new, experiment_id, runs)
                 # A compaction's doing: what is there now is read at the end.
                 with suppress(Overtaken, BeyondRepairError):
-                    ingestion.read_one(name)
+                    ingestion.read_one(name, names)
 
     def _finish(self) -> int:
         """Make what was left out, and return how many lines there are."""

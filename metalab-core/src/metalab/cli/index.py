@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "be dropped at any time, and is made again from the files. verify exits with 1 if it "
         "differs from them."
     )
-    parser.add_argument("what", choices=_ACTIONS, help="; ".join(map(_told, _ACTIONS)))
+    parser.add_argument(
+        "what", metavar="ACTION", choices=_ACTIONS, help="; ".join(map(_told, _ACTIONS))
+    )
     add_store(parser)
     parser.add_argument(
         "--interval",
