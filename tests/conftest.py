@@ -18,7 +18,12 @@ _STORES = ("experiments", "runs")
 _LEFT = pytest.StashKey[set[Path]]()
 
 # Two slow cores do not make a property false.
-settings.register_profile("metalab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A class's tests are made anew for each version of a server.
+settings.register_profile(
+    "metalab",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+)
 settings.load_profile("metalab")
 
 

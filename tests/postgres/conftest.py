@@ -15,11 +15,11 @@ from postgres.pg_server import DurableServer, SharedServer, programs_by_major
 
 
 def pytest_generate_tests(metafunc):
-    """The newest version's server is enough, unless everything must be tested."""
+    """The newest version's server is enough, unless all are asked for (METALAB_ALL_MAJORS=1)."""
     if "pg_major" in metafunc.fixturenames:
         majors = list(programs_by_major())
         one = metafunc.definition.get_closest_marker("one_postgres")
-        if one or os.environ.get("METALAB_REQUIRE_ALL") != "1":
+        if one or os.environ.get("METALAB_ALL_MAJORS") != "1":
             majors = majors[:1]
         metafunc.parametrize("pg_major", majors or [None], indirect=True, scope="session")
 

@@ -157,6 +157,7 @@ def test_cancelling_ends_what_waits_and_what_runs(study, cluster):
     assert "is over: all of its runs have ended" in command("cancel", code=2)
 
 
+@pytest.mark.slow
 def test_where_the_controller_is_away_files_are_told_and_pilots_end(study, cluster):
     submit(options=["memory=200", "pilots=1"])
     wait_for(lambda: runs().get("running") == 1)

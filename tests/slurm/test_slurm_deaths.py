@@ -123,6 +123,7 @@ def test_a_preempted_pilot_comes_back(cluster, store, tmp_path):
     assert handle.job_ids == [job]
 
 
+@pytest.mark.slow
 def test_while_the_controller_is_away_runs_go_on_and_nothing_counts_as_over(cluster, store):
     exp = experiment(short, x=range(30), seconds=[0.3])
     handle = run(exp, store, pilots=2)
@@ -147,6 +148,7 @@ def test_a_cancelled_launch_is_over_and_the_next_goes_on(cluster, store, tmp_pat
     assert len(run(exp, store).result(timeout=60).successful) == 6
 
 
+@pytest.mark.slow
 def test_what_cannot_be_imported_ends_the_launch_in_words(cluster, store, tmp_path, monkeypatch):
     (tmp_path / "fleeting.py").write_text(
         "import metalab\n@metalab.operation\ndef op(params):\n    return {'y': 1}\n"

@@ -50,6 +50,7 @@ class TestMemory:
         big = next(run for run in results if run.params["megabytes"] == 400)
         assert big.record.attempt == 2
 
+    @pytest.mark.slow
     def test_without_more_it_fails_in_words_after_its_attempts(self, cluster, store):
         handle = run(experiment(greedy, megabytes=[400, 10]), store, pilots=1, memory="300M")
         results = handle.result(timeout=120)
