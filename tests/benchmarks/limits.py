@@ -107,8 +107,8 @@ LIMITS: dict[str, Limit] = {
     "W5 cold": AtMost(1.5),
     "W5 peer": Efficiency(),
     "W6": AtMost(2.0, from_runs=10_000, peak_mb=100.0),
+    # Calls are some three of each pilot, and few of who submits, whatever the number of runs.
     "W7 calls": AtMost(16.0, from_runs=1_000),
-    # Calls are four of each pilot, and few of who submits, whatever the number of runs.
     # Fewer runs last for less than their interpreters take to start, of which ours are eight.
     "W7 chunks": AtLeast(0.9, from_runs=100_000),
     "W7 sbatch": AtMost(1.0),
