@@ -156,7 +156,8 @@ def test_what_cannot_be_imported_ends_the_launch_in_words(cluster, store, tmp_pa
     monkeypatch.syspath_prepend(str(tmp_path))
     import fleeting
 
-    handle = run(experiment(fleeting.op, "gone", x=[1]), store, pilots=1)
+    later = {"begin": "now+3"}
+    handle = run(experiment(fleeting.op, "gone", x=[1]), store, pilots=1, extra_sbatch=later)
     (tmp_path / "fleeting.py").rename(tmp_path / "elsewhere.py")
     with pytest.raises(metalab.MetalabError, match="No module named 'fleeting'"):
         handle.result(timeout=120)

@@ -247,7 +247,9 @@ class TestWhatIsSent:
         module.write_text(text)
         monkeypatch.syspath_prepend(str(tmp_path))
         op = __import__(module.stem).op
-        handle = run(experiment(op, x=[1]), store, pilots=1, snapshot=snapshot)
+        later = {"begin": "now+3"}
+        exp = experiment(op, x=[1])
+        handle = run(exp, store, pilots=1, snapshot=snapshot, extra_sbatch=later)
         module.write_text(text.replace("1}", "2}"))
         (result,) = handle.result(timeout=60)
         assert result.metrics["y"] == (1 if snapshot else 2), output(store)
