@@ -14,7 +14,7 @@ import msgspec
 
 from metalab.errors import MetalabError, PluginError
 from metalab.execution.choice import chosen_executor
-from metalab.execution.trail import is_news
+from metalab.execution.news import is_news
 from metalab.reattaching import dispatches, newest_dispatch
 from metalab.records import RETRIED, Status
 

@@ -141,7 +141,7 @@ class Runtime:
             return None
         try:
             return pickle.loads(data)  # noqa: S301  written by the run's own operation, and this user
-        except Exception as error:
+        except Exception as error:  # what an unpickled class raises is anybody's guess
             raise PayloadError(
                 f"the run's checkpoint cannot be read ({type(error).__name__}: {error}): the code "
                 "has changed since it was kept; forget the run (metalab rm) to begin it anew"

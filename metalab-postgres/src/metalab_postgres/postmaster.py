@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from metalab.errors import MetalabError
+from metalab.store.file.host import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,7 +97,7 @@ def wait_for(pid: int, data: Path, log: Path, said: int, patience: float) -> Pos
         found = running(data)
         if found is not None and found.is_ready:
             return found
-        if found is None and not _is_alive(pid):
+        if found is None and not is_alive(pid):
             return None
         time.sleep(_POLL)
     raise MetalabError(
@@ -147,7 +148,7 @@ def _serves(pid: int, data: Path) -> bool:
     except PermissionError:  # also for root, in a container without the right to trace
         return _names(process, data)
     except FileNotFoundError:
-        return not _SEES_PROCESSES and _is_alive(pid)
+        return not _SEES_PROCESSES and is_alive(pid)
 
 
 def _names(process: Path, data: Path) -> bool:
@@ -156,20 +157,3 @@ def _names(process: Path, data: Path) -> bool:
     except FileNotFoundError:
         return False
     return b"-D" in words and os.fsencode(data) == words[words.index(b"-D") + 1]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except FileNotFoundError:
-        if _SEES_PROCESSES:
-            return False
-    else:
-        return state[0] not in {"Z", "X"}
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -46,7 +46,7 @@ def rebuild(
             migrate(connection, new, store_id)
             lines = _Filling(link, connection, new, schema).fill(experiments, processes)
             _swap(connection, schema, new)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too, leaves nothing half-made behind
             # What is left behind is in nobody's way, and the next rebuild drops it.
             with suppress(Exception):  # the connection may be what failed
                 connection.rollback()

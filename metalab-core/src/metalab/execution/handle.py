@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from metalab.execution.departure import stop_after_interrupt
 from metalab.results import Results, Run
-from metalab.store.document import record_of
+from metalab.store.document import record_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +132,7 @@ class RunHandle:
             run_id = self._plan.ids[index]
             if run_id not in log:
                 log = self._store.read(log)
-            yield Run(record_of(next(log.lines([run_id]))), self._store)
+            yield Run(record_in(log, run_id), self._store)
         self.wait()
 
     def cancel(self) -> None:

@@ -16,16 +16,16 @@ import attrs
 import msgspec
 
 from metalab.execution.doom import Doom, causes_by_attempt, lost_in_a_row
+from metalab.execution.news import is_news
 from metalab.records import Status
 from metalab.store.causes import Cause, cause_of
-from metalab.store.document import record_of
+from metalab.store.document import record_in, record_of
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from metalab.execution.base import Batch
-    from metalab.records import RunRecord
     from metalab.store.base import RunLog, RunState, StoreWriter
 
 __all__ = ["Inheritance", "Try"]
@@ -112,7 +112,9 @@ class Inheritance:
                 self._tell_of_code(state)
                 if state.status is Status.SUCCESS and not self._batch.is_shared:
                     self.succeeded.append(index)
-                self._batch.ledger.elsewhere(index, state.status, _reading(self._log, run_id))
+                self._batch.ledger.elsewhere(
+                    index, state.status, partial(record_in, self._log, run_id)
+                )
         return left
 
     def _tell_of_code(self, state: RunState) -> None:
@@ -140,14 +142,9 @@ class Inheritance:
     def _is_settled(self, log: RunLog, run_id: str, state: RunState) -> bool:
         if state.status in {Status.RUNNING, Status.CANCELLED}:
             return False
-        if state.status is Status.FAILED and _current(log, run_id).is_to_be_retried:
+        if state.status is Status.FAILED and record_in(log, run_id).is_to_be_retried:
             return False
-        epoch, attempt = self._batch.tries.get(run_id, (0, 1))
-        if state.epoch != epoch:
-            return state.epoch > epoch
-        # The attempt that was running when this launch began is news when it ends.
-        known = attempt - 1 if run_id in self._batch.started else attempt
-        return state.status is Status.SUCCESS or state.attempt >= known
+        return is_news(self._batch, run_id, state.status, state.epoch, state.attempt)
 
     def _retry(
         self,
@@ -228,11 +225,3 @@ def _ended(log: RunLog, run_id: str, epoch: int) -> set[int]:
     """Return the attempts of an epoch that have a record of their end."""
     records = map(record_of, log.attempts(run_id))
     return {r.attempt for r in records if r.epoch == epoch and r.status is not Status.RUNNING}
-
-
-def _reading(log: RunLog, run_id: str) -> Callable[[], RunRecord]:
-    return lambda: _current(log, run_id)
-
-
-def _current(log: RunLog, run_id: str) -> RunRecord:
-    return record_of(next(log.lines([run_id])))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from metalab.execution.news import is_news
 from metalab.records import RETRIED, Status
-from metalab.store.document import record_of
+from metalab.store.document import record_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from metalab.execution.base import Batch
-    from metalab.execution.dispatch import Dispatch
-    from metalab.records import RunRecord
     from metalab.store.base import RunLog
 
-__all__ = ["Trail", "is_news"]
+__all__ = ["Trail"]
 
 
 class _Provenance(msgspec.Struct, gc=False):
@@ -108,22 +108,13 @@ class Trail:
             if index not in self._begun:
                 ledger.begun([index])
             self._begun.discard(index)
-            ledger.ended_elsewhere(index, status, _reading(log, line.id))
+            ledger.ended_elsewhere(index, status, partial(record_in, log, line.id))
         return True
 
     def _set_back(self, index: int) -> None:
         if index in self._begun:
             self._begun.discard(index)
             self._batch.ledger.reopened(index)
-
-
-def is_news(batch: Batch | Dispatch, run_id: str, status: str, epoch: int, attempt: int) -> bool:
-    """Tell whether what is stored of a run is of an attempt that was made since a batch was."""
-    known_epoch, tried = batch.tries.get(run_id, (0, 1))
-    known = tried - 1 if run_id in batch.started else tried
-    if epoch != known_epoch:
-        return epoch > known_epoch
-    return status == Status.SUCCESS or attempt >= known
 
 
 def _flags(indices: Sequence[int], runs: int) -> bytearray:
@@ -134,7 +125,3 @@ def _flags(indices: Sequence[int], runs: int) -> bytearray:
     for index in indices:
         flags[index] = True
     return flags
-
-
-def _reading(log: RunLog, run_id: str) -> Callable[[], RunRecord]:
-    return lambda: record_of(next(log.lines([run_id])))

@@ -171,7 +171,7 @@ class FilteredSource(_Part):
     def _keeps(self, index: int, case: ParamCase) -> bool:
         try:
             verdict = self.predicate(case.params)
-        except Exception as error:
+        except Exception as error:  # as a resolver's, it gets its place
             error.add_note(f"raised by the filter at point {index}: {shown(case.params)}")
             raise
         if verdict is None:

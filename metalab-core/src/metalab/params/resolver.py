@@ -56,7 +56,7 @@ class ResolvedSource(Source):
         case = self.source[index]
         try:
             params = self._resolve(case.params)
-        except Exception as error:
+        except Exception as error:  # a resolver is the user's: any error gets its place
             error.add_note(f"raised while resolving point {index}: {shown(case.params)}")
             raise
         return ParamCase.of(params, case.tags)

@@ -73,7 +73,7 @@ class RandomSource(Source):
         for name, drawn in self.space.items():
             try:
                 params[name] = drawn.sample(rng)
-            except Exception as error:
+            except Exception as error:  # a distribution of the user's may raise anything
                 error.add_note(f"raised by space[{name!r}] of random, at trial {index}")
                 raise
         return ParamCase.of(params, (f"trial_{index}",))

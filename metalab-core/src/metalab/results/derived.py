@@ -22,7 +22,7 @@ from metalab.identity.code import closure_fingerprint, code_fingerprint
 from metalab.results.freshness import Entries, fresh_entries
 from metalab.results.reader import Reader
 from metalab.results.run import Run
-from metalab.store.document import record_of
+from metalab.store.document import record_in
 from metalab.store.lines import crc_of
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Deriver:
 
     def _derive(self, run_id: str, writer: StoreWriter) -> None:
         reader = self._reader
-        run = Run(record_of(next(reader.log.lines([run_id]))), reader.store, reader=reader)
+        run = Run(record_in(reader.log, run_id), reader.store, reader=reader)
         for metric in stale(reader.derived(run_id), self._metrics):
             try:
                 values = metric.of(run)

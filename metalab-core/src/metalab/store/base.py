@@ -16,7 +16,7 @@ import attrs
 from metalab.checkpoints import Checkpoints, MemoryCheckpoints, held
 from metalab.errors import StoreError
 from metalab.store.claiming import UNITS
-from metalab.store.document import document_of, record_of
+from metalab.store.document import document_of, record_in, record_of
 from metalab.store.lines import crc_of
 from metalab.store.reading import ArtifactFile, Damage, LogLine, Loss, RunLog, RunState
 from metalab.store.writing import Acknowledge, RunWriter, StoreWriter
@@ -303,7 +303,7 @@ class Store(abc.ABC):
             record.status,
             record.attempt,
         ):
-            kept = record_of(next(log.lines([record.run_id])))
+            kept = record_in(log, record.run_id)
             same = attrs.evolve(record, launch=record.launch or kept.launch)
             if document_of(same) == document_of(kept):  # there NaN equals NaN
                 return
@@ -314,7 +314,7 @@ class Store(abc.ABC):
     def get_run_record(self, run_id: str) -> RunRecord | None:
         """Return the current record of a run, or None."""
         log = self.read()
-        return record_of(next(log.lines([run_id]))) if run_id in log else None
+        return record_in(log, run_id) if run_id in log else None
 
     def list_run_records(self, experiment_id: str | None = None) -> list[RunRecord]:
         """Return the current record of every run, by index in the plan, then by id.

@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,7 +29,10 @@ from metalab.identity.values import from_jsonable, to_jsonable
 from metalab.records import ArtifactDescriptor, Provenance, RunRecord, Status
 from metalab.store.lines import Stamp, crc_of, readable, seal
 
-__all__ = ["crc_of", "document_of", "record_line", "record_of"]
+if TYPE_CHECKING:
+    from metalab.store.reading import RunLog
+
+__all__ = ["crc_of", "document_of", "record_in", "record_line", "record_of"]
 
 _run_id = re.compile("[0-9a-f]{32}").fullmatch
 _INT64 = 2**63
@@ -128,6 +131,11 @@ def document_of(record: RunRecord) -> dict[str, Any]:
     """Return the document of a record, without what says where it was written."""
     document: dict[str, Any] = msgspec.to_builtins(_document(record, _NOWHERE))
     return document
+
+
+def record_in(log: RunLog, run_id: str) -> RunRecord:
+    """Return a run's current record in a log; KeyError if it has none."""
+    return record_of(next(log.lines([run_id])))
 
 
 def record_of(line: bytes) -> RunRecord:

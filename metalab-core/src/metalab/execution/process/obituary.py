@@ -14,7 +14,7 @@ from metalab.execution.worker import Worker
 from metalab.records import Status
 from metalab.runtime import CancellationToken
 from metalab.store.causes import Cause
-from metalab.store.document import record_of
+from metalab.store.document import record_in, record_of
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Obituary:
             return None
         if state.status in {Status.RUNNING, Status.FAILED}:  # one that failed may be tried again
             return None
-        return record_of(next(log.lines([run_id])))
+        return record_in(log, run_id)
 
     def _accept(self, index: int, record: RunRecord, death: Death) -> None:
         """Count a run that had ended, whose worker died over what comes after that."""

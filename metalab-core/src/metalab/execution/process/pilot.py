@@ -20,6 +20,7 @@ from metalab.execution.parcel import fetch_parcel
 from metalab.execution.process.station import Station
 from metalab.execution.process.submission import ProcessSubmission
 from metalab.execution.process.supervisor import Supervisor
+from metalab.store.causes import Cause
 from metalab.store.claiming import Claim
 from metalab.store.reading import Loss
 
@@ -239,11 +240,11 @@ class Pilot:
         ) as writer:
             for run_id, epoch, attempt, seconds in self._cut:
                 cause = self._cause(run_id, epoch, attempt, seconds, reason)
-                writer.put_loss(run_id, Loss(epoch, attempt, writer.name, cause))
+                writer.put_loss(run_id, Loss(epoch, attempt, writer.name, cause.value))
 
-    def _cause(self, run_id: str, epoch: int, attempt: int, seconds: float, reason: str) -> str:
+    def _cause(self, run_id: str, epoch: int, attempt: int, seconds: float, reason: str) -> Cause:
         if self._store.has_checkpoint(run_id, epoch, attempt):
-            return "paused"
+            return Cause.PAUSED
         # One that began late would have ended, had it begun with the pilot.
         had_its_time = seconds >= (time.monotonic() - self._began) / 2
-        return "timeout" if reason == "time" and had_its_time else "gone"
+        return Cause.TIMEOUT if reason == "time" and had_its_time else Cause.GONE

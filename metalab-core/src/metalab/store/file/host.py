@@ -11,6 +11,7 @@ from pathlib import Path
 
 __all__ = [
     "host_name",
+    "is_alive",
     "is_running",
     "metalab_version",
     "process_identity",
@@ -18,6 +19,7 @@ __all__ = [
 ]
 
 _PROC = Path("/proc")
+_GONE = "ZX"  # states: a zombie, and what is being removed
 
 
 def host_name() -> str:
@@ -60,6 +62,12 @@ def _read(name: str) -> str | None:
         return None
 
 
+def is_alive(pid: int) -> bool:
+    """Tell whether a process of this machine is there, and no zombie."""
+    status = _status_of(pid)
+    return _is_hidden(pid) if status is None else status[0] not in _GONE
+
+
 def is_running(pid: object, start: object) -> bool:
     """Tell whether the process of this machine that began at a tick still runs."""
     if not isinstance(pid, int) or pid <= 0:
@@ -68,7 +76,7 @@ def is_running(pid: object, start: object) -> bool:
     if status is None:
         return _is_hidden(pid)
     # A zombie has been killed, and waits for nothing but its parent's attention.
-    return status[0] not in "ZX" and int(status[19]) == start
+    return status[0] not in _GONE and int(status[19]) == start
 
 
 def _is_hidden(pid: int) -> bool:
