@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from metalab.cli.collection import add_store, open_store
+from metalab.cli.interval import add_interval, interval_of
 from metalab.cli.output import document_of, iso, local, print_json
 from metalab.cli.text import many, show_table, size
 from metalab.cli.usage import UsageError
@@ -19,27 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-_INTERVAL = 2.0
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.description = (
-        "Look after the index of a store that has one, such as postgresql://...: an index can "
-        "be dropped at any time, and is made again from the files. verify exits with 1 if it "
-        "differs from them."
+        "Look after the index of a store that has one: an index can be dropped at any time, and "
+        "is made again from the files. verify exits with 1 if it differs from them."
     )
     parser.add_argument(
         "what", metavar="ACTION", choices=_ACTIONS, help="; ".join(map(_told, _ACTIONS))
     )
     add_store(parser)
-    parser.add_argument(
-        "--interval",
-        metavar="SECONDS",
-        type=float,
-        default=_INTERVAL,
-        help=f"follow: how often to look; by default every {_INTERVAL:g} seconds",
-    )
+    add_interval(parser, "follow: ")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 
@@ -48,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store)
     if store.index is None:
         raise UsageError(
-            f"{store.locator} keeps no index: stores of the kind {store.config.scheme!r} are "
-            "read from their files; postgresql://...?file_root=... is one that does"
+            f"{store.locator} keeps no index: stores of the kind {store.config.scheme!r} answer "
+            "from what they keep; metalab plugins lists other kinds"
         )
     return _ACTIONS[arguments.what][1](store.index, arguments)
 
@@ -108,10 +100,9 @@ def _status(index: StoreIndex, arguments: argparse.Namespace) -> int:
 
 
 def _follow(index: StoreIndex, arguments: argparse.Namespace) -> int:
-    if not arguments.interval > 0:
-        raise UsageError(f"--interval {arguments.interval:g}: give seconds, more than 0")
+    interval = interval_of(arguments)
     with suppress(KeyboardInterrupt):  # it is how one ends it
-        index.follow(threading.Event(), interval=arguments.interval)
+        index.follow(threading.Event(), interval=interval)
     return 0
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from metalab.cli.causes import cause_of
 from metalab.cli.collection import add_experiment, add_store, experiment_of
 from metalab.cli.following import Follower, Look
+from metalab.cli.interval import add_interval, interval_of
 from metalab.cli.output import cell
-from metalab.cli.usage import UsageError
 from metalab.errors import StoreError, StoreNotFoundError
 from metalab.identity.values import to_jsonable
 from metalab.progress.text import cause_line, duration
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-_INTERVAL = 2.0
 _OVER = (
     "the launch is over, and not all of its runs have ended; run the same again to go on with them"
 )
@@ -40,22 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_store(parser)
     add_experiment(parser)
-    parser.add_argument(
-        "--interval",
-        metavar="SECONDS",
-        type=float,
-        default=_INTERVAL,
-        help=f"how often to look; by default every {_INTERVAL:g} seconds",
-    )
+    add_interval(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object for each change")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Watch until all is done or nobody executes runs any more, 1 then; or until Ctrl-C."""
-    if not arguments.interval > 0:
-        raise UsageError(f"--interval {arguments.interval:g}: give seconds, more than 0")
+    interval = interval_of(arguments)
     store = experiment_of(arguments.store, arguments.experiment)
-    looks = _looks(Follower(store), arguments.interval)
+    looks = _looks(Follower(store), interval)
     last = None
     with suppress(KeyboardInterrupt), _shown(as_json=arguments.json) as show:
         for look in looks:
