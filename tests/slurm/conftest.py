@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.slurm_cluster import ACCOUNTING, DAEMONS, SlurmCluster, missing
-
-_PACKAGES = "slurmctld slurmd slurm-client munge"
-_MORE = "slurmdbd mariadb-server-core mariadb-client-core"
+from slurm.slurm_cluster import ACCOUNTING, DAEMONS, SlurmCluster, advice
 
 
 @pytest.fixture(scope="session")
 def shared_cluster():
     """A cluster of three nodes for all tests of a session."""
-    yield from _cluster(DAEMONS, _PACKAGES)
+    yield from _cluster(DAEMONS)
 
 
 @pytest.fixture
@@ -26,8 +23,7 @@ def cluster(shared_cluster, monkeypatch):
 @pytest.fixture(scope="session")
 def shared_accounting_cluster():
     """A cluster with accounting, which takes seconds to start."""
-    programs, packages = (*DAEMONS, *ACCOUNTING), f"{_PACKAGES} {_MORE}"
-    yield from _cluster(programs, packages, accounting=True, min_job_age=2)
+    yield from _cluster((*DAEMONS, *ACCOUNTING), accounting=True, min_job_age=2)
 
 
 @pytest.fixture
@@ -43,7 +39,7 @@ def make_cluster(monkeypatch):
     started = []
 
     def make(**options):
-        _require(DAEMONS, _PACKAGES)
+        _require(DAEMONS)
         started.append(SlurmCluster(**options))
         return _chosen(started[-1], monkeypatch)
 
@@ -57,13 +53,13 @@ def _chosen(cluster, monkeypatch):
     return cluster
 
 
-def _require(programs, packages):
-    if absent := missing(programs):
-        pytest.skip(f"{', '.join(absent)} not installed: `apt-get install {packages}`")
+def _require(programs):
+    if why := advice(programs):
+        pytest.skip(why)
 
 
-def _cluster(programs, packages, **options):
-    _require(programs, packages)
+def _cluster(programs, **options):
+    _require(programs)
     cluster = SlurmCluster(**options)
     yield cluster
     cluster.stop()

@@ -29,12 +29,20 @@ SECONDS = 60
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 ACCOUNTING = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr", "sacct")
 
+_PACKAGES = "slurmctld slurmd slurm-client munge slurmdbd mariadb-server-core mariadb-client-core"
+
 _PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 
 def missing(programs=DAEMONS):
     """Return the programs that are not installed."""
     return [program for program in programs if not shutil.which(program, path=_PATH)]
+
+
+def advice(programs=DAEMONS):
+    """Say which programs are not installed, and what installs them; empty if all are."""
+    absent = missing(programs)
+    return f"{', '.join(absent)} not installed: `apt-get install {_PACKAGES}`" if absent else ""
 
 
 def wait_for(condition, seconds=SECONDS, what="it"):

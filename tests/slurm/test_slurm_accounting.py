@@ -8,7 +8,7 @@ import signal
 import pytest
 
 import metalab
-from slurm.slurm_cluster import ACCOUNTING, missing
+from slurm.slurm_cluster import ACCOUNTING, advice
 from slurm.slurm_operations import held, short
 from slurm.slurm_tools import (
     AWAY,
@@ -63,8 +63,8 @@ def test_without_accounting_for_a_while_nothing_is_noticed(accounting_cluster, s
 def test_what_slurm_has_forgotten_is_told_from_what_is_left(
     make_cluster, store, tmp_path, accounting
 ):
-    if accounting and (absent := missing(ACCOUNTING)):
-        pytest.skip(f"{', '.join(absent)} not installed")
+    if accounting and (why := advice(ACCOUNTING)):
+        pytest.skip(why)
     cluster = make_cluster(min_job_age=5, accounting=accounting)
     script(tmp_path / "away.py", AWAY, store, tmp_path)
     wait_for(lambda: are_begun(store, 3))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from process_tools import is_there
-from slurm.slurm_cluster import DAEMONS, missing, wait_for
+from slurm.slurm_cluster import advice, wait_for
 
 pytestmark = pytest.mark.slurm
 
@@ -27,7 +27,7 @@ time.sleep(300)
 """
 
 
-@pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing(DAEMONS))}")
+@pytest.mark.skipif(bool(advice()), reason=advice())
 def test_a_cluster_ends_with_an_owner_that_is_killed(tmp_path):
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path)],
