@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,6 +144,16 @@ class TestCertain:
             time.sleep(0.01)
         assert store.ending(name) == Ending("killed")
         process.communicate()
+
+    @needs_proc
+    @pytest.mark.parametrize("name", [b"gr\xc3\xb6\xc3\x9fer", b"\xff) Z (", b"a\nb"])
+    def test_a_process_may_have_any_name(self, tmp_path, name):
+        program = tmp_path / os.fsdecode(name)
+        shutil.copy("/bin/sleep", program)
+        with subprocess.Popen([program, "60"]) as process:
+            assert host.is_alive(process.pid)
+            process.kill()
+        assert not host.is_alive(process.pid)
 
     @needs_proc
     def test_a_pid_that_another_process_has_now_is_a_dead_writer_s(self, store, watch):

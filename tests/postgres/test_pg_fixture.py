@@ -80,7 +80,7 @@ def test_a_worker_that_dies_takes_nothing_with_it_and_leaves_nothing(pg_major, t
         "-pconftest", "-ppostgres.conftest", "--import-mode=importlib", tmp_path,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "1 failed, 5 passed" in done.stdout
+    assert "1 failed, 5 passed" in done.stdout, done.stdout
     assert "crashed while running 'test_tiny.py::test_one" in done.stdout
     told = [json.loads(file.read_text()) for file in tmp_path.glob("told-*.json")]
     assert len(told) == 6

@@ -296,6 +296,19 @@ def test_servers_that_are_started_at_once_are_one(place, programs):
 
 @_as_root
 @pytest.mark.one_postgres
+def test_another_start_may_make_the_folder_first(place, programs, monkeypatch):
+    make = Path.mkdir
+
+    def second(folder, *args, **options):
+        if folder == place:
+            make(folder, mode=0o700)
+        make(folder, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", second)
+    assert _ask(_server(place).start(programs=programs).dsn) == 1
+
+
+@pytest.mark.one_postgres
 def test_root_of_a_container_finds_the_server_of_another_user(place, programs):
     server = _server(place)
     served = server.start(programs=programs)

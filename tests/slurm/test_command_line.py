@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -116,8 +117,8 @@ def test_from_submitting_to_the_end(study, cluster, watching):
 
 def test_wait_waits_and_another_launch_finds_the_first(study, cluster):
     submit()
-    again = submit()
-    assert "4 runs are with Slurm job" in again
+    # One of the four waits for nobody, and may be done.
+    assert re.search(r"[34] runs are with Slurm job", submit())
     (study / "go").touch()
     assert "4 runs: 4 done" in submit("--wait")
     assert len(jobs()["job_ids"]) == 1

@@ -128,7 +128,7 @@ class Server:
     def _alone(self, *, make: bool) -> Iterator[None]:
         if make and not self.place.exists():
             # What runs as another user than root has to pass.
-            self.place.mkdir(parents=True, mode=0o700)
+            self.place.mkdir(parents=True, mode=0o700, exist_ok=True)  # by another start, since
             self.place.chmod(0o700 if os.geteuid() else 0o711)
         with (self.place / "lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

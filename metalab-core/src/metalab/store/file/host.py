@@ -57,7 +57,8 @@ def this_moment() -> str:
 
 def _read(name: str) -> str | None:
     try:
-        return (_PROC / name).read_text(encoding="ascii").strip()
+        # A process names itself, in whatever bytes it likes.
+        return (_PROC / name).read_bytes().decode("utf-8", "replace").strip()
     except OSError:
         return None
 
