@@ -80,8 +80,8 @@ def test_any_query_of_any_store_has_one_answer(pg_stores, history, asked_queries
 
 
 @pytest.mark.slow
-@settings(patient, max_examples=10_000)
-@anything
+@settings(patient, max_examples=2_000)
+@given(history=histories(), asked_queries=st.lists(queries(), min_size=5, max_size=8))
 def test_any_of_ten_thousand_queries_has_one_answer(pg_stores, history, asked_queries):
     agree(pg_stores, history, asked_queries)
 

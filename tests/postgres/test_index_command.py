@@ -84,6 +84,15 @@ class TestActions:
         assert said(capsys, "rebuild", locator)[0] == 0
         assert said(capsys, "verify", locator)[0] == 0
 
+    def test_a_rebuild_says_how_far_it_is(self, store, locator):
+        told = []
+        lines = store.index.rebuild(on_progress=lambda done, total: told.append((done, total)))
+        assert lines == 5
+        assert [done for done, _ in told] == sorted(done for done, _ in told)
+        assert told[-1] == (told[-1][1], told[-1][1])
+        size = sum(each.stat().st_size for each in store.root.rglob("runs/*.jsonl"))
+        assert told[-1][0] == size
+
     def test_it_is_followed_until_ctrl_c(self, store, locator):
         words = [sys.executable, "-m", "metalab", "index", "follow", locator, "--interval", "0.1"]
         with subprocess.Popen(words) as follower:

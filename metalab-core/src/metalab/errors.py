@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "AggregateWarning",
     "CancelledError",
     "CaptureError",
     "CodeChangedError",
@@ -37,6 +38,10 @@ class MissingExtraError(MetalabError, ImportError):
 
 class IdentityError(MetalabError, TypeError):
     """A value cannot be told apart from others for certain, so it may not enter a run's id."""
+
+
+class AggregateWarning(UserWarning):
+    """Tells what would mislead whoever compares groups of runs."""
 
 
 class CodeChangedError(MetalabError):

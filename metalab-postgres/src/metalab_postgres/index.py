@@ -38,11 +38,12 @@ from metalab_postgres.verification import differences
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    import pandas as pd
     from psycopg import Connection, Cursor
 
-    from metalab.store.indexing import IndexStatus
+    from metalab.store.indexing import IndexStatus, OnProgress
 
 __all__ = ["Freshness", "PostgresIndex"]
 
@@ -101,16 +102,21 @@ class PostgresIndex(StoreIndex):
             return self._patiently(lambda connection: self._freshness(connection, experiment_id))
         return Freshness(0, datetime.now(UTC))
 
-    def rebuild(self, *, processes: int = 2) -> int:
+    def rebuild(self, *, on_progress: OnProgress | None = None, processes: int = 2) -> int:
         """Make the index anew from the files, beside the old one, which it then replaces.
 
-        ``processes`` is how many connections read side by side. Returns the number of lines.
-        A failure leaves the old index as it was.
+        ``processes`` is how many connections read side by side; ``on_progress`` as in
+        StoreIndex. Returns the number of lines. A failure leaves the old index as it was.
         """
         with translated(str(self.config.dsn)), disk.explained("the files cannot be indexed"):
             self._current = None
             return rebuild(
-                self._link, self.config.schema, self._store_id(), self._experiments(), processes
+                self._link,
+                self.config.schema,
+                self._store_id(),
+                self._experiments(),
+                processes,
+                on_progress,
             )
 
     def verify(self) -> list[str]:
@@ -158,6 +164,25 @@ class PostgresIndex(StoreIndex):
         if section not in {"params", "metrics"}:
             raise ValueError(f"section={section!r}: it is 'params' or 'metrics'")
         self._patiently(lambda connection: self._index_field(connection, section, name))
+
+    def frame(
+        self, columns: str | Sequence[str], experiment_id: str | None = None
+    ) -> pd.DataFrame | None:
+        """Make the frame of ``Results.to_dataframe(columns=...)`` without reading the files.
+
+        It has all runs that are indexed, in the order of the plan; ``derived_NAME`` is a
+        derived value that is kept. ``experiment_id`` chooses the experiment where the
+        configuration does not. None where only the files can tell: a value is such that the
+        database cannot hold it, or no run has one of the columns.
+        """
+        from metalab_postgres.frames import frame  # noqa: PLC0415  it needs pandas
+
+        wanted = experiment_id or self.config.experiment_id
+        if wanted is None:
+            raise ValueError("experiment_id is needed: the index is of a whole collection")
+        names = [columns] if isinstance(columns, str) else list(columns)
+        with self.reading() as cursor:
+            return frame(cursor, wanted, names)
 
     @contextmanager
     def reading(self) -> Iterator[Cursor[Any]]:

@@ -27,7 +27,7 @@ from metalab_postgres.trouble import IndexUnavailable, is_refusal
 from metalab_postgres.watermarks import Watermark, Watermarks, headed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from psycopg import Connection, Cursor
@@ -47,13 +47,17 @@ class Overtaken(Exception):  # noqa: N818  a turn of events, caught within the p
 
 @attrs.frozen
 class Ingestion:
-    """Reads the segments of one experiment into the index; ``runs`` is their folder."""
+    """Reads the segments of one experiment into the index; ``runs`` is their folder.
+
+    ``on_read`` is told how many bytes more are in the index.
+    """
 
     connection: Connection[Any]
     schema: str
     experiment_id: str
     runs: Path
     block: int = BLOCK
+    on_read: Callable[[int], None] = lambda _: None
 
     def update(self) -> int:
         """Read what is new and return how many lines were; raises psycopg's errors.
@@ -188,6 +192,7 @@ class Ingestion:
                 position = attrs.evolve(moved.position, bad=tuple(sorted(bad)))
                 moved = attrs.evolve(moved, position=position)
             marks.advance(cursor, moved, len(batch.items) + len(batch.refused) - len(refused))
+        self.on_read(moved.position.offset - mark.position.offset)
         return moved
 
     def _fold(

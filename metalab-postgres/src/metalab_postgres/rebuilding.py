@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import attrs
 from psycopg import sql
 
 from metalab_postgres import schema as schemas
-from metalab_postgres.changes import BeyondRepairError, segments
+from metalab_postgres.changes import BeyondRepairError, segments, size_of
 from metalab_postgres.fieldindexes import index_statement, metric_indexes, remember_metric_index
 from metalab_postgres.ingestion import Ingestion, Overtaken
 from metalab_postgres.migrations import enter, is_current, lock, migrate
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from metalab.store.indexing import OnProgress
     from metalab_postgres.connection import Link
 
 __all__ = ["rebuild"]
@@ -35,6 +37,7 @@ def rebuild(
     store_id: str,
     experiments: Sequence[tuple[str, Path]],
     processes: int,
+    on_progress: OnProgress | None = None,
 ) -> int:
     """Read all experiments into a new schema, then let it take the place of the old one."""
     new = f"{schema}{_BESIDE}{secrets.token_hex(4)}"
@@ -44,7 +47,8 @@ def rebuild(
         _hold(connection, new)
         try:
             migrate(connection, new, store_id)
-            lines = _Filling(link, connection, new, schema).fill(experiments, processes)
+            meter = _Meter.of(experiments, on_progress)
+            lines = _Filling(link, connection, new, schema, meter).fill(experiments, processes)
             _swap(connection, schema, new)
         except BaseException:  # Ctrl-C, too, leaves nothing half-made behind
             # What is left behind is in nobody's way, and the next rebuild drops it.
@@ -55,6 +59,30 @@ def rebuild(
     return lines
 
 
+@attrs.define
+class _Meter:
+    """Tells how much of all that there is to read has been read."""
+
+    on_progress: OnProgress | None
+    total: int
+    done: int = 0
+    lock: threading.Lock = attrs.Factory(threading.Lock)
+
+    @classmethod
+    def of(cls, experiments: Sequence[tuple[str, Path]], on_progress: OnProgress | None) -> _Meter:
+        paths = (runs / name for _, runs in experiments for name in segments(runs))
+        return cls(on_progress, sum(size_of(path) or 0 for path in paths) if on_progress else 0)
+
+    def add(self, size: int) -> None:
+        if self.on_progress is None:
+            return
+        with self.lock:
+            self.done += size
+            # What is compressed is more than its file, and what is being written grows.
+            self.total = max(self.total, self.done)
+            self.on_progress(self.done, self.total)
+
+
 @attrs.frozen
 class _Filling:
     """Fills a new schema, whose secondary indexes are made when the rows are there."""
@@ -63,6 +91,7 @@ class _Filling:
     connection: Connection[Any]
     new: str
     old: str
+    meter: _Meter
 
     def fill(self, experiments: Sequence[tuple[str, Path]], processes: int) -> int:
         with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -92,7 +121,9 @@ class _Filling:
     def _read_share(self, jobs: Sequence[tuple[str, Path, str, Collection[str]]]) -> None:
         with closing(self.link.another()) as connection:
             for experiment_id, runs, name, names in jobs:
-                ingestion = Ingestion(connection, self.new, experiment_id, runs)
+                ingestion = Ingestion(
+                    connection, self.new, experiment_id, runs, on_read=self.meter.add
+                )
                 # A compaction's doing: what is there now is read at the end.
                 with suppress(Overtaken, BeyondRepairError):
                     ingestion.read_one(name, names)

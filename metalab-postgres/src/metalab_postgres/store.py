@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from metalab.store.file.config import FileStoreConfig
     from metalab.store.query.query import Query
     from metalab.store.query.table import Table
+    from metalab.store.reading import RunLog
     from metalab_postgres.index import PostgresIndex
 
 __all__ = ["PostgresStore"]
@@ -73,27 +74,33 @@ class PostgresStore(FileStore):
         if self._follower is None or not self._follower.is_alive:
             self._follower = Follower(self._indexed)
 
-    def query(self, query: Query) -> Table:
-        """Answer a query, from the index where that is up to date; see Store.query."""
+    def query(self, query: Query, log: RunLog | None = None) -> Table:
+        """Answer a query, from the index where that holds the same runs; see Store.query."""
         # Both for the reason above.
         from metalab.store.query.answer import answer  # noqa: PLC0415
         from metalab_postgres.trouble import IndexUnavailable, tell  # noqa: PLC0415
 
         try:
-            found = self._answer(query)
+            found = self._answer(query, log)
         except IndexUnavailable as error:
             tell(error)
             found = None
-        return answer(query, self.read()) if found is None else found
+        if found is not None:
+            return found
+        return answer(query, self.read() if log is None else log)
 
-    def _answer(self, query: Query) -> Table | None:
-        """Answer from the index; None if it is behind, and may only be read."""
-        from metalab_postgres.answers import answer  # noqa: PLC0415  as above
+    def _answer(self, query: Query, log: RunLog | None) -> Table | None:
+        """Answer from the index; None if it is behind, and may only be read, or beyond ``log``."""
+        # Both as above.
+        from metalab_postgres.answers import answer  # noqa: PLC0415
+        from metalab_postgres.watermarks import holds  # noqa: PLC0415
 
         experiment_id = self._folder.experiment_id
         if self.index.freshen(experiment_id).lag_bytes:
             return None
         with self.index.reading() as cursor:
+            if log is not None and not holds(cursor, experiment_id, log):
+                return None
             return answer(cursor, experiment_id, query)
 
     def rebuild_index(self, *, processes: int = 2) -> int:

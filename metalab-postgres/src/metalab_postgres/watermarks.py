@@ -10,17 +10,23 @@ from psycopg.types.json import Jsonb
 
 from metalab.store.file import disk
 from metalab.store.file.content import is_compressed
+from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.scan import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from psycopg import Cursor
 
-__all__ = ["Watermark", "Watermarks", "headed", "position_of"]
+    from metalab.store.reading import RunLog
+
+__all__ = ["Watermark", "Watermarks", "headed", "holds", "position_of"]
 
 _HEAD = 4096
+_REACHED = (
+    "SELECT name, position FROM segments JOIN experiments USING (exp) WHERE experiment_id = %s"
+)
 _COLUMNS = "seg, name, position, head_size, head_crc, prev_good, replaces"
 
 
@@ -112,6 +118,21 @@ class Watermarks:
     def drop(cursor: Cursor[Any], marks: Iterable[Watermark]) -> None:
         """Forget watermarks."""
         cursor.execute("DELETE FROM segments WHERE seg = ANY(%s)", [[each.seg for each in marks]])
+
+
+def holds(cursor: Cursor[Any], experiment_id: str, log: RunLog) -> bool:
+    """Tell whether the index has read exactly what a log of the files has."""
+    if not isinstance(log, FileRunLog):
+        return False
+    cursor.execute(_REACHED, [experiment_id])
+    indexed = {name: position_of(document) for name, document in cursor.fetchall()}
+    return _reached(indexed) == _reached(log.positions)
+
+
+def _reached(positions: Mapping[str, Position]) -> dict[str, tuple[int, frozenset[int]]]:
+    """Return what was read of each segment of which anything was."""
+    found = {name: (each.offset, each.known) for name, each in positions.items()}
+    return {name: each for name, each in found.items() if each != (0, frozenset())}
 
 
 def headed(mark: Watermark, path: Path) -> Watermark:

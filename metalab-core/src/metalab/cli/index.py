@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from metalab.cli.collection import add_store, open_store
 from metalab.cli.interval import add_interval, interval_of
+from metalab.cli.meter import Meter
 from metalab.cli.output import document_of, iso, local, print_json
 from metalab.cli.text import many, show_table, size
 from metalab.cli.usage import UsageError
@@ -51,7 +52,9 @@ def _update(index: StoreIndex, arguments: argparse.Namespace) -> int:
 
 
 def _rebuild(index: StoreIndex, arguments: argparse.Namespace) -> int:
-    return _counted(index.rebuild(), "rebuilt", arguments)
+    with Meter("rebuilding") as meter:
+        lines = index.rebuild(on_progress=meter)
+    return _counted(lines, "rebuilt", arguments)
 
 
 def _counted(lines: int, done: str, arguments: argparse.Namespace) -> int:

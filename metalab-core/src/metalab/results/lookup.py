@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from metalab.errors import MetalabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["NameLookupError", "missing", "resolve_id"]
+__all__ = ["NameLookupError", "listed", "missing", "resolve_id"]
 
 _SHOWN = 10
 
@@ -21,6 +21,17 @@ class NameLookupError(MetalabError, KeyError):
     def __str__(self) -> str:
         # KeyError would show the text as a quoted literal.
         return str(self.args[0])
+
+
+@overload
+def listed(names: str | Iterable[str]) -> list[str]: ...
+@overload
+def listed(names: None) -> None: ...
+def listed(names: str | Iterable[str] | None) -> list[str] | None:
+    """Return the names that were given as one or several; None stays None."""
+    if names is None:
+        return None
+    return [names] if isinstance(names, str) else list(names)
 
 
 def resolve_id(given: str, run_ids: Sequence[str]) -> int:
@@ -35,7 +46,7 @@ def resolve_id(given: str, run_ids: Sequence[str]) -> int:
         raise NameLookupError(f"no run's id begins with {given!r} ({_some(run_ids, 'runs')})")
     raise NameLookupError(
         f"{len(found)} runs' ids begin with {given!r}: "
-        f"{_listed(run_ids[place] for place in found[:_SHOWN])}"
+        f"{_joined(run_ids[place] for place in found[:_SHOWN])}"
         f"{' and more' if len(found) > _SHOWN else ''}; give more of the id"
     )
 
@@ -53,8 +64,8 @@ def _some(names: Sequence[str], what: str) -> str:
     if not names:
         return "there are none"
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return f"{what}: {_listed(names[:_SHOWN])}{more}"
+    return f"{what}: {_joined(names[:_SHOWN])}{more}"
 
 
-def _listed(names: Iterable[str]) -> str:
+def _joined(names: Iterable[str]) -> str:
     return ", ".join(names)

@@ -6,17 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from metalab.records import RunRecord, Status
 from metalab.results import display
+from metalab.results.aggregates import Groups, aggregate
 from metalab.results.columns import MOMENTS, Columns, fingerprints
 from metalab.results.computed import keep_derived
 from metalab.results.derived import as_derived_metrics
 from metalab.results.export import TableOptions, columns_of, write_csv
 from metalab.results.frames import frame_of
-from metalab.results.lookup import resolve_id
+from metalab.results.lookup import listed, resolve_id
 from metalab.results.order import recorded
+from metalab.results.questions import best, in_order, where
 from metalab.results.reader import Reader
 from metalab.results.rows import FullRow, HeldRows, LoggedRows, Rows
 from metalab.results.run import Run
@@ -129,6 +131,50 @@ class Results(Sequence[Run]):
         else:
             places = select(self._rows, wanted, tags, fields)
         return self._selected(places)
+
+    def where(self, filter: str) -> Self:  # noqa: A002  it is what it is called everywhere
+        """Choose the runs for which a filter holds: ``where("lr < 0.1 and acc > 0.9")``.
+
+        What filters say is told by ``metalab.store.query``: names of params, metrics and the
+        record's columns (``params.x`` and ``metrics.x`` where both are called x), ``= != < <=
+        > >= ~= in has``, ``is missing``, ``and or not``. Raises QueryError if it cannot be
+        understood, or if no run has a name.
+        """
+        return self._selected(where(self._rows, self.store, filter))
+
+    def sort(self, by: str | Iterable[str]) -> Self:
+        """Sort by params, metrics or columns of the record, ``-`` for descending: ``"-acc, lr"``.
+
+        NaN and then missing values are last in both; ties stand in the order of the plan.
+        Raises QueryError if no run has a name.
+        """
+        return self._selected(in_order(self._rows, self.store, by))
+
+    def best(self, metric: str, mode: Literal["max", "min"] = "max") -> Run:
+        """Return the successful run with the largest (or smallest) number of a metric.
+
+        NaN is never best; of equals the first in the plan is taken. The best of many runs is
+        partly luck: ``aggregate`` tells what a setting gives on average. Raises KeyError if no
+        successful run has a number there.
+        """
+        return self[best(self._rows, self.store, metric, mode)]
+
+    def aggregate(
+        self,
+        metrics: str | Iterable[str] | None = None,
+        *,
+        by: str | Iterable[str] | None = None,
+        over: str | Iterable[str] = "replicate",
+    ) -> Groups:
+        """Take the replicates of each setting together: mean, sd and 95 % interval of metrics.
+
+        Runs with equal values of ``by`` are a group; by default those of all params except the
+        ones named in ``over``. ``metrics`` are by default all that are numbers. Only
+        successful runs count; an AggregateWarning says so where groups are not balanced, where
+        numbers are NaN or missing, and where runs of several versions of the code are taken
+        together. Raises KeyError or QueryError for names that no run has.
+        """
+        return aggregate(self._rows, self.store, listed(metrics), listed(by), listed(over) or [])
 
     def refresh(self) -> Self:
         """Return the results as the store holds them now; only what is new is read.

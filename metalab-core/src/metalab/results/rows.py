@@ -11,18 +11,22 @@ import msgspec
 
 from metalab.identity.values import from_jsonable
 from metalab.results.columns import Columns
-from metalab.results.lookup import missing
+from metalab.results.lookup import listed, missing
 from metalab.results.order import PassingOrder, PlanOrder, recorded
 from metalab.results.picked import Picked
 from metalab.results.shapes import Shape
-from metalab.store.document import record_of
+from metalab.store.document import document_of, record_of
+from metalab.store.query.answer import answer
+from metalab.store.query.lines import ChosenLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from metalab.records import RunRecord
-    from metalab.store.base import RunLog
+    from metalab.store.base import RunLog, Store
+    from metalab.store.query.query import Query
+    from metalab.store.query.table import Table
 
 __all__ = ["FullRow", "HeldRows", "LoggedRows", "Row", "Rows", "Values"]
 
@@ -149,6 +153,10 @@ class Rows(abc.ABC):
     def refreshed(self, log: RunLog) -> Rows:
         """Return the rows as they are in a later log of the same store."""
 
+    @abc.abstractmethod
+    def answer(self, query: Query, store: Store) -> Table:
+        """Answer a query about these runs of a store; raises QueryError as Store.query does."""
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -162,7 +170,7 @@ class Rows(abc.ABC):
 
     def picked(self, names: str | Iterable[str]) -> dict[str, list[Any]]:
         """Make the columns of these names; raises KeyError if there are rows and none has one."""
-        wanted = _listed(names)
+        wanted = listed(names)
         there = self.columns(Columns())
         if len(self):
             _check_names(wanted, there)
@@ -221,6 +229,12 @@ class LoggedRows(Rows):
         order = None if self._order is None else self._order.refreshed(log, self._log)
         return LoggedRows(log, order=order)
 
+    def answer(self, query: Query, store: Store) -> Table:
+        """Ask the store about all runs, which may have an index; about some read their lines."""
+        if self._chosen is None:
+            return store.query(query, self._log)
+        return answer(query, ChosenLines(self._log, self._chosen))
+
     def columns(self, wanted: Columns) -> dict[str, list[Any]]:
         """Make columns; as long as the order is unknown, it is found on the way."""
         kind = Row if wanted.record else Values
@@ -239,7 +253,7 @@ class LoggedRows(Rows):
 
     def picked(self, names: str | Iterable[str]) -> dict[str, list[Any]]:
         """Make the columns of these names, decoding no others; see Rows.picked."""
-        made = Picked(_listed(names), Row)
+        made = Picked(listed(names), Row)
         passing = PassingOrder()
         blocks = self._log.blocks(self.ids if self._is_ordered else None)
         for _ in passing.noting(made.rows(blocks)):
@@ -288,13 +302,28 @@ class HeldRows(Rows):
         """Keep the records at the places."""
         return HeldRows([self._records[place] for place in places])
 
+    def answer(self, query: Query, store: Store) -> Table:  # noqa: ARG002  it does not have them
+        """Answer from the records."""
+        return answer(query, _HeldLines(self._records))
+
     def refreshed(self, log: RunLog) -> HeldRows:  # noqa: ARG002  they were not read from a log
         """Keep the records that somebody made."""
         return self
 
 
-def _listed(names: str | Iterable[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
+class _HeldLines:
+    """The lines that a store would keep of records."""
+
+    def __init__(self, records: Sequence[RunRecord]) -> None:
+        self._lines = [msgspec.json.encode(document_of(record)) for record in records]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the lines in one block."""
+        if self._lines:
+            yield b"\n".join(self._lines)
 
 
 def _check_names(names: Iterable[str], there: Iterable[str]) -> None:

@@ -119,15 +119,16 @@ class Store(abc.ABC):
     def read(self, since: RunLog | None = None) -> RunLog:
         """Return what is stored now; ``since`` lets the store read only what is new."""
 
-    def query(self, query: Query) -> Table:
+    def query(self, query: Query, log: RunLog | None = None) -> Table:
         """Answer a query about the runs, as ``metalab.store.query`` says.
 
-        Raises QueryError for a name that no run has, or that may mean two things.
+        The answer is about what is stored now, or was when ``log`` was read. Raises QueryError
+        for a name that no run has, or that may mean two things.
         """
         # Whoever writes has no queries, and a worker process starts the sooner without them.
         from metalab.store.query.answer import answer  # noqa: PLC0415
 
-        return answer(query, self.read())
+        return answer(query, self.read() if log is None else log)
 
     @abc.abstractmethod
     def put_manifest(self, manifest: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ date from there.
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-__all__ = ["IndexStatus", "IndexedExperiment", "StoreIndex"]
+__all__ = ["IndexStatus", "IndexedExperiment", "OnProgress", "StoreIndex"]
+
+OnProgress = Callable[[int, int], None]
 
 
 @attrs.frozen
@@ -66,8 +69,12 @@ class StoreIndex(abc.ABC):
         """Index what the store has beyond it; returns how many lines that were."""
 
     @abc.abstractmethod
-    def rebuild(self) -> int:
-        """Make it anew, while readers use the old one; returns the number of lines."""
+    def rebuild(self, *, on_progress: OnProgress | None = None) -> int:
+        """Make it anew, while readers use the old one; returns the number of lines.
+
+        ``on_progress`` is called with how many bytes have been read, and of how many, by one
+        thread at a time.
+        """
 
     @abc.abstractmethod
     def verify(self) -> Sequence[str]:

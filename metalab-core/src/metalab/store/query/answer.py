@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from metalab.store.query.expression import Column
+    from metalab.store.query.lines import Lines
     from metalab.store.query.query import Query, Sort
-    from metalab.store.reading import RunLog
 
     Getter = Callable[[Any], Any]
     PlaceOf = Callable[[Any], tuple[int, str]]
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["answer", "answer_of_groups", "answer_of_rows"]
 
 
-def answer(query: Query, log: RunLog) -> Table:
+def answer(query: Query, lines: Lines) -> Table:
     """Answer a query; raises QueryError for a name that means nothing or two things."""
     pruned = Pruned(query.needed())
-    return answer_of_rows(query, pruned.rows(log), pruned.getters, _place)
+    return answer_of_rows(query, pruned.rows(lines), pruned.getters, _place)
 
 
 def answer_of_rows(

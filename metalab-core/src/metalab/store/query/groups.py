@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
     from metalab.store.query.query import Aggregate
 
-__all__ = ["Group", "column_names", "grouped", "is_number"]
+__all__ = ["TOLD", "Group", "column_names", "grouped", "is_number"]
 
-_TOLD = ("n", "mean", "sd", "min", "max", "low", "high")
+TOLD = ("n", "mean", "sd", "min", "max", "low", "high")
+"""What is told of each column."""
 
 
 def column_names(aggregate: Aggregate) -> tuple[str, ...]:
     """Return the columns of a table of groups."""
-    told = (f"{column}.{name}" for column in aggregate.of for name in _TOLD)
+    told = (f"{column}.{name}" for column in aggregate.of for name in TOLD)
     return (*map(str, aggregate.by), "runs", "failed", *told)
 
 

@@ -15,7 +15,7 @@ from metalab.store.query.expression import Column
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from metalab.store.reading import RunLog
+    from metalab.store.query.lines import Lines
 
     Getter = Callable[[Any], Any]
 
@@ -78,14 +78,14 @@ class Pruned:
         self.getters = {column: self._getter(column) for column in wanted}
         self._seen: dict[Column, set[str]] = {column: set() for column in self._bare}
 
-    def rows(self, log: RunLog) -> Iterator[Any]:
+    def rows(self, lines: Lines) -> Iterator[Any]:
         """Yield the row of each run; raises QueryError at the end if a bare name means nothing."""
-        for rows in map(self.decoded, log.blocks()):
+        for rows in map(self.decoded, lines.blocks()):
             self._note(rows)
             yield from rows
         for column, seen in self._seen.items():
-            if len(log):
-                check_meaning(column, seen, lambda: names_in(log.blocks()))
+            if len(lines):
+                check_meaning(column, seen, lambda: names_in(lines.blocks()))
 
     def decoded(self, block: bytes) -> list[Any]:
         """Return the rows of some lines."""

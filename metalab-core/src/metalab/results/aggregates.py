@@ -1,0 +1,220 @@
+"""Aggregates: what the replicates of each setting tell together, and what they do not.
+
+Numbers are taken from successful runs alone; how many runs failed, have no number or NaN
+stands beside them. What would mislead whoever compares the groups is an AggregateWarning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from metalab.errors import AggregateWarning
+from metalab.results.display import Table as ShownTable
+from metalab.results.frames import frame_of
+from metalab.results.lookup import missing
+from metalab.results.questions import SUCCEEDED, metric
+from metalab.results.rows import Values
+from metalab.store.query.expression import Column
+from metalab.store.query.groups import TOLD
+from metalab.store.query.order import sort_key
+from metalab.store.query.pruned import RECORD
+from metalab.store.query.query import Aggregate, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from metalab.results.rows import Rows
+    from metalab.store.base import Store
+    from metalab.store.query.table import Table
+
+__all__ = ["Groups", "aggregate"]
+
+
+@attrs.frozen(repr=False)
+class Groups:
+    """Groups of runs with equal params: a row for each, in the order of the plan.
+
+    ``columns`` maps names to lists of equal length: those grouped by, ``runs``, ``succeeded``,
+    ``failed``, and for each metric ``NAME.n`` (how many successful runs have a number that is
+    not NaN), ``.mean``, ``.sd`` (of a sample), ``.min``, ``.max``, and the 95 % confidence
+    interval of the mean by Student's distribution, ``.low`` and ``.high``. What too few
+    numbers do not define is None.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(self.columns["runs"])
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield each group as a dict."""
+        names = tuple(self.columns)
+        return (
+            dict(zip(names, row, strict=True)) for row in zip(*self.columns.values(), strict=True)
+        )
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Make a pandas DataFrame with a row for each group."""
+        return frame_of({name: list(each) for name, each in self.columns.items()}, len(self))
+
+    def __repr__(self) -> str:
+        return ShownTable(self.columns).text()
+
+
+def aggregate(
+    rows: Rows,
+    store: Store,
+    metrics: Sequence[str] | None,
+    by: Sequence[str] | None,
+    over: Sequence[str],
+) -> Groups:
+    """Group rows and take their metrics together; see ``Results.aggregate``."""
+    known = _Names.of(rows) if metrics is None or by is None else None
+    chosen = known.params(over) if by is None and known else [Column.of(each) for each in by or ()]
+    numbers = known.metrics() if metrics is None and known else list(map(metric, metrics or ()))
+    grouping = Aggregate(by=chosen, of=numbers)
+    everything = rows.answer(Query(aggregate=Aggregate(by=chosen)), store)
+    successes = rows.answer(Query(filter=SUCCEEDED, aggregate=grouping), store)
+    groups = _Merged.of(everything, successes, chosen, numbers)
+    if metrics is None:
+        groups = groups.without_empty_metrics()
+    elif empty := groups.empty_metrics():
+        there = _Names.of(rows).metrics()
+        raise missing(
+            "the successful runs have", "number in a metric", empty[0], [c.name for c in there]
+        )
+    for text in (*groups.doubts(), *_doubt_of_code(rows, store)):
+        warnings.warn(text, AggregateWarning, stacklevel=3)
+    return Groups(groups.columns())
+
+
+@attrs.frozen
+class _Names:
+    """The names of params and metrics that rows have, in the order in which they are met."""
+
+    given: tuple[str, ...]
+    made: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rows: Rows) -> _Names:
+        given: dict[str, Any] = {}
+        made: dict[str, Any] = {}
+        for chunk in rows.chunks(Values):
+            for row in chunk:
+                given.update(row.params)
+                made.update(row.metrics)
+        return cls(tuple(given), tuple(made))
+
+    def params(self, over: Sequence[str]) -> list[Column]:
+        left = [name for name in self.given if name not in over]
+        for name in over:
+            if name not in self.given and name not in RECORD:
+                raise missing("these runs have", "param", name, self.given)
+        return [Column(name, "params") for name in left]
+
+    def metrics(self) -> list[Column]:
+        return [Column(name, "metrics") for name in self.made]
+
+
+@attrs.frozen
+class _Merged:
+    """All groups, and the numbers of those with a success."""
+
+    keys: Mapping[str, Sequence[Any]]
+    runs: Sequence[int]
+    failed: Sequence[int]
+    succeeded: Sequence[int]
+    numbers: Mapping[str, Mapping[str, Sequence[Any]]]
+
+    @classmethod
+    def of(
+        cls, everything: Table, successes: Table, by: Sequence[Column], metrics: Sequence[Column]
+    ) -> _Merged:
+        names = list(map(str, by))
+        counted, found = everything.to_dict(), successes.to_dict()
+        numbered = {key: place for place, key in enumerate(_keys(found, names))}
+        places = [numbered.get(key) for key in _keys(counted, names)]
+
+        def told(column: str, default: Any) -> list[Any]:
+            values = found[column]
+            return [default if place is None else values[place] for place in places]
+
+        return cls(
+            dict(zip(_shown(by), (counted[name] for name in names), strict=True)),
+            counted["runs"],
+            counted["failed"],
+            told("runs", 0),
+            {
+                metric.name: {
+                    each: told(f"{metric}.{each}", 0 if each == "n" else None) for each in TOLD
+                }
+                for metric in metrics
+            },
+        )
+
+    def empty_metrics(self) -> list[str]:
+        return [name for name, told in self.numbers.items() if self.runs and not any(told["n"])]
+
+    def without_empty_metrics(self) -> _Merged:
+        empty = set(self.empty_metrics())
+        left = {name: told for name, told in self.numbers.items() if name not in empty}
+        return attrs.evolve(self, numbers=left)
+
+    def columns(self) -> dict[str, Sequence[Any]]:
+        made = {**self.keys, "runs": self.runs, "succeeded": self.succeeded, "failed": self.failed}
+        for name, told in self.numbers.items():
+            made |= {f"{name}.{what}": values for what, values in told.items()}
+        return made
+
+    def doubts(self) -> Iterator[str]:
+        """Say what would mislead whoever compares the groups."""
+        sizes = set(self.succeeded)
+        if len(sizes) > 1:
+            most = max(sizes)
+            fewer = sum(count < most for count in self.succeeded)
+            failed = sum(self.failed)
+            why = f"; {failed:,} runs failed" if failed else ""
+            yield (
+                f"the groups are not balanced: {fewer:,} of {len(self.succeeded):,} have fewer "
+                f"than {most:,} successful runs, the least {min(sizes):,}{why}"
+            )
+        for name, told in self.numbers.items():
+            without = sum(self.succeeded) - sum(told["n"])
+            if without:
+                yield (
+                    f"{name} is NaN, no number or missing in {without:,} of "
+                    f"{sum(self.succeeded):,} successful runs, which are left out of its mean"
+                )
+
+
+def _doubt_of_code(rows: Rows, store: Store) -> Iterator[str]:
+    by_code = Query(filter=SUCCEEDED, aggregate=Aggregate(by=[Column("code_hash")]))
+    versions = len(rows.answer(by_code, store))
+    if versions > 1:
+        yield (
+            f"runs of {versions} versions of the code are taken together; "
+            "filter(code_hash=...) chooses those of one"
+        )
+
+
+def _keys(table: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield what is equal for equal groups of two tables."""
+    rows = (
+        zip(*(table[name] for name in names), strict=True) if names else [()] * len(table["runs"])
+    )
+    return (tuple(map(sort_key, row)) for row in rows)
+
+
+def _shown(by: Sequence[Column]) -> list[str]:
+    """Return params by their bare names, unless something else in the table has those."""
+    bare = [column.name for column in by]
+    taken = {"runs", "succeeded", "failed"}
+    return [
+        str(column) if column.name in taken or bare.count(column.name) > 1 else column.name
+        for column in by
+    ]
