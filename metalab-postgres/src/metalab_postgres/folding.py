@@ -1,8 +1,9 @@
 """Folding lines into the index, by the very order in which files are folded.
 
 Statements see lines in the temporary table ``incoming`` and run one transaction at a time, so
-what they find in the tables is all that was folded before. Every one of them may be repeated
-with the same lines, or be given lines in any order, and the tables come out the same.
+what they find in the tables is all that was folded before; runs of which nothing is there enter
+side by side. Every statement may be repeated with the same lines, or be given lines in any order,
+and the tables come out the same.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from metalab_postgres.incoming import Batch, Item
 
-__all__ = ["copy", "fold", "forget_experiment", "prepare"]
+__all__ = ["copy", "fold", "fold_new", "forget_experiment", "prepare"]
 
 TABLES = (
     "segments",
@@ -41,11 +42,7 @@ _INCOMING = """
 """
 
 
-# The greatest arrived line of each run becomes current unless a greater one is there; whatever
-# is displaced, arrived or there before, is kept as an attempt. An equal line is a copy, and the
-# pointer then goes to where it was read last.
-_RUNS: LiteralString = """
-WITH arrived AS MATERIALIZED (
+_ARRIVED: LiteralString = """
     SELECT %(exp)s::int AS exp, doc ->> 'id' COLLATE "C" AS run_id,
         (doc ->> 'epoch')::bigint AS epoch,
         CASE doc ->> 't' WHEN 'forget' THEN -1 ELSE
@@ -63,6 +60,33 @@ WITH arrived AS MATERIALIZED (
         coalesce(doc ->> 'code', '') AS code,
         %(seg)s::int AS seg, off, len, doc, line
     FROM pg_temp.incoming WHERE kind IN ('run', 'start', 'forget')
+"""
+
+_VALUES: LiteralString = """
+    exp, run_id, epoch, rank, attempt, writer, part, seq, status, code,
+    doc ->> 'experiment', doc ->> 'manifest', doc ->> 'launch',
+    greatest((doc ->> 'index')::bigint, 0), (doc ->> 'replicate')::bigint,
+    nullif(doc -> 'seed', 'null'), doc -> 'fingerprints' ->> 'params',
+    doc -> 'time' ->> 'start', doc -> 'time' ->> 'end', (doc ->> 'ms')::numeric,
+    nullif(doc -> 'params', 'null'), nullif(doc -> 'metrics', 'null'),
+    nullif(doc -> 'tags', 'null'), doc ->> 'notes',
+    nullif(doc -> 'error', 'null') - 'traceback',
+    coalesce(doc ->> 'crc', ''), seg, off, len, line
+"""
+
+# What arrives about runs of which nothing is there is current as it is. In one order for all who
+# do this at once, so that none of them waits for one that waits for it.
+_NEW: LiteralString = f"""
+INSERT INTO runs SELECT {_VALUES} FROM ({_ARRIVED}) AS arrived ORDER BY run_id
+ON CONFLICT DO NOTHING
+"""  # noqa: S608  of constants
+
+# The greatest arrived line of each run becomes current unless a greater one is there; whatever
+# is displaced, arrived or there before, is kept as an attempt. An equal line is a copy, and the
+# pointer then goes to where it was read last.
+_RUNS: LiteralString = f"""
+WITH arrived AS MATERIALIZED (
+{_ARRIVED}
 ), placed AS MATERIALIZED (
     SELECT *, row_number() OVER down AS place, dense_rank() OVER down AS distinct_place
     FROM arrived
@@ -93,15 +117,7 @@ WITH arrived AS MATERIALIZED (
     DO UPDATE SET seg = excluded.seg, off = excluded.off, len = excluded.len
 )
 INSERT INTO runs
-SELECT exp, run_id, epoch, rank, attempt, writer, part, seq, status, code,
-    doc ->> 'experiment', doc ->> 'manifest', doc ->> 'launch',
-    greatest((doc ->> 'index')::bigint, 0), (doc ->> 'replicate')::bigint,
-    nullif(doc -> 'seed', 'null'), doc -> 'fingerprints' ->> 'params',
-    doc -> 'time' ->> 'start', doc -> 'time' ->> 'end', (doc ->> 'ms')::numeric,
-    nullif(doc -> 'params', 'null'), nullif(doc -> 'metrics', 'null'),
-    nullif(doc -> 'tags', 'null'), doc ->> 'notes',
-    nullif(doc -> 'error', 'null') - 'traceback',
-    coalesce(doc ->> 'crc', ''), seg, off, len, line
+SELECT {_VALUES}
 FROM placed WHERE place = 1 ORDER BY run_id
 ON CONFLICT (exp, run_id) DO UPDATE SET
     (epoch, rank, attempt, writer, part, seq, status, code, experiment_id, manifest, launch,
@@ -116,7 +132,7 @@ ON CONFLICT (exp, run_id) DO UPDATE SET
 WHERE (runs.epoch, runs.rank, runs.attempt, runs.writer, runs.part, runs.seq)
     <= (excluded.epoch, excluded.rank, excluded.attempt, excluded.writer, excluded.part,
     excluded.seq)
-"""
+"""  # noqa: S608  as above
 
 _FORGOTTEN: LiteralString = """
 INSERT INTO forgotten
@@ -225,6 +241,21 @@ def copy(cursor: Cursor[Any], items: Iterable[Item]) -> None:
         stream.write(b"".join(item.row() for item in items))
 
 
+def fold_new(cursor: Cursor[Any], exp: int, seg: int, batch: Batch) -> bool:
+    """Fold records of runs of which the index has nothing; False if it has something of one.
+
+    Then what this did has to be rolled back. Others may do the same at the same time.
+    """
+    where = {"exp": exp, "seg": seg}
+    cursor.execute(_NEW, where)
+    if cursor.rowcount != len(batch.items):
+        return False
+    if batch.has_artifacts:
+        cursor.execute(_ARTIFACTS, where)
+    _fold_fields(cursor, batch, where)
+    return True
+
+
 def fold(cursor: Cursor[Any], exp: int, seg: int, batch: Batch) -> None:
     """Fold what is in ``incoming``, which is this batch of a segment of an experiment."""
     where = {"exp": exp, "seg": seg}
@@ -234,6 +265,10 @@ def fold(cursor: Cursor[Any], exp: int, seg: int, batch: Batch) -> None:
             cursor.execute(statement, where)
     if kinds & RECORDS:
         _fold_artifacts(cursor, batch, where)
+    _fold_fields(cursor, batch, where)
+
+
+def _fold_fields(cursor: Cursor[Any], batch: Batch, where: dict[str, int]) -> None:
     if batch.fields:
         sections, names = zip(*batch.fields, strict=True)
         named = {"sections": list(sections), "names": list(names)}

@@ -102,7 +102,7 @@ class PostgresIndex(StoreIndex):
             return self._patiently(lambda connection: self._freshness(connection, experiment_id))
         return Freshness(0, datetime.now(UTC))
 
-    def rebuild(self, *, on_progress: OnProgress | None = None, processes: int = 2) -> int:
+    def rebuild(self, *, on_progress: OnProgress | None = None, processes: int = 3) -> int:
         """Make the index anew from the files, beside the old one, which it then replaces.
 
         ``processes`` is how many connections read side by side; ``on_progress`` as in

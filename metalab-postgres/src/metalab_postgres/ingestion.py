@@ -20,7 +20,7 @@ from metalab.store.file.reader import COMPACTED, replaces_in
 from metalab.store.file.scan import Position, Scanner
 from metalab.store.names import part_name, split_part
 from metalab_postgres.changes import BeyondRepairError, changed, segments
-from metalab_postgres.folding import copy, fold, forget_experiment, prepare
+from metalab_postgres.folding import copy, fold, fold_new, forget_experiment, prepare
 from metalab_postgres.incoming import Batch, Incoming, reduced
 from metalab_postgres.migrations import enter, lock
 from metalab_postgres.trouble import IndexUnavailable, is_refusal
@@ -202,8 +202,9 @@ class Ingestion:
         try:
             with self.connection.transaction():
                 copy(cursor, batch.items)
-                # Sent before, since servers parse what many send side by side; from here on one
-                # at a time goes on, and sees all that the others did.
+                if batch.kinds == {"run"} and self._fold_new(cursor, marks, mark, batch):
+                    return []
+                # From here on one at a time goes on, and sees all that the others did.
                 lock(cursor, self.schema)
                 if not marks.is_at(cursor, mark):
                     raise Overtaken
@@ -217,6 +218,22 @@ class Ingestion:
                 refused += self._fold(cursor, marks, mark, part)
             return refused or ([batch.items[0].offset] if not _parts(batch) else [])
         return []
+
+    def _fold_new(
+        self, cursor: Cursor[Any], marks: Watermarks, mark: Watermark, batch: Batch
+    ) -> bool:
+        """Fold records of new runs beside others who do; False, and nothing done, if some are not.
+
+        Of two who read the same lines one waits for the other's, and then finds them there.
+        """
+        with self.connection.transaction():
+            lock(cursor, self.schema, shared=True)
+            if not marks.is_at(cursor, mark):
+                raise Overtaken
+            if fold_new(cursor, marks.exp, mark.seg, batch):
+                return True
+            raise psycopg.Rollback  # of this alone, the lock included
+        return False
 
     def _follow_compaction(self, cursor: Cursor[Any], marks: Watermarks, name: str) -> None:
         """Forget the segments that a compaction has copied.

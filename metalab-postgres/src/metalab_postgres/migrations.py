@@ -33,9 +33,14 @@ def enter(cursor: Cursor[Any], name: str) -> None:
     cursor.execute(sql.SQL("SET LOCAL search_path TO {}, pg_temp").format(sql.Identifier(name)))
 
 
-def lock(cursor: Cursor[Any], name: str) -> None:
-    """Wait for the lock on a schema's contents, which is held until the transaction ends."""
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"metalab.{name}"])
+def lock(cursor: Cursor[Any], name: str, *, shared: bool = False) -> None:
+    """Wait for the lock on a schema's contents, which is held until the transaction ends.
+
+    ``shared`` with others that ask for it so.
+    """
+    kind = sql.SQL("_shared" if shared else "")
+    query = sql.SQL("SELECT pg_advisory_xact_lock{}(hashtextextended(%s, 0))").format(kind)
+    cursor.execute(query, [f"metalab.{name}"])
 
 
 def is_current(cursor: Cursor[Any], name: str, store_id: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import deque
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from metalab_postgres.ingestion import Ingestion, Overtaken
 from metalab_postgres.migrations import enter, is_current, lock, migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from psycopg import Connection
@@ -84,6 +85,19 @@ class _Meter:
 
 
 @attrs.frozen
+class _Job:
+    """A segment to read, among those that there are."""
+
+    experiment_id: str
+    runs: Path
+    name: str
+    names: Collection[str]
+
+    def size(self) -> int:
+        return size_of(self.runs / self.name) or 0
+
+
+@attrs.frozen
 class _Filling:
     """Fills a new schema, whose secondary indexes are made when the rows are there."""
 
@@ -105,28 +119,33 @@ class _Filling:
         return self._finish()
 
     def _read_side_by_side(self, experiments: Sequence[tuple[str, Path]], processes: int) -> None:
-        jobs: list[tuple[str, Path, str, Collection[str]]] = []
+        jobs: list[_Job] = []
         for experiment_id, runs in experiments:
             ingestion = Ingestion(self.connection, self.new, experiment_id, runs)
             with suppress(Overtaken, BeyondRepairError):
                 names = dict.fromkeys(segments(runs))
-                jobs += [(experiment_id, runs, name, names) for name in ingestion.plan()]
+                jobs += [_Job(experiment_id, runs, name, names) for name in ingestion.plan()]
         # A pool's module cannot be loaded while the interpreter shuts down, and this one may be.
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-        shares = [jobs[first::processes] for first in range(processes)]
+        # The largest first: nobody is left alone with one at the end.
+        waiting = deque(sorted(jobs, key=_Job.size, reverse=True))
         with ThreadPoolExecutor(processes) as pool:
-            list(pool.map(self._read_share, shares))
+            list(pool.map(self._read_some, [waiting] * processes))
 
-    def _read_share(self, jobs: Sequence[tuple[str, Path, str, Collection[str]]]) -> None:
+    def _read_some(self, waiting: deque[_Job]) -> None:
+        """Take jobs until there is none."""
         with closing(self.link.another()) as connection:
-            for experiment_id, runs, name, names in jobs:
-                ingestion = Ingestion(
-                    connection, self.new, experiment_id, runs, on_read=self.meter.add
-                )
-                # A compaction's doing: what is there now is read at the end.
-                with suppress(Overtaken, BeyondRepairError):
-                    ingestion.read_one(name, names)
+            for job in _taken(waiting):
+                self._read_one(connection, job)
+
+    def _read_one(self, connection: Connection[Any], job: _Job) -> None:
+        ingestion = Ingestion(
+            connection, self.new, job.experiment_id, job.runs, on_read=self.meter.add
+        )
+        # A compaction's doing: what is there now is read at the end.
+        with suppress(Overtaken, BeyondRepairError):
+            ingestion.read_one(job.name, job.names)
 
     def _finish(self) -> int:
         """Make what was left out, and return how many lines there are."""
@@ -148,6 +167,15 @@ class _Filling:
                 cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
             cursor.execute("SELECT coalesce(sum(lines), 0)::bigint FROM segments")
             return int((cursor.fetchone() or (0,))[0])
+
+
+def _taken(waiting: deque[_Job]) -> Iterator[_Job]:
+    while True:
+        try:
+            job = waiting.popleft()
+        except IndexError:
+            return
+        yield job
 
 
 def _swap(connection: Connection[Any], schema: str, new: str) -> None:

@@ -103,7 +103,7 @@ class PostgresStore(FileStore):
                 return None
             return answer(cursor, experiment_id, query)
 
-    def rebuild_index(self, *, processes: int = 2) -> int:
+    def rebuild_index(self, *, processes: int = 3) -> int:
         """Make the index of all experiments anew; see PostgresIndex.rebuild."""
         return self.index.rebuild(processes=processes)
 
