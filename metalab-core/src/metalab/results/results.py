@@ -12,7 +12,9 @@ from metalab.records import RunRecord, Status
 from metalab.results import display
 from metalab.results.aggregates import Groups, aggregate
 from metalab.results.columns import MOMENTS, Columns, fingerprints
+from metalab.results.comparison import Comparison, Setting, compare, text_of
 from metalab.results.computed import keep_derived
+from metalab.results.curves import curves
 from metalab.results.derived import as_derived_metrics
 from metalab.results.export import TableOptions, columns_of, write_csv
 from metalab.results.frames import frame_of
@@ -176,6 +178,22 @@ class Results(Sequence[Run]):
         """
         return aggregate(self._rows, self.store, listed(metrics), listed(by), listed(over) or [])
 
+    def compare(self, a: Setting, b: Setting, metric: str) -> Comparison:
+        """Compare two settings by a metric, replicate by replicate.
+
+        ``a`` and ``b`` are filters as for ``where``, or dicts of values as for ``filter``.
+        Pairs are runs of the same replicate, equal in every param that varies within a setting:
+        ``compare("model = svm", "model = tree", "acc")`` pairs runs of equal rates. Only
+        successful runs count; an AggregateWarning says how many have no partner, and whether
+        the code was the same. Raises QueryError where several runs are alike, or a run is of
+        both; KeyError where none has a number.
+        """
+        return compare(self._setting(a), self._setting(b), metric, (text_of(a), text_of(b)))
+
+    def _setting(self, given: Setting) -> Rows:
+        found = self.where(given) if isinstance(given, str) else self.filter(**given)
+        return found._rows  # noqa: SLF001  of its own class
+
     def refresh(self) -> Self:
         """Return the results as the store holds them now; only what is new is read.
 
@@ -248,6 +266,17 @@ class Results(Sequence[Run]):
             "progress": progress,
         }
         return frame_of(columns_of(self._reader, self._rows, options), len(self))
+
+    def series(self, name: str) -> pd.DataFrame:
+        """Make a pandas DataFrame of a metric captured with steps, a row for each step.
+
+        Columns: run_id, status, replicate, ``param_<name>``, ``step`` and ``value``; what to
+        draw curves and their bands from. Runs without the series have no rows. Raises
+        KeyError, listing the series there are, if none has it; MissingExtraError without
+        pandas (``run.series(name)`` works without).
+        """
+        made = curves(self._reader, self._rows, name)
+        return frame_of(made, len(made["step"]))
 
     def to_csv(self, path: str | os.PathLike[str], **options: Unpack[TableOptions]) -> Path:
         """Write a CSV file with the columns of ``to_dataframe`` and return its path.
