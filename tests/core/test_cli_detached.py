@@ -91,6 +91,13 @@ def said(capsys, *words, code=0):
     return capsys.readouterr()
 
 
+def by_itself(command, study):
+    """Give a command in a process of its own, where warnings are no errors."""
+    return subprocess.run(
+        [METALAB, command], cwd=study, capture_output=True, text=True, check=True, timeout=SECONDS
+    )
+
+
 def document(capsys, *words, code=0):
     return json.loads(said(capsys, *words, "--json", code=code).out)
 
@@ -220,6 +227,27 @@ class TestStatus:
         assert (told["under_way"], told["words"]) == (None, ["nobody can be asked"])
         assert told["runs"] == some(pending=4)
 
+    def test_a_launch_that_cannot_be_read_costs_itself_alone(self, study, capsys):
+        launch("--executor-option", "held=true")
+        (kept,) = study.glob("experiments/study*/launches/*/dispatch.json")
+        (place_of(study) / "held").unlink()
+        (study / "go").touch()
+        wait_for(lambda: counts(capsys) == some(done=3, failed=1))
+        whole = kept.read_text()
+        kept.write_text(whole[:100])
+        told = by_itself("status", study)
+        assert told.stderr.startswith("metalab: warning: launch ")
+        assert "is left out: " in told.stderr
+        assert "dispatch.json cannot be read" in told.stderr
+        assert "study:1" in told.stdout
+        with pytest.raises(metalab.errors.StoreError, match="cannot be read"):
+            metalab.detached.DetachedLaunch.newest(
+                metalab.FileStore(study / "experiments").scoped("study:1"), kept.parent.name
+            )
+        kept.write_text(whole.replace('"format": ', '"format": 9'))
+        assert "written by a newer metalab" in by_itself("status", study).stderr
+        kept.write_text(whole)
+
     def test_a_plugin_that_is_missing_costs_that_part_alone(self, study, capsys, monkeypatch):
         launch("--executor-option", "held=true")
         monkeypatch.setenv("METALAB_DISABLE_PLUGINS", "lone")
@@ -305,6 +333,19 @@ class TestWatch:
         wait_for(lambda: counts(capsys)["running"] == 1)
         os.kill(int((place_of(study) / "pid").read_text()), signal.SIGKILL)
         assert "the launch is over" in said(capsys, "watch", "--interval", "0.1", code=1).err
+
+    def test_one_that_was_never_submitted_is_over_by_and_by(self, study, capsys, monkeypatch):
+        monkeypatch.setattr("metalab.cli.vigil._CERTAIN", 0.5)
+        monkeypatch.setattr("metalab.cli.vigil._PATIENCE", 0.5)
+        launch("--executor-option", "held=true")
+        (place_of(study) / "cancelled").touch()
+        wait_for(lambda: not under_way(place_of(study)))
+        (kept,) = study.glob("experiments/study*/launches/*/dispatch.json")
+        kept.rename(aside := study / "aside")
+        told = said(capsys, "watch", "--interval", "0.1", code=1)
+        aside.rename(kept)
+        assert "it was never submitted" in told.out
+        assert "the launch is over" in told.err
 
 
 class TestLogs:

@@ -50,6 +50,7 @@ def test_what_only_speaks_of_itself_loads_nothing_else(words):
         "metalab.cli.parser",
         "metalab.cli.usage",
         "metalab.cli.version",
+        "metalab.cli.warned",
     }
     assert not loaded & {"attrs", "importlib.metadata", "json", "pluggy", "shutil", "traceback"}
 
@@ -62,6 +63,7 @@ def test_a_command_loads_no_other_command():
         "metalab.cli.text",
         "metalab.cli.usage",
         "metalab.cli.version",
+        "metalab.cli.warned",
     }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from array import array
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from metalab.errors import CodeChangedWarning, MetalabError
+from metalab.errors import CodeChangedWarning, MetalabError, StoreError, StoreWarning
 from metalab.execution.choice import chosen_executor
 from metalab.execution.dispatch import Dispatch
 from metalab.execution.handle import RunHandle
@@ -55,24 +56,33 @@ def open_ledger(
 
 
 def dispatches(store: Store) -> Iterator[Dispatch]:
-    """Yield what was kept for workers that begin later, the newest launch first."""
+    """Yield what was kept for workers that begin later, the newest launch first.
+
+    What cannot be read is left out, with a StoreWarning.
+    """
     for launch, document in reversed(store.launches().items()):
         if document.get("is_detached"):
             try:
                 yield Dispatch.of(store.launch_folder(launch))
             except FileNotFoundError:  # its launch ended before it was kept whole
                 continue
+            except StoreError as error:
+                text = f"launch {launch} of {store.experiment_id} is left out: {error}"
+                warnings.warn(text, StoreWarning, stacklevel=2)
 
 
 def newest_dispatch(store: Store, launch: str | None) -> Dispatch:
     """Return the dispatch of a launch, or of the newest that has one.
 
-    Raises MetalabError, saying what there is, where there is none.
+    Raises MetalabError, saying what there is, where there is none; StoreError if the one that
+    was named cannot be read.
     """
     launches = store.launches()
-    for each in dispatches(store):
-        if launch is None or each.launch == launch:
-            return each
+    if launch is not None and launches.get(launch, {}).get("is_detached"):
+        with suppress(FileNotFoundError):  # as above
+            return Dispatch.of(store.launch_folder(launch))
+    for each in () if launch is not None else dispatches(store):
+        return each
     if launch is not None and launch not in launches:
         known = ", ".join(launches) or "none"
         raise MetalabError(f"{store.locator} has no launch {launch!r}; there are {known}")

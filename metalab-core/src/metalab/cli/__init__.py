@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from metalab.cli.parser import make_parser
 from metalab.cli.usage import UsageError
+from metalab.cli.warned import plain_warnings
 from metalab.errors import MetalabError
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def _execute(words: Sequence[str]) -> int:
     except SystemExit as stop:  # argparse's way to end, after --help and usage errors alike
         return int(stop.code or 0)
     try:
-        code: int = arguments.run(arguments)
+        with plain_warnings():
+            code: int = arguments.run(arguments)
     except BrokenPipeError:
         raise
     except (MetalabError, OSError, TypeError, ValueError) as error:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from typing import TYPE_CHECKING, Any, TextIO, get_args
+from contextlib import ExitStack, redirect_stdout, suppress
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 
 from metalab.cli.causes import causes_of
 from metalab.cli.executors import add_executor, count, executor_of, goes_on_by_itself
 from metalab.cli.output import print_json
-from metalab.errors import CodeChangedWarning
 from metalab.resume import CodeChangePolicy
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from metalab.execution.handle import RunHandle
     from metalab.execution.ledger import RunStatus
@@ -88,7 +86,6 @@ def launch(
     executor = executor_of(arguments)
     is_left = goes_on_by_itself(arguments.executor) and not arguments.wait
     with ExitStack() as stack:
-        stack.enter_context(_plain_warnings())
         if arguments.json:  # what the file and its operations print belongs to no JSON
             stack.enter_context(redirect_stdout(sys.stderr))
         handle = begin(
@@ -162,26 +159,3 @@ def _show(handle: RunHandle, failed: Iterable[Run], status: RunStatus, idle: str
         print(f"  {each.runs:,} failed: {each.cause} (metalab show {each.example[:_SHORT]})")
     if len(causes) > _CAUSES:
         print(f"  and {len(causes) - _CAUSES} other causes; metalab status lists them")
-
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Show warnings about results in a line of words: the place in metalab says nothing."""
-    with warnings.catch_warnings():
-        as_python_does = warnings.showwarning
-
-        def show(
-            message: Warning | str,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: TextIO | None = None,
-            line: str | None = None,
-        ) -> None:
-            if issubclass(category, CodeChangedWarning):
-                print(f"metalab: warning: {message}", file=sys.stderr)
-            else:
-                as_python_does(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = show
-        yield

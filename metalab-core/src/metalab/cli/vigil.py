@@ -14,7 +14,12 @@ __all__ = ["Vigil"]
 
 _SHORTEST, _LONGEST, _SLOWER = 2.0, 30.0, 1.5
 _CERTAIN = 20.0  # seconds: whoever follows the launch may replace workers that are gone
+_PATIENCE = 60.0  # seconds in which a launch is kept, once it is announced
 _UNKNOWN: Mapping[str, Any] = {"words": [], "under_way": None}
+_NEVER: Mapping[str, Any] = {
+    "words": ["it was never submitted: whoever launched it ended before"],
+    "under_way": False,
+}
 
 
 class Vigil:
@@ -32,6 +37,7 @@ class Vigil:
         self._find = find
         self._launch: DetachedLaunch | None = None
         self._clock = clock
+        self._began = clock()
         self._due = float("-inf")
         self._pause = _SHORTEST
         self._gone_since: float | None = None
@@ -49,7 +55,7 @@ class Vigil:
             return False
         self._launch = self._launch or self._find()
         before = self.jobs
-        self.jobs = _UNKNOWN if self._launch is None else self._launch.describe()
+        self.jobs = self._unkept() if self._launch is None else self._launch.describe()
         now, is_news = self._clock(), self.jobs != before
         self._pause = _SHORTEST if is_news else min(_SLOWER * self._pause, _LONGEST)
         if self.jobs["under_way"] is not False:
@@ -60,6 +66,9 @@ class Vigil:
             self._pause = _SHORTEST
         self._due = now + self._pause
         return is_news
+
+    def _unkept(self) -> Mapping[str, Any]:
+        return _NEVER if self._clock() - self._began >= _PATIENCE else _UNKNOWN
 
     def is_over(self) -> bool:
         """Tell whether nobody has been at work on it for a while, or it was cancelled."""
