@@ -21,11 +21,12 @@ from postgres.pg_scratch import scratch
 
 _numbers = count()
 
-# Everything is imported before the process becomes the user, who may not reach the interpreter.
+# All is imported and read before the process becomes the user, who may not reach the interpreter.
 AS_USER = """if True:
     import os, runpy, sys, psycopg, metalab.plugins
     from metalab.cli import main, text, usage
     from metalab_postgres import command, plugin
+    metalab.plugins.read_metadata()
     uid, gid, *words = sys.argv[1:]
     if os.geteuid() == 0:
         os.setgroups([])

@@ -87,10 +87,16 @@ def account_for(data: Path) -> Account:
 def within_reach(programs: Programs, account: Account, scratch: Path) -> Programs:
     """Return programs that the account can run: those given, or a copy of them in a folder.
 
-    The programs of an environment under /root are such that only root can reach.
+    The programs of an environment under /root are such that only root can reach. Raises
+    MetalabError if they can be run neither where they are nor there.
     """
     if account.can(programs.folder / "postgres", "--version"):
         return programs
+    if '"' in str(scratch):  # their own commands for each other do not bear it
+        raise MetalabError(
+            f"{account.name}, as whom root starts PostgreSQL, cannot reach {programs.folder}, and "
+            f"a copy cannot run in {scratch}, which has a quotation mark; name another place"
+        )
     prefix = programs.folder.parent
     copy = scratch / f"programs-{programs.version}"
     # A wheel's programs look for its libraries beside their package, at this distance.
