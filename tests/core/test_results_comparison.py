@@ -112,7 +112,7 @@ def test_runs_that_are_alike_have_to_be_chosen_among():
 
 
 def test_a_run_is_not_compared_with_itself():
-    with pytest.raises(QueryError, match="10 runs are of both"):
+    with pytest.raises(QueryError, match="share runs, 10 of them"):
         study().compare("model = tree", "lr > 0 and model = tree", "score")
 
 

@@ -149,7 +149,7 @@ class TestAggregate:
         assert "x.mean" in repr(groups).splitlines()[0]
 
     def test_failed_runs_count_and_give_no_numbers(self):
-        with pytest.warns(AggregateWarning, match="not balanced: 1 of 2 .* 1; 1 runs fai"):
+        with pytest.warns(AggregateWarning, match="not balanced: 1 of 2 .* 1; 1 run fai"):
             groups = sweep({"one": [1, None], "two": [5, 7]}).aggregate("x")
         one, two = groups.rows()
         assert (one["runs"], one["succeeded"], one["failed"], one["x.n"]) == (2, 1, 1, 1)

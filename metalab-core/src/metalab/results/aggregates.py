@@ -178,7 +178,7 @@ class _Merged:
             most = max(sizes)
             fewer = sum(count < most for count in self.succeeded)
             failed = sum(self.failed)
-            why = f"; {failed:,} runs failed" if failed else ""
+            why = f"; {failed:,} run{'s' * (failed != 1)} failed" if failed else ""
             yield (
                 f"the groups are not balanced: {fewer:,} of {len(self.succeeded):,} have fewer "
                 f"than {most:,} successful runs, the least {min(sizes):,}{why}"

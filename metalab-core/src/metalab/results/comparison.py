@@ -137,7 +137,7 @@ def _refuse_shared(sides: Sequence[_Side], names: tuple[str, str]) -> None:
     ids = [{row.id for row in side.rows} for side in sides]
     if shared := ids[0] & ids[1]:
         raise QueryError(
-            f"{len(shared):,} runs are of both settings, ({names[0]}) and ({names[1]}); "
+            f"the settings ({names[0]}) and ({names[1]}) share runs, {len(shared):,} of them; "
             "a run cannot be compared with itself"
         )
 
@@ -154,10 +154,8 @@ def _free_params(sides: Sequence[_Side]) -> tuple[str, ...]:
 
 def _doubts(made: Comparison, sides: Sequence[_Side]) -> Iterator[str]:
     if made.left_out:
-        yield (
-            f"{made.left_out:,} runs have no partner with a number of {made.metric!r}, and are "
-            "left out"
-        )
+        some = "1 run has" if made.left_out == 1 else f"{made.left_out:,} runs have"
+        yield f"{some} no partner with a number of {made.metric!r}: left out"
     versions = {row.code for side in sides for row in side.rows if row.status == Status.SUCCESS}
     if len(versions) > 1:
         yield f"the runs are of {len(versions)} versions of the code"
