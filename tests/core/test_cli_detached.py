@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -138,7 +139,8 @@ class TestRun:
 
     def test_run_again_goes_to_the_launch_that_is_under_way(self, study):
         launch()
-        assert "4 runs are with a process of its own" in launch()
+        # One of the four waits for nobody, and may be done.
+        assert re.search("[34] runs are with a process of its own", launch())
         assert len(metalab.FileStore("experiments").scoped("study:1").launches()) == 1
 
     def test_retry_takes_the_same_options(self, study):
