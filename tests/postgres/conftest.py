@@ -49,6 +49,13 @@ def pg_dsn(pg_server):
     pg_server.drop_database(name)
 
 
+@pytest.fixture
+def pg_store(pg_dsn, tmp_path):
+    """A store with files and an index of a test's own."""
+    with PostgresStore(pg_dsn, file_root=tmp_path / "files") as store:
+        yield store
+
+
 @pytest.fixture(scope="module")
 def pg_stores(pg_server, tmp_path_factory):
     """Make empty stores of new experiments: in one collection, with one index, for a module."""

@@ -12,7 +12,7 @@ import pytest
 
 import metalab
 from metalab.cli import main
-from metalab_postgres import PostgresStore
+from postgres.pg_launching import launch
 
 
 @metalab.operation
@@ -21,21 +21,12 @@ def square(params):
 
 
 def launched(store, runs):
-    exp = metalab.Experiment(
-        name="e",
-        version="1",
-        context=None,
-        operation=square,
-        params=metalab.grid(x=range(runs)),
-        seeds=metalab.seeds(base=1),
-    )
-    return metalab.run(exp, store, executor="inline", progress=False).result()
+    return launch(square, store, runs)
 
 
 @pytest.fixture
-def store(pg_dsn, tmp_path):
-    with PostgresStore(pg_dsn, file_root=tmp_path / "files") as store:
-        yield store
+def store(pg_store):
+    return pg_store
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 import metalab
 from metalab_postgres import PostgresStore, answers
 from metalab_postgres.trouble import IndexUnavailable
+from postgres.pg_launching import launch
 
 
 @metalab.operation
@@ -19,21 +20,12 @@ def square(params, capture):
 
 
 def launched(store, runs):
-    exp = metalab.Experiment(
-        name="e",
-        version="1",
-        context=None,
-        operation=square,
-        params=metalab.grid(x=range(runs)),
-        seeds=metalab.seeds(base=1, replicates=2),
-    )
-    return metalab.run(exp, store, executor="inline", progress=False).result()
+    return launch(square, store, runs, replicates=2)
 
 
 @pytest.fixture
-def store(pg_dsn, tmp_path):
-    with PostgresStore(pg_dsn, file_root=tmp_path / "files") as store:
-        yield store
+def store(pg_store):
+    return pg_store
 
 
 @pytest.fixture

@@ -78,11 +78,12 @@ def newest_dispatch(store: Store, launch: str | None) -> Dispatch:
     was named cannot be read.
     """
     launches = store.launches()
-    if launch is not None and launches.get(launch, {}).get("is_detached"):
+    if launch is None:
+        for newest in dispatches(store):
+            return newest
+    elif launches.get(launch, {}).get("is_detached"):
         with suppress(FileNotFoundError):  # as above
             return Dispatch.of(store.launch_folder(launch))
-    for each in () if launch is not None else dispatches(store):
-        return each
     if launch is not None and launch not in launches:
         known = ", ".join(launches) or "none"
         raise MetalabError(f"{store.locator} has no launch {launch!r}; there are {known}")
