@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 import metalab
 from metalab.errors import MetalabError
+from metalab.execution.process.host import DUMP
 from process_tools import executed, experiment, is_there, note, results_of, wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -147,12 +149,28 @@ def test_no_run_within_its_limit_is_ended_and_no_neighbour_pays(tmp_path, execut
         if run.status == "success":
             assert run.metrics["slept"] == run.params["x"]
         else:
-            assert run.error["type"] == "RunTimeoutError"
+            assert run.error["type"] == "RunTimeoutError", run.error
             assert run.duration_ms >= limit
         if run.params["x"] > limit + 600:
             assert run.status == "failed"
     # Only what had just begun as its worker was ended may have been called twice.
     assert sum(executed(tmp_path).values()) <= len(lengths) + len(results.failed)
+
+
+def test_asking_a_worker_where_it_is_may_kill_it_and_is_no_death_of_the_run(tmp_path, executor):
+    """An interpreter may die of writing down its frames; so it is asked when it has to end."""
+
+    @metalab.operation
+    def mortal(params):
+        faulthandler.unregister(DUMP)  # the signal ends the process now
+        time.sleep(params["x"] / 1000)
+
+    params = metalab.manual([{"x": x} for x in (30, 80, 150, 10_000)])
+    exp = experiment(tmp_path, mortal, params=params)
+    results = results_of(tmp_path, exp, executor, timeout=0.05, retry=1)
+    assert results.filter(x=10_000)[0].status == "failed"
+    for run in results.failed:
+        assert run.error["type"] == "RunTimeoutError", run.error
 
 
 @pytest.mark.parametrize("executor", ["inline", "thread"])

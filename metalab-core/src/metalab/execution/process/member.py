@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metalab.execution.process.board import STATUSES, Board
 from metalab.execution.process.channel import Channel
+from metalab.execution.process.death import TIMEOUT
 from metalab.execution.process.host import (
+    DUMP,
     anonymous_file,
     cut,
     described_end,
@@ -33,6 +35,8 @@ __all__ = ["Ending", "Member"]
 
 _CHILD = "metalab.execution.process.child"
 _CRASH_TEXT = 20_000
+_FATAL = "Fatal Python error"
+_LAST_WORDS, _BETWEEN_WORDS = 0.05, 0.001  # seconds
 _AHEAD = 0.5  # seconds of work that a worker has before it
 _LONG = 0.5  # seconds: a task that takes as long is not given before it is wanted
 _THREADS = (
@@ -90,7 +94,6 @@ class Member:
         self.is_started = False
         self.is_deaf = False  # whether its channel has been closed
         self.verdict: str | None = None
-        self.was_asked = 0  # the count of its tasks when it was last asked where it is
         self._begun = 0
         self._ended = 0
         self._busy = 0
@@ -173,9 +176,29 @@ class Member:
 
     # Its end.
 
-    def ask_where(self, number: int) -> None:
-        """Have it write down where its threads are."""
-        self.process.send_signal(number)
+    def end_overdue(self) -> None:
+        """Have it write down where its threads are, and end it, since a run took too long.
+
+        Not asked before that is certain: the interpreter walks frames that its threads change
+        meanwhile, and may die of it.
+        """
+        self.verdict = self.verdict or TIMEOUT
+        self._await_words()
+        self.kill(TIMEOUT)
+
+    def _await_words(self) -> None:
+        before = size = self._words_size
+        self.process.send_signal(DUMP)
+        deadline = time.monotonic() + _LAST_WORDS
+        while time.monotonic() < deadline and not self.has_died():
+            time.sleep(_BETWEEN_WORDS)
+            last, size = size, self._words_size
+            if before < size == last:
+                break
+
+    @property
+    def _words_size(self) -> int:
+        return os.fstat(self._crash).st_size
 
     def kill(self, verdict: str) -> None:
         """End it at once, with all that it started; the verdict says why."""
@@ -188,9 +211,11 @@ class Member:
 
     def last_words(self) -> str:
         """Return what the interpreter wrote down as it died, or was asked to."""
-        size = os.fstat(self._crash).st_size
-        text = os.pread(self._crash, _CRASH_TEXT, max(0, size - _CRASH_TEXT))
-        return readable(text.decode(errors="replace"))
+        text = os.pread(self._crash, _CRASH_TEXT, max(0, self._words_size - _CRASH_TEXT))
+        told = text.decode(errors="replace")
+        if self.verdict == TIMEOUT:  # what it may have died of while it wrote is no news of the run
+            told = told.partition(_FATAL)[0]
+        return readable(told)
 
     def how_it_ended(self) -> str:
         """Say how the process ended."""

@@ -19,8 +19,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from metalab.execution.process.crew import Crew
-from metalab.execution.process.death import TIMEOUT, Death
-from metalab.execution.process.host import DUMP
+from metalab.execution.process.death import Death
 from metalab.execution.task import FINISH, Task
 
 if TYPE_CHECKING:
@@ -297,11 +296,8 @@ class Supervisor:
         left = timeout - seconds
         if left + _GRACE <= 0:
             # Between the look and the kill another task may have begun: that one is done anew.
-            member.kill(TIMEOUT)
+            member.end_overdue()
             return
-        if left <= 0 and member.was_asked != member.board.begun:
-            member.was_asked = member.board.begun
-            member.ask_where(DUMP)
         due = left if left > 0 else left + _GRACE
         self._due = due if self._due is None else min(due, self._due)
 
