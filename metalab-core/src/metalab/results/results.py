@@ -4,41 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from metalab.records import RunRecord, Status
 from metalab.results import display
 from metalab.results.aggregates import Groups, aggregate
-from metalab.results.columns import MOMENTS, Columns, fingerprints
 from metalab.results.comparison import Comparison, Setting, compare, text_of
 from metalab.results.computed import keep_derived
-from metalab.results.curves import curves
 from metalab.results.derived import as_derived_metrics
-from metalab.results.export import TableOptions, columns_of, write_csv
-from metalab.results.frames import frame_of
 from metalab.results.lookup import listed, resolve_id
 from metalab.results.order import recorded
 from metalab.results.questions import best, in_order, where
 from metalab.results.reader import Reader
-from metalab.results.rows import FullRow, HeldRows, LoggedRows, Rows
+from metalab.results.rows import HeldRows, LoggedRows, Rows
 from metalab.results.run import Run
 from metalab.results.selection import select, wanted_status, with_status
+from metalab.results.tables import Tables
 
 if TYPE_CHECKING:
-    import os
-
-    import pandas as pd
-
     from metalab.results.derived import DerivedMetrics
-    from metalab.results.reducers import Reducers
     from metalab.store.base import Store
 
 __all__ = ["Results", "display_results"]
 
 
-class Results(Sequence[Run]):
+class Results(Tables, Sequence[Run]):
     """The runs of an experiment, in the order of its plan.
 
     Made by ``metalab.load_results`` and ``handle.result()``. It is what the store held when
@@ -210,82 +200,6 @@ class Results(Sequence[Run]):
     def load(self, run_id: str, name: str, *, allow_pickle: bool = False) -> Any:
         """Load an artifact of the run whose id begins with ``run_id``."""
         return self[run_id].artifact(name, allow_pickle=allow_pickle)
-
-    def table(
-        self, as_dataframe: bool = False, *, columns: str | Iterable[str] | None = None
-    ) -> Any:
-        """Return a dict for each run, or the frame of ``to_dataframe``.
-
-        The keys are the columns of the frame, and the fingerprints of what the run was
-        given; what a run lacks is None. Moments are datetimes. With ``columns`` only these
-        are read, as in ``to_dataframe``.
-        """
-        if as_dataframe:
-            return self.to_dataframe(columns=columns)
-        if columns is None:
-            made = self._rows.columns(Columns()) | fingerprints(self._rows.chunks(FullRow))
-        else:
-            made = self._rows.picked(columns)
-        for name in made.keys() & set(MOMENTS):
-            made[name] = [text and datetime.fromisoformat(text) for text in made[name]]
-        if "tags" in made:
-            made["tags"] = list(map(list, made["tags"]))
-        return [dict(zip(made, row, strict=True)) for row in zip(*made.values(), strict=True)]
-
-    def to_dataframe(
-        self,
-        *,
-        columns: str | Iterable[str] | None = None,
-        include_params: bool = True,
-        include_metrics: bool = True,
-        include_record: bool = True,
-        include_derived: bool = False,
-        derived_metrics: DerivedMetrics | None = None,
-        artifact_reducers: Reducers | None = None,
-        progress: bool = False,
-    ) -> pd.DataFrame:
-        """Make a pandas DataFrame with a row for each run.
-
-        Columns: those of the record, ``param_<name>``, metrics under their own names, and
-        ``derived_<name>``. ``columns`` names those of the record, params and metrics that
-        are wanted, in place of the three ``include_`` options: nothing else is decoded.
-        KeyError lists what there is if no run has one. ``derived_metrics`` are computed
-        where they are not kept (and not kept then; ``compute_derived`` does).
-        ``artifact_reducers`` maps an artifact's name to a function of the object, or of the
-        object and the run, that returns a dict of columns. Raises MissingExtraError without
-        pandas; the other tables work without.
-        """
-        options: TableOptions = {
-            "columns": columns,
-            "include_params": include_params,
-            "include_metrics": include_metrics,
-            "include_record": include_record,
-            "include_derived": include_derived,
-            "derived_metrics": derived_metrics,
-            "artifact_reducers": artifact_reducers,
-            "progress": progress,
-        }
-        return frame_of(columns_of(self._reader, self._rows, options), len(self))
-
-    def series(self, name: str) -> pd.DataFrame:
-        """Make a pandas DataFrame of a metric captured with steps, a row for each step.
-
-        Columns: run_id, status, replicate, ``param_<name>``, ``step`` and ``value``; what to
-        draw curves and their bands from. Runs without the series have no rows. Raises
-        KeyError, listing the series there are, if none has it; MissingExtraError without
-        pandas (``run.series(name)`` works without).
-        """
-        made = curves(self._reader, self._rows, name)
-        return frame_of(made, len(made["step"]))
-
-    def to_csv(self, path: str | os.PathLike[str], **options: Unpack[TableOptions]) -> Path:
-        """Write a CSV file with the columns of ``to_dataframe`` and return its path.
-
-        Takes the options of ``to_dataframe``. Floats are written so that they read back
-        exactly, what is missing stays empty, structures are JSON. pandas is not needed.
-        """
-        columns = columns_of(self._reader, self._rows, options)
-        return write_csv(columns, Path(path).expanduser())
 
     def compute_derived(
         self, metrics: DerivedMetrics, *, overwrite: bool = False, progress: bool = False
