@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.errors import AggregateWarning
+from metalab.results.decoding import Values
 from metalab.results.display import Table as ShownTable
 from metalab.results.frames import frame_of
 from metalab.results.lookup import missing
 from metalab.results.questions import SUCCEEDED, metric
-from metalab.results.rows import Values
 from metalab.store.query.expression import Column
 from metalab.store.query.groups import TOLD
 from metalab.store.query.order import sort_key
