@@ -176,17 +176,17 @@ class LoggedRows(Rows):
         if (cached := self._cached(build=False)) is not None:
             _check_names(names := listed(names), cached.names)
             return cached.named(names, self._chosen)
-        made = Picked(listed(names), Row)
+        made = Picked(listed(names))
         passing = PassingOrder()
-        blocks = self._log.blocks(self.ids if self._is_ordered else None)
-        for _ in passing.noting(made.rows(blocks)):
+        is_ordered = self._is_ordered
+        for _ in passing.noting(made.rows(self._log.blocks(self.ids if is_ordered else None))):
             pass
+        order = None
+        if not is_ordered:
+            self._order, order = passing.found()
         empty = [name for name, column in made.columns.items() if column.count(None) == len(self)]
         if empty and len(self):
             _check_names(empty, self.columns(Columns()))
-        if self._is_ordered:
-            return {**made.columns}
-        self._order, order = passing.found()
         if order is None:
             return {**made.columns}
         return {name: [column[i] for i in order] for name, column in made.columns.items()}

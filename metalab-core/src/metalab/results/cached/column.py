@@ -121,6 +121,11 @@ class Column(Sequence[Any]):
     order: Sequence[int] | None = None
     _values: list[Any] | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has all rows of its parts."""
+        return self.order is None or len(self.order) == sum(map(len, self.parts))
+
     def values(self) -> list[Any]:
         """Return the values in their order."""
         if self._values is None:

@@ -116,7 +116,7 @@ def packed_ids(ids: list[str]) -> Packed:
 def packed_tags(tags: list[tuple[str, ...]]) -> Packed:
     """Pack the tags of runs."""
     coded = _coded(tags, _encode)
-    return Packed("g", coded.buffers) if coded else packed(list(map(list, tags)))
+    return Packed("tc", coded.buffers) if coded else Packed("t", [_encode(tags)])
 
 
 class _Seconds(dict[str, int]):
@@ -131,7 +131,7 @@ class _Seconds(dict[str, int]):
 def packed_moments(texts: list[str | None]) -> Packed:
     """Pack moments as records have them."""
     there = [text for text in texts if text is not None]
-    if not _are_moments(there):
+    if not (there and _are_moments(there)):
         return packed(texts)
     seconds = _Seconds()
     moments = [seconds[text[:_SECOND]] + int(text[20:26]) for text in there]
@@ -174,8 +174,9 @@ def _unpacked_numbers(kind: str) -> Callable[[Sequence[memoryview]], Part]:
 _UNPACKED: Mapping[str, Callable[[Sequence[memoryview]], Part]] = {
     **{kind: _unpacked_numbers(kind[0]) for code in "dq?" for kind in (code, f"{code}-")},
     "c": lambda buffers: Coded(buffers[0].cast("H"), _revived(buffers[1])),
-    "g": lambda buffers: Coded(buffers[0].cast("H"), list(map(tuple, _decode(buffers[1])))),
     "i": lambda buffers: Ids(buffers[0]),
     "j": lambda buffers: Listed(_revived(buffers[0])),
+    "t": lambda buffers: Listed(list(map(tuple, _decode(buffers[0])))),
+    "tc": lambda buffers: Coded(buffers[0].cast("H"), list(map(tuple, _decode(buffers[1])))),
     "u": lambda buffers: Moments(buffers[0].cast("q")),
 }

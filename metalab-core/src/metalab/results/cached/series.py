@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from metalab.results.cached.column import Coded, Moments, Numbers
+from metalab.results.cached.column import NOT_A_TIME, Coded, Moments, Numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from metalab.results.cached.column import Column
+    from metalab.results.cached.column import Column, Part
 
 __all__ = ["series_of"]
 
@@ -26,6 +26,8 @@ def series_of(pd: Any, column: Column, listed: Callable[[list[Any]], Any]) -> An
     tables of what is coded. None where only the values themselves can tell it.
     """
     parts: Any = column.parts
+    if not (column.is_whole or all(map(_is_even, parts))):
+        return None
     kinds = set(map(type, parts))
     if kinds == {Numbers}:
         return _numbers(pd, parts)
@@ -38,6 +40,16 @@ def series_of(pd: Any, column: Column, listed: Callable[[list[Any]], Any]) -> An
     return None
 
 
+def _is_even(part: Part) -> bool:
+    """Tell whether some of a part's values have the dtype that all have."""
+    match part:
+        case Numbers(gaps=gaps):
+            return gaps is None
+        case Moments(data=data):
+            return NOT_A_TIME not in data
+    return False
+
+
 def _numbers(pd: Any, parts: Sequence[Numbers]) -> Any | None:
     forms = {part.data.format for part in parts}
     if len(forms) > 1:
@@ -48,7 +60,7 @@ def _numbers(pd: Any, parts: Sequence[Numbers]) -> Any | None:
         return made
     if form == "?" or not made.between(-_EXACT, _EXACT).all():
         return None
-    absent = [pd.Series(part.gaps or bytes(len(part)), dtype="bool") for part in parts]
+    absent = [pd.Series(part.gaps or memoryview(bytes(len(part))), dtype="bool") for part in parts]
     return made.astype("float64").mask(pd.concat(absent, ignore_index=True))
 
 
@@ -66,8 +78,8 @@ def _coded(pd: Any, parts: Sequence[Coded], listed: Callable[[list[Any]], Any]) 
 
 def _joined(pd: Any, parts: Sequence[Numbers] | Sequence[Moments]) -> Any:
     """Return the parts' memory as one array of pandas; that of a single part is not copied."""
-    form = parts[0].data.format
-    data = parts[0].data
+    form: Any = parts[0].data.format
+    data: Any = parts[0].data
     if len(parts) > 1:
         data = memoryview(b"".join([part.data.cast("B") for part in parts])).cast(form)
     return pd.array(data, dtype=_DTYPES[form])

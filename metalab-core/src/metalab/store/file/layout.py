@@ -11,6 +11,7 @@
         runs/<writer>[-<part>].jsonl    THE TRUTH
         runs/compact.<token>.jsonl[.gz] the same, merged by a compaction
         logs/<writer>[-<part>].log      only if something was logged
+        cache/<segment>.columns         what frames are made of; deletable at any moment
         packs/<writer>[-<part>].tar     small artifacts
         artifacts/<id[:2]>/...          large artifacts
         payload/<sha>.pkl               what other processes execute, only where they need it
