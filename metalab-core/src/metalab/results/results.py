@@ -202,17 +202,31 @@ class Results(Tables, Sequence[Run]):
         return self[run_id].artifact(name, allow_pickle=allow_pickle)
 
     def compute_derived(
-        self, metrics: DerivedMetrics, *, overwrite: bool = False, progress: bool = False
+        self,
+        metrics: DerivedMetrics,
+        *,
+        overwrite: bool = False,
+        progress: bool = False,
+        workers: int | None = None,
     ) -> None:
         """Compute metrics from the successful runs and keep them in the store.
 
         ``metrics`` are functions of a Run that return a scalar or a dict of scalars, or
         ``"module:function"``. Only what is missing is computed, or was computed from
         another record or by other code; ``overwrite`` computes all. A function that raises
-        is a DerivedMetricWarning that names the run.
+        is a DerivedMetricWarning that names the run. With ``workers`` that many processes
+        compute, where a function that ends its process costs its run alone; the values are
+        the same. Raises PayloadError for functions that cannot be sent to them.
         """
         wanted = as_derived_metrics(metrics)
-        keep_derived(self._reader, self._rows, wanted, overwrite=overwrite, progress=progress)
+        keep_derived(
+            self._reader,
+            self._rows,
+            wanted,
+            overwrite=overwrite,
+            progress=progress,
+            workers=workers,
+        )
 
     def summary(self) -> dict[str, Any]:
         """Count the runs, in all and by status; durations in milliseconds, None without any."""
