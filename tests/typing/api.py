@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from metalab.params import ParamCase
+    from metalab.results.aggregates import Groups
 
 
 @metalab.context_spec
@@ -165,3 +166,7 @@ score = capture.metrics["score"]
 @metalab.hookimpl
 def metalab_make_executor(name: str, options: Mapping[str, Any]) -> metalab.Executor:
     return metalab.ThreadExecutor(**options)
+
+
+loaded.compute_derived([above, "module:function"], overwrite=True, progress=False, workers=2)
+groups: Groups = loaded.aggregate("score", interval="bootstrap", resamples=999, seed=1)
