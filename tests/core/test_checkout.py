@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from metalab.checkout import Checkout
+from metalab.surroundings import Checkout
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 
