@@ -8,11 +8,15 @@ from urllib.parse import unquote
 import attrs
 import msgspec
 
+from metalab.store.names import writer_name
+
 if TYPE_CHECKING:
     from metalab.records import Provenance, RunRecord
     from metalab.results.reader import Reader
 
 __all__ = ["provenance_of"]
+
+_PARTS = 4  # of a writer's name: <launch>.<task>.<host>.<token>
 
 
 def provenance_of(record: RunRecord, reader: Reader) -> Provenance:
@@ -25,11 +29,9 @@ def provenance_of(record: RunRecord, reader: Reader) -> Provenance:
     launch: dict[str, Any] = dict(reader.launch(record.launch or ""))
     if record.launch is not None:
         launch["launch"] = record.launch
-    host = kept.host or _host(record, reader) or launch.get("host")
-    if not _is_same_host(host, launch.get("host")):
+    host = kept.host or _host(record, reader, launch.get("host"))
+    if host != launch.get("host"):
         launch.pop("machine", None)
-    elif kept.host is None:
-        host = launch.get("host")  # which has its domain, too
     return attrs.evolve(
         kept,
         python_version=kept.python_version or launch.get("python"),
@@ -46,24 +48,13 @@ class _Written(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Written).decode
 
 
-def _host(record: RunRecord, reader: Reader) -> str | None:
-    """Return the host that the name of the record's writer tells, without its domain."""
+def _host(record: RunRecord, reader: Reader, launch: str | None) -> str | None:
+    """Return the host of the record's writer: the launch's by its full name, or another's."""
     if record.run_id not in reader.log:
-        return None
-    line = next(reader.log.lines([record.run_id]))
-    parts = _decode(line).writer.split(".")
-    return unquote(parts[-2]) if len(parts) > _PARTS_BEFORE_HOST else None
-
-
-_PARTS_BEFORE_HOST = 3  # <launch>.<task>.<host>.<token>
-
-
-def _is_same_host(one: str | None, other: str | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return _short(one) == _short(other)
-
-
-def _short(host: str) -> str:
-    # A writer's name is lower case or quoted, and cut where it is long.
-    return host.partition(".")[0].partition("~")[0]
+        return launch
+    parts = _decode(next(reader.log.lines([record.run_id]))).writer.split(".")
+    if len(parts) != _PARTS:
+        return launch
+    if launch is not None and writer_name("", "", launch, "").split(".")[2] == parts[2]:
+        return launch
+    return unquote(parts[2])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from metalab.results.experiment import ExperimentInfo
 from metalab.results.freshness import values_of
 from metalab.results.lookup import missing
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from metalab.results.differences import Differences
     from metalab.records import ArtifactDescriptor, ErrorInfo, Provenance, RunRecord, Status
+    from metalab.results.differences import Differences
     from metalab.store.base import Store
 
 __all__ = ["Run"]
