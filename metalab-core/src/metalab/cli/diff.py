@@ -66,13 +66,15 @@ def _lines(found: Differences) -> Iterator[str]:
     yield f"{found.left[:_SHORT]} -> {found.right[:_SHORT]}"
     known, unknown = found.known, found.unknown
     for aspect, changes in known.items():
-        rows = [[c.name, _shown(c, c.before), "->", _shown(c, c.after), _by(c)] for c in changes]
+        rows = [
+            [c.name or "", _shown(c, c.before), "->", _shown(c, c.after), _by(c)] for c in changes
+        ]
         yield from ("", f"{aspect}:", *(f"  {line}" for line in columns(rows).splitlines()))
     if unknown:
         yield from ("", "unknown, for want of a record:")
         for aspect, changes in unknown.items():
             # No name means all of it, or all the rest.
-            names = ", ".join(change.name or "all" for change in changes)
+            names = ", ".join("all" if change.name is None else change.name for change in changes)
             yield f"  {aspect}: {names}"
     same = [name for name in ASPECTS if name not in known and name not in unknown]
     if same:

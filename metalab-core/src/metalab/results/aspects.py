@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metalab.records import Provenance
     from metalab.results.run import Run
 
-__all__ = ["ASPECTS", "DECIDERS", "UNKNOWN", "Beginning", "Facts", "facts_of"]
+__all__ = ["ASPECTS", "DECIDERS", "UNKNOWN", "Beginning", "Facts", "facts_of", "shared_aspects"]
 
 
 class _Unknown(Enum):
@@ -53,6 +53,17 @@ class Beginning:
 
 _PLACE = ("started", "user", "command", "main", "directory", "executor")
 _SCHEDULER = "SLURM_"  # what a job is called differs from job to job
+
+
+def shared_aspects(left: Run, right: Run) -> frozenset[str]:
+    """Return the aspects that two runs have alike, recorded or not, since one launch made both."""
+    one, other = left.provenance, right.provenance
+    keys = ("launch", "started")
+    known = [[each.extra.get(key) for key in keys] for each in (one, other)]
+    if known[0] != known[1] or None in known[0]:
+        return frozenset()
+    here = {"environment"} if one.host is not None and one.host == other.host else set()
+    return frozenset({"variables", "packages", "git", *here})
 
 
 def facts_of(run: Run) -> dict[str, Facts]:
@@ -95,7 +106,7 @@ def _context(run: Run) -> Facts:
         return _NOTHING
     if isinstance(told, dict) and told.get("fingerprint") == fingerprint and "value" in told:
         # The fingerprint decides: a large value stands in the manifest by its own.
-        return Facts({"fingerprint": fingerprint, **_flat(told["value"], "")})
+        return Facts({"fingerprint": fingerprint, **_flat(told["value"], "context")})
     return Facts({"fingerprint": fingerprint}, are_all=False)
 
 
@@ -103,9 +114,9 @@ def _flat(value: Any, path: str) -> dict[str, Any]:
     if isinstance(value, dict) and value and not any(key.startswith("$") for key in value):
         found: dict[str, Any] = {}
         for key, each in value.items():
-            found |= _flat(each, f"{path}.{key}" if path else key)
+            found |= _flat(each, f"{path}.{key}")
         return found
-    return {path or "value": value}
+    return {path: value}
 
 
 def _code(run: Run) -> Facts:

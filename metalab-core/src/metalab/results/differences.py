@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.identity.values import to_jsonable
-from metalab.results.aspects import ASPECTS, DECIDERS, UNKNOWN, Beginning, facts_of
+from metalab.results.aspects import ASPECTS, DECIDERS, UNKNOWN, Beginning, facts_of, shared_aspects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,10 +36,10 @@ class Change:
 
     ``before`` and ``after`` are what the first and the second run have; where ``kind`` says
     that one has nothing, it is None there. Where it is unknown, None is what has no record.
-    Without a name it is about all that is not named. ``by`` is the difference of two numbers.
+    Where ``name`` is None it is about all that is not named. ``by`` is the difference of two numbers.
     """
 
-    name: str
+    name: str | None
     kind: Kind
     before: Any
     after: Any
@@ -98,20 +98,25 @@ class Differences:
 def differences(left: Run, right: Run) -> Differences:
     """Compare two runs; see ``Run.diff``."""
     one, other = facts_of(left), facts_of(right)
-    found = {name: tuple(_changes(name, one[name], other[name])) for name in ASPECTS}
+    shared = shared_aspects(left, right)
+    found = {
+        name: () if name in shared else tuple(_changes(name, one[name], other[name]))
+        for name in ASPECTS
+    }
     return Differences(left.run_id, right.run_id, **found)
 
 
 def _changes(aspect: str, one: Facts, other: Facts) -> Iterator[Change]:
-    decider = DECIDERS.get(aspect, "")
-    values = one.values, other.values
-    if all(decider in each for each in values) and one.values[decider] == other.values[decider]:
-        return
+    decider = DECIDERS.get(aspect)
+    if decider is not None:
+        first, second = (facts.values.get(decider) for facts in (one, other))
+        if first is not None and first == second:
+            return
     for name in dict.fromkeys([*one.values, *other.values]):
         if _are_comparable(name, one, other):
             yield from _change(name, one.values, other.values)
     if not (one.are_all and other.are_all):
-        yield Change("", Kind.UNKNOWN, None, None)
+        yield Change(None, Kind.UNKNOWN, None, None)
 
 
 def _change(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Change]:
