@@ -36,7 +36,8 @@ class Change:
 
     ``before`` and ``after`` are what the first and the second run have; where ``kind`` says
     that one has nothing, it is None there. Where it is unknown, None is what has no record.
-    Where ``name`` is None it is about all that is not named. ``by`` is the difference of two numbers.
+    Where ``name`` is None it is about all that is not named. ``by`` is the difference of two
+    numbers.
     """
 
     name: str | None
