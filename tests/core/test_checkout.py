@@ -10,6 +10,7 @@ import sys
 import threading
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -73,6 +74,20 @@ class TestState:
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         assert Checkout((elsewhere, repository)).state()["branch"] == "work"
+
+    def test_a_second_checkout_of_a_repository_is_one(self, repository, tmp_path):
+        git("worktree", "add", "-b", "side", str(tmp_path / "side"))
+        (tmp_path / "side" / "study.py").write_text("two\n")
+        state = Checkout((tmp_path / "side",)).state()
+        assert (state["branch"], state["dirty"]) == ("side", True)
+        assert state["root"] == str((tmp_path / "side").resolve())
+        assert Checkout().state()["dirty"] is False
+
+    def test_variables_may_name_it(self, repository, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+        monkeypatch.setenv("GIT_WORK_TREE", str(repository))
+        assert Checkout().state()["root"] == str(repository.resolve())
 
     @pytest.mark.parametrize("name", ["a\u2028b", "$(touch${IFS}x)", "--help;x", "ünï", "a/b'\""])
     def test_a_branch_may_have_any_name(self, repository, name):
@@ -308,6 +323,13 @@ class TestUntracked:
 
     def test_a_module_that_is_gone_is_passed_over(self, repository):
         assert self.said(repository, repository / "gone.py") == {}
+
+    def test_a_module_may_say_anything_of_its_file(self, monkeypatch):
+        for number, file in enumerate(("a\0b.py", "<string>", 7, None)):
+            module = ModuleType("strange")
+            module.__file__ = file
+            monkeypatch.setitem(sys.modules, f"strange{number}", module)
+        assert not any("\0" in file or file.startswith("<") for file in own_files())
 
     def test_own_modules_are_those_of_no_library(self):
         files = own_files()

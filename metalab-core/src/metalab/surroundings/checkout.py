@@ -68,23 +68,32 @@ class Checkout:
         return None if self._patch is None else self._patch[:LARGEST_DIFF]
 
     def _ask(self) -> None:
-        for folder in self._folders:
-            git = Git(folder)
-            said = git.ask(*_STATUS)
-            if said is not None:
-                break
-        else:
-            return
-        state, heads = _read(said)
+        any(self._asked(Git(folder)) for folder in self._folders)
+
+    def _asked(self, git: Git) -> bool:
+        """Ask all there is to ask, if there is a checkout."""
         root = git.root()
-        # Unknown until git has said it: a launch waits no longer than for the deadline.
-        state |= {"root": root and readable(root), "diff": None, "untracked": None}
+        if root is None:
+            return False
+        untracked: list[dict[str, str] | None] = []
+        # Two gits take no longer than one.
+        looking = Thread(target=lambda: untracked.append(untracked_files(git, root, self._files)))
+        looking.start()
+        state = self._status(git)
+        looking.join()
+        if state is None:
+            return False
+        self._state = {"root": readable(root), **state, "untracked": untracked[0]}
+        return True
+
+    def _status(self, git: Git) -> dict[str, Any] | None:
+        said = git.ask(*_STATUS)
+        if said is None:
+            return None
+        state, heads = _read(said)
         if state["dirty"] and os.environ.get(NO_DIFF, "0") in {"", "0"}:
             self._patch = self._diff(git, is_first=heads.get("branch.oid") == "(initial)")
-            state["diff"] = None if self._patch is None else _described(self._patch)
-        if root is not None:
-            state["untracked"] = untracked_files(git, root, self._files)
-        self._state = state
+        return {**state, "diff": None if self._patch is None else _described(self._patch)}
 
     def _diff(self, git: Git, *, is_first: bool) -> bytes | None:
         base: str | None = "HEAD"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from threading import Timer
 from time import monotonic
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["EMPTY_TREE", "Git", "read_lines"]
 
@@ -34,9 +31,18 @@ class Git:
         return None if said is None else said.decode("utf-8", "replace")
 
     def root(self) -> str | None:
-        """Return the folder of the checkout."""
-        said = self.read("rev-parse", "--show-toplevel")
-        return None if said is None else os.fsdecode(said).removesuffix("\n")
+        """Return the folder of what looks like a checkout; git need not agree that it is one.
+
+        Git is asked only where variables may name another one: to look takes no process.
+        """
+        if "GIT_DIR" in os.environ or "GIT_WORK_TREE" in os.environ:
+            said = self.read("rev-parse", "--show-toplevel")
+            return None if said is None else os.fsdecode(said).removesuffix("\n")
+        try:
+            start = (self._folder or Path()).resolve(strict=True)
+        except OSError:  # it was removed
+            return None
+        return next((str(each) for each in (start, *start.parents) if _is_root(each)), None)
 
     def read(self, *words: str, most: int | None = None) -> bytes | None:
         """Return the bytes that git prints, as ``ask``; of more than ``most`` the first ones.
@@ -66,6 +72,12 @@ class Git:
         finally:
             late.cancel()
         return said if is_cut or process.returncode == 0 else None
+
+
+def _is_root(folder: Path) -> bool:
+    mark = folder / ".git"
+    # Of a submodule, or of a second checkout of a repository, it is a file.
+    return mark.is_file() or (mark / "HEAD").exists()
 
 
 def read_lines(said: str) -> list[str]:

@@ -30,7 +30,7 @@ def own_files() -> frozenset[str]:
         file
         for name, file in files.items()
         # The launcher of a command, such as metalab's own, is in none of a library's folders.
-        if file is not None and file.endswith(".py") and ownership.owns_file(name, file)
+        if file is not None and _is_source(file) and ownership.owns_file(name, file)
     )
 
 
@@ -59,6 +59,10 @@ def untracked_files(git: Git, root: str, files: Iterable[str]) -> dict[str, str]
         told |= {word: within[word] for word in words if word not in known}
     digests = {readable(name): _digest(told[name]) for name in sorted(told)}
     return {name: digest for name, digest in digests.items() if digest is not None}
+
+
+def _is_source(file: str) -> bool:
+    return file.endswith(".py") and "\0" not in file  # a module may say anything of itself
 
 
 def _digest(path: Path) -> str | None:
