@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -188,6 +189,20 @@ class TestLaunch:
         assert extra["executable"] == sys.executable
         assert extra["git"] is None
         assert "torch" not in extra["imported"]
+
+    @pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+    def test_code_that_is_started_from_elsewhere_has_its_own_checkout(self, tmp_path):
+        lab, scratch = tmp_path / "lab", tmp_path / "scratch"
+        for folder in (lab, scratch):
+            folder.mkdir()
+        (lab / "study.py").write_text(SCRIPT)
+        subprocess.run(["git", "init", "-b", "mine"], cwd=lab, check=True, capture_output=True)
+        command = [sys.executable, str(lab / "study.py")]
+        beyond = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+        subprocess.run(command, cwd=scratch, env=beyond, check=True)
+        (run,) = metalab.load_results(scratch / "experiments")
+        assert run.provenance.extra["git"]["branch"] == "mine"
+        assert list(run.provenance.extra["git"]["untracked"]) == ["study.py"]
 
     def test_a_command_of_bytes_that_are_no_text_is_kept_readable(self, tmp_path):
         (tmp_path / "study.py").write_text(SCRIPT)

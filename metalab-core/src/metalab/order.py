@@ -79,7 +79,7 @@ class Order:
         if found is not None and (live := under_way(found, self.executor, plan, left)) is not None:
             tell_of_code(live, found, plan)
             return reattached(live, found, self.executor, self.tracker, self.on_event, plan)
-        checkout = Checkout((_folder_of(plan), None))
+        checkout = Checkout((None, _folder_of(plan)))
         self.executor.admit(plan, self.metrics, self.retries, self.limits)
         target = place.make()
         ledger = self._open_ledger(plan, left)
@@ -139,7 +139,7 @@ class Order:
 
 
 def _folder_of(plan: Plan) -> Path | None:
-    """Return where the operation's own code lies, which need not be in the current folder."""
+    """Return where the operation's own code lies, if the current folder is no checkout."""
     file = module_file(plan.experiment.operation.function.__module__)
     folder = None if file is None else Path(file).parent
     return folder if folder is not None and folder.is_dir() else None

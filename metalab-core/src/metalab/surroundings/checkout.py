@@ -1,4 +1,4 @@
-"""The checkout that a launch was made from: what git says of the folder of its code."""
+"""The checkout that a launch was made from, and what git says of it."""
 
 from __future__ import annotations
 
