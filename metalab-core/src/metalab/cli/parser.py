@@ -33,6 +33,7 @@ COMMANDS = {
     "cancel": "end a launch that goes on by itself, as one on a cluster",
     "ls": "list experiments, or the runs of one",
     "show": "show all that is known of a run",
+    "diff": "tell in what two runs differ",
     "logs": "print what a run logged, or the jobs of a launch",
     "export": "copy experiments, with all that they have, into another store",
     "import": "bring the runs of another store, or of the earlier layout, into one",

@@ -14,6 +14,7 @@
         cache/<segment>.columns         what frames are made of; deletable at any moment
         packs/<writer>[-<part>].tar     small artifacts
         artifacts/<id[:2]>/...          large artifacts
+        patches/<sha>.diff              what was changed in the checkouts of launches
         payload/<sha>.pkl               what other processes execute, only where they need it
         checkpoints/<run>/<epoch>.<attempt>.<number>    what runs under way can go on from
 """
