@@ -17,6 +17,8 @@ HOSTILE = ["\x1b[31mred", "\x9b2J", "\x07bell", "\u202etxt", "[red]", "[/]"]
 
 @metalab.operation
 def echo(params):
+    if params["text"] == "[/]":
+        raise ValueError("\x1b[2Jwiped")
     return {"y": 1.0}
 
 
@@ -40,6 +42,18 @@ def test_no_text_of_a_run_commands_a_terminal(hostile, capsys):
     out = capsys.readouterr().out
     assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(out)
     assert all(shown in out for shown in (r"\x1b[31mred", r"\x9b2J", r"\u202etxt", "[red]", "[/]"))
+
+
+def test_a_run_is_shown_without_commands_to_a_terminal(hostile, capsys):
+    red, *_, failed = metalab.load_results(hostile)
+    for run in (red, failed):
+        assert main(["show", run.run_id, "--store", str(hostile)]) == 0
+    # As diff does: 1 says that they differ.
+    assert main(["diff", red.run_id, failed.run_id, "--store", str(hostile)]) == 1
+    out = capsys.readouterr().out
+    assert not {"\x1b", "\x9b"} & set(out)
+    assert r"\x1b[31mred" in out
+    assert r"ValueError: \x1b[2Jwiped" in out
 
 
 def test_programs_read_the_text_as_it_is(hostile, capsys):

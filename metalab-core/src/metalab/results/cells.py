@@ -15,8 +15,8 @@ _DIGITS = 6
 _LARGE = 1e6
 _SMALL = 1e-4
 _WIDEST = 40
-# Controls, marks that turn the direction of writing, and halves of characters.
-_UNSAFE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+# Controls but tabs and ends of lines, marks that turn the direction of writing, and surrogates.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def harmless(text: str) -> str:
