@@ -157,7 +157,7 @@ are_different: bool | None = differences.are_different
 manifest: Mapping[str, Any] = run.manifest
 path: Path = loaded.to_csv("out.csv")
 parquet: Path = loaded.to_parquet("out.parquet", columns=["acc"])
-print(loaded.to_arrow(include_params=False))  # pyright: ignore[reportUnknownMemberType]  # untyped
+loaded.to_arrow(include_params=False)  # pyright: ignore[reportUnknownMemberType]  # untyped
 width: int = loaded.to_polars().width
 by_rate: Pivot = loaded.pivot("lr", ["model"], "acc", aggregate="median")
 loaded.display(group_by=["scale"])
