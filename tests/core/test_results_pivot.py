@@ -182,6 +182,14 @@ class TestShown:
         several = results.pivot(["model", "lr"], "experiment_id", "acc").to_dataframe()
         assert several.loc[("tree", 1.0), "e:1"] == 11.5
 
+    def test_frames_of_tuples_and_of_nothing(self, tmp_path):
+        rows = [{"params_resolved": {"a": (1, i), "b": 0}, "metrics": {"y": i}} for i in range(2)]
+        frame = held(tmp_path, *rows).pivot("a", "b", "y").to_dataframe()
+        assert (frame.index.name, list(frame.index)) == ("a", [(1, 0), (1, 1)])
+        nothing = held(tmp_path).pivot(["a", "c"], "b", "y").to_dataframe()
+        assert nothing.shape == (0, 0)
+        assert list(nothing.index.names) == ["a", "c"]
+
     def test_without_pandas(self, store):
         run(experiment(params=metalab.grid(lr=[1], model=["svm"])), store)
         script = textwrap.dedent(f"""

@@ -92,7 +92,8 @@ class Pivot:
 
         def axis(keys: Sequence[_Key], names: Sequence[str]) -> Any:
             if len(names) == 1:
-                return pd.Index([key[0] for key in keys], name=names[0])
+                # A value that is a tuple is one value, not one of several levels.
+                return pd.Index([key[0] for key in keys], name=names[0], tupleize_cols=False)
             return pd.MultiIndex.from_tuples(keys, names=list(names))
 
         return pd.DataFrame(

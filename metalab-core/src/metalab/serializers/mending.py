@@ -2,7 +2,7 @@
 
 Arrow keeps most dtypes. Noted are those it does not (``object``, datetimes in seconds,
 categories that are no texts), how missing objects were written, column labels that are a
-range, and the frequency of the index. The notes are plain JSON.
+range, the frequency of the index, and the attrs. The notes are tagged JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def notes_of(pd: Any, frame: Any) -> _Notes:
         for place in range(frame.shape[1])
         if (note := _note_of(pd, frame.iloc[:, place]))
     }
-    notes: _Notes = {"columns": columns}
+    attrs = to_jsonable(frame.attrs, "attrs", exact=True)
+    notes: _Notes = {"columns": columns, "attrs": attrs}
     if type(frame.columns) is pd.RangeIndex:
         labels = frame.columns
         name = to_jsonable(labels.name)
@@ -47,7 +48,10 @@ def _note_of(pd: Any, column: Any) -> _Notes | None:
             return {"categories": [values, str(kinds.dtype), bool(dtype.ordered)]}
     elif pd.api.types.is_object_dtype(dtype):
         gaps = column[column.isna()].tolist()
-        return {"dtype": "object", "none": bool(gaps) and all(gap is None for gap in gaps)}
+        note: _Notes = {"dtype": "object"}
+        if gaps:
+            note["gaps"] = "None" if gaps[0] is None else "NaN"
+        return note
     elif str(dtype).startswith("datetime64[s"):
         return {"dtype": str(dtype)}
     return None
@@ -55,7 +59,6 @@ def _note_of(pd: Any, column: Any) -> _Notes | None:
 
 def mended(pd: Any, frame: Any, notes: _Notes) -> Any:
     """Put back into a frame what its notes say."""
-    attrs = frame.attrs
     columns = {int(place): note for place, note in notes["columns"].items()}
     if columns:
         index, labels = frame.index, frame.columns
@@ -65,7 +68,6 @@ def mended(pd: Any, frame: Any, notes: _Notes) -> Any:
         ]
         frame = pd.DataFrame(dict(enumerate(series)), index=index)
         frame.columns = labels
-        frame.attrs = attrs
     if "labels" in notes:
         *ends, name = notes["labels"]
         frame.columns = pd.RangeIndex(*ends, name=from_jsonable(name))
@@ -73,6 +75,7 @@ def mended(pd: Any, frame: Any, notes: _Notes) -> Any:
         frame.index = frame.index.astype(notes["index"])
     if "freq" in notes:
         frame.index.freq = notes["freq"]
+    frame.attrs = from_jsonable(notes["attrs"])
     return frame
 
 
@@ -84,8 +87,8 @@ def _mended_column(pd: Any, column: Any, note: _Notes | None) -> Any:
         categories = pd.Index(from_jsonable(values), dtype=dtype)
         return column.astype(pd.CategoricalDtype(categories, ordered=ordered))
     made = column.astype(note["dtype"])
-    if note.get("none"):
-        made = made.where(made.notna(), None)
+    if "gaps" in note:
+        made = made.where(made.notna(), None if note["gaps"] == "None" else float("nan"))
     return made
 
 
@@ -111,7 +114,7 @@ def faults(pd: Any, frame: Any, back: Any) -> str | None:
         if pd.api.types.is_object_dtype(one.dtype) and not _same_objects(one, other):
             return "the objects of the index come back as others"
     if not _same(frame.attrs, back.attrs):
-        return "its attrs are more than JSON holds"
+        return "its attrs come back as others"
     return None
 
 

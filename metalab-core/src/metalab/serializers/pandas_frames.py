@@ -12,7 +12,6 @@ import attrs
 import msgspec
 
 from metalab.hookspecs import hookimpl
-from metalab.identity.values import to_jsonable
 from metalab.serializers.mending import faults, mended, notes_of
 from metalab.serializers.soft import not_installed
 
@@ -27,7 +26,7 @@ _ADVICE = "convert it, or keep it as a file with capture.file"
 
 @attrs.frozen
 class FrameSerializer:
-    """A DataFrame as a Parquet file: values, dtypes, index, labels and JSON attrs come back."""
+    """A DataFrame as a Parquet file: values, dtypes, index, labels and attrs come back."""
 
     kind: str = "frame"
     format: str = "pandas/parquet"
@@ -88,12 +87,14 @@ def _write(frame: Any, file: BinaryIO, what: str, name: str | int | None = None)
         raise ValueError(f"{what} has several columns {twice!r}, and Parquet one of a name")
     import pyarrow as pa  # noqa: PLC0415  a soft dependency
 
+    plain = frame.copy(deep=False)
+    plain.attrs = {}  # of which pyarrow would keep less than the notes do
     try:
         # Without threads the same frame gives the same bytes.
-        table = pa.Table.from_pandas(frame, nthreads=1)
+        table = pa.Table.from_pandas(plain, nthreads=1)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ValueError(f"{what} has no Parquet form: {_plain(error)}; {_ADVICE}") from error
-    notes = msgspec.json.encode(to_jsonable({**notes_of(pd, frame), "name": name}))
+    notes = msgspec.json.encode({**notes_of(pd, frame), "name": name})
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), _NOTES: notes})
     content = io.BytesIO()
     try:
