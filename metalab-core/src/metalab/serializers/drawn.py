@@ -44,7 +44,7 @@ def _figure() -> Any:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415  a soft dependency, slow to import
     except ImportError as error:
-        raise not_installed("figures", "matplotlib", "matplotlib") from error
+        raise not_installed("figures", "matplotlib", "metalab[plot]") from error
     return Figure
 
 
