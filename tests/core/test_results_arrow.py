@@ -18,11 +18,16 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+import metalab
+from core.store_tools import store_at
+from core.test_column_cache import sweeps, uncached, write
 from core.test_frames import held, stored
 from metalab.identity.values import from_jsonable
 from metalab.results.arrow import AS_JSON, arrow_of, write_parquet
 from metalab.results.columns import RECORD_COLUMNS
 from metalab.results.export import write_csv
+from metalab.store.file import runlog
+from strategies import same
 
 WITHOUT = """
 import sys
@@ -147,6 +152,27 @@ class TestFiles:
         table = pq.read_table(results.to_parquet(tmp_path / "é.parquet", columns="x"))
         assert repr(table["x"].to_pylist()) == "[nan, inf, -0.0, None]"
         assert repr(results.to_polars()["x"].to_list()) == "[nan, inf, -0.0, None]"
+
+    @settings(deadline=None, max_examples=50)
+    @given(parts=sweeps())
+    def test_every_value_comes_back_whether_columns_are_cached_or_decoded(
+        self, parts, tmp_path_factory
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runlog, "CACHED", 1)
+            store = store_at(tmp_path_factory.mktemp("store"))
+            write(store, *parts)
+            expected = uncached(store, patch, lambda results: results.table())
+            decoded = uncached(store, patch, lambda results: results.to_arrow())
+            for _ in range(2):
+                table = metalab.load_results(store).to_arrow()
+                assert table.schema.equals(decoded.schema, check_metadata=True)
+                assert table.to_pandas().map(repr).equals(decoded.to_pandas().map(repr))
+            for name in table.column_names:
+                is_json = table.schema.field(name).metadata == AS_JSON
+                found = as_json(table, name) if is_json else table[name].to_pylist()
+                for one, row in zip(found, expected, strict=True):
+                    assert _equal(one, row[name]) or same(one, row[name]) or one == row[name], name
 
     def test_a_file_that_was_there_is_replaced_and_nothing_is_left_beside_it(self, tmp_path):
         path = tmp_path / "out" / "a.parquet"

@@ -55,7 +55,7 @@ def arrow_of(columns: Mapping[str, Sequence[Any]], wanted_by: str = "to_arrow()"
             f"{wanted_by} needs pyarrow: pip install 'metalab[arrow]' "
             "(table() and to_csv() work without it)"
         ) from error
-    made = {name: _array(pa, name, column) for name, column in columns.items()}
+    made = {name: _array(pa, name, list(column)) for name, column in columns.items()}
     fields = [
         pa.field(name, array.type, metadata=AS_JSON if is_json else None)
         for name, (array, is_json) in made.items()

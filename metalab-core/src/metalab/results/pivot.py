@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from metalab.results.rows import Row, Rows
+    from metalab.results.decoding import Row
+    from metalab.results.rows import Rows
 
 __all__ = ["AGGREGATES", "Pivot", "PivotAggregate", "pivot"]
 

@@ -14,8 +14,8 @@ from metalab.results.computed import keep_derived
 from metalab.results.derived import as_derived_metrics
 from metalab.results.lookup import listed, resolve_id
 from metalab.results.order import recorded
-from metalab.results.plotting import plot
 from metalab.results.pivot import Pivot, PivotAggregate, pivot
+from metalab.results.plotting import plot
 from metalab.results.questions import best, in_order, where
 from metalab.results.reader import Reader
 from metalab.results.rows import HeldRows, LoggedRows, Rows
@@ -215,6 +215,7 @@ class Results(Tables, Sequence[Run]):
         for no ``y`` among several metrics; MissingExtraError without matplotlib.
         """
         return plot(self._rows, self._reader, (x, y, hue), kind, error, ax)
+
     def pivot(
         self,
         index: str | Iterable[str],
