@@ -14,6 +14,7 @@ from metalab.results.computed import keep_derived
 from metalab.results.derived import as_derived_metrics
 from metalab.results.lookup import listed, resolve_id
 from metalab.results.order import recorded
+from metalab.results.pivot import Pivot, PivotAggregate, pivot
 from metalab.results.plotting import plot
 from metalab.results.questions import best, in_order, where
 from metalab.results.reader import Reader
@@ -214,6 +215,23 @@ class Results(Tables, Sequence[Run]):
         for no ``y`` among several metrics; MissingExtraError without matplotlib.
         """
         return plot(self._rows, self._reader, (x, y, hue), kind, error, ax)
+
+    def pivot(
+        self,
+        index: str | Iterable[str],
+        columns: str | Iterable[str],
+        values: str,
+        *,
+        aggregate: PivotAggregate = "mean",
+    ) -> Pivot:
+        """Make a table of a metric with values of params down (``index``) and across.
+
+        Each cell takes the successful runs with its values together by ``aggregate``. An
+        AggregateWarning says so where cells mix values of another param, which it names, where
+        they are not balanced, where numbers are NaN or missing, and where the code differs.
+        Raises KeyError for names that no run has, ValueError for a name given twice.
+        """
+        return pivot(self._rows, listed(index) or [], listed(columns) or [], values, aggregate)
 
     def _setting(self, given: Setting) -> Rows:
         found = self.where(given) if isinstance(given, str) else self.filter(**given)
