@@ -9,8 +9,8 @@ from metalab.cli.output import cell, document_of, print_json
 from metalab.cli.text import columns
 from metalab.cli.usage import UsageError
 from metalab.errors import MetalabError
+from metalab.harmless import harmless
 from metalab.results.aspects import ASPECTS
-from metalab.results.cells import harmless
 from metalab.results.differences import Kind
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from metalab.cli.output import cell, iso, local, print_json, took
 from metalab.cli.provenance import provenance_lines, show_patch
 from metalab.cli.text import columns
 from metalab.cli.usage import UsageError
-from metalab.results.cells import harmless
+from metalab.harmless import harmless
 
 if TYPE_CHECKING:
     import argparse

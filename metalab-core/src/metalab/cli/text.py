@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from metalab.results.cells import harmless
+from metalab.harmless import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any
+
+from metalab.harmless import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["harmless", "is_numeric", "written"]
+__all__ = ["is_numeric", "written"]
 
 _DIGITS = 6
 _LARGE = 1e6
 _SMALL = 1e-4
 _WIDEST = 40
-# Controls but tabs and ends of lines, marks that turn the direction of writing, and surrogates.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def harmless(text: str) -> str:
-    """Write what would command a terminal as its escape: a text of a run is only ever shown."""
-    return _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def is_numeric(values: Sequence[Any]) -> bool:
