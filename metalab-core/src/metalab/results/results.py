@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from metalab.errors import AggregateWarning
 from metalab.records import RunRecord, Status
 from metalab.results import display
 from metalab.results.aggregates import Groups, aggregate
+from metalab.results.columns import Columns
 from metalab.results.comparison import Comparison, Setting, compare, text_of
 from metalab.results.computed import keep_derived
 from metalab.results.derived import as_derived_metrics
@@ -16,12 +20,15 @@ from metalab.results.lookup import listed, resolve_id
 from metalab.results.order import recorded
 from metalab.results.questions import best, in_order, where
 from metalab.results.reader import Reader
+from metalab.results.report import write_report
 from metalab.results.rows import HeldRows, LoggedRows, Rows
 from metalab.results.run import Run
 from metalab.results.selection import select, wanted_status, with_status
 from metalab.results.tables import Tables
 
 if TYPE_CHECKING:
+    import os
+
     from metalab.results.derived import DerivedMetrics
     from metalab.store.base import Store
 
@@ -249,6 +256,19 @@ class Results(Tables, Sequence[Run]):
     def __repr__(self) -> str:
         """Count the runs by status."""
         return f"Results({display.counts_line(Counter(self._rows.statuses()))})"
+
+    def report(self, path: str | os.PathLike[str], *, title: str = "Report") -> Path:
+        """Write one HTML page of the settings and runs, that needs no network; return its path.
+
+        The doubts that ``aggregate`` warns of are said in the page. A file that is there is
+        replaced, in one step.
+        """
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", AggregateWarning)
+            groups = self.aggregate()
+        doubts = [str(each.message) for each in told]
+        columns = self._rows.columns(Columns())
+        return write_report(Path(path).expanduser(), title, columns, groups.columns, doubts)
 
     def _selected(self, places: Iterable[int]) -> Self:
         return type(self)(self.store, self._rows.select(places), reader=self._reader)
