@@ -1,6 +1,9 @@
 """The page of a report: hostile text stays text, and numbers stay exact."""
 
+import base64
+import gzip
 import json
+import re
 from pathlib import Path
 
 from metalab.results.report import write_report
@@ -22,3 +25,16 @@ def test_numbers_that_javascript_cannot_hold_are_texts() -> None:
     (column,) = packed({"x": [float("nan"), float("inf"), 2**60, 0.1, None, True]})
     assert column["texts"] == ["nan", "inf", str(2**60), "true"]
     assert column["cells"] == [[0], [1], [2], 0.1, None, [3]]
+
+
+def test_what_failed_is_counted_by_its_cause(tmp_path: Path) -> None:
+    columns = {
+        "run_id": ["a", "b", "c"],
+        "status": ["failed", "success", "failed"],
+        "error": ["ValueError: x", None, "ValueError: x"],
+    }
+    page = write_report(tmp_path / "r.html", "t", columns, {"runs": [3]}, []).read_text("utf-8")
+    found = re.search(r'id="data">([^<]+)<', page)
+    assert found
+    cause, runs, example = json.loads(gzip.decompress(base64.b64decode(found[1])))["failures"]
+    assert (cause["texts"], runs["cells"], example["texts"]) == (["ValueError: x"], [2], ["a"])

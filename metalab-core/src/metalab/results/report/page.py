@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import html
 import os
 import tempfile
@@ -33,6 +35,7 @@ def write_report(
         "as_of": datetime.now(UTC).isoformat(timespec="seconds"),
         "counts": dict(Counter(columns["status"])),
         "doubts": list(doubts),
+        "failures": packed(_causes(columns)),
         "groups": packed(groups),
         "runs": packed(columns),
     }
@@ -51,9 +54,31 @@ def _page(title: str, data: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{name}</title>\n<style>{style}</style></head>\n"
         f"<body><h1>{name}</h1><main></main>\n"
-        f'<script type="application/json" id="data">{data}</script>\n'
+        f'<script type="text/plain" id="data">{_compressed(data)}</script>\n'
         f"<script>{script}</script></body></html>\n"
     )
+
+
+def _compressed(text: str) -> str:
+    # No moment in its header: equal data gives equal bytes.
+    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), 6, mtime=0)).decode()
+
+
+def _causes(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    counts: Counter[str] = Counter()
+    example: dict[str, str] = {}
+    errors = columns.get("error", ())
+    for run_id, status, error in zip(columns["run_id"], columns["status"], errors, strict=False):
+        if status == "failed":
+            cause = error or "unknown"
+            counts[cause] += 1
+            example.setdefault(cause, run_id)
+    causes = [cause for cause, _ in counts.most_common()]
+    return {
+        "cause": causes,
+        "runs": [counts[each] for each in causes],
+        "example": [example[each] for each in causes],
+    }
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,5 +1,4 @@
 "use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
 const main = document.querySelector("main");
 const PAGE = 50;
 
@@ -68,7 +67,20 @@ function table(title, columns) {
   draw();
 }
 
-add(main, "p", "As of " + data.as_of + ". " + Object.entries(data.counts).map(([s, n]) => n + " " + s).join(", "));
-for (const doubt of data.doubts) add(main, "p", "Doubt: " + doubt);
-table("Settings", data.groups);
-table("Runs", data.runs);
+async function read() {
+  if (!("DecompressionStream" in window)) throw new Error("this browser is too old to unpack the data");
+  const bytes = Uint8Array.from(atob(document.getElementById("data").textContent), c => c.charCodeAt(0));
+  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(plain).text());
+}
+
+function show(data) {
+  const counts = Object.entries(data.counts).map(([status, n]) => n + " " + status).join(", ");
+  add(main, "p", "As of " + data.as_of + ". " + counts);
+  for (const doubt of data.doubts) add(main, "p", "Doubt: " + doubt);
+  if (data.failures[0].cells.length) table("Failures", data.failures);
+  table("Settings", data.groups);
+  table("Runs", data.runs);
+}
+
+read().then(show).catch(error => add(main, "p", "The report cannot be shown: " + error.message));
