@@ -56,6 +56,7 @@ class Shelf:
     lines: list[bytes] = attrs.Factory(list)
     manifests: dict[str, str] = attrs.Factory(dict)
     launches: dict[str, str] = attrs.Factory(dict)
+    patches: dict[str, bytes] = attrs.Factory(dict)
     payloads: dict[str, bytes] = attrs.Factory(dict)
     artifacts: dict[str, bytes] = attrs.Factory(dict)
     logs: list[tuple[str, LogLine]] = attrs.Factory(list)
@@ -313,6 +314,14 @@ class MemoryStore(Store):
 
     def launches(self):
         return {name: json.loads(text) for name, text in self._shelf().launches.items()}
+
+    def put_patch(self, data):
+        name = hashlib.sha256(data).hexdigest()
+        self._made().patches[name] = data
+        return name
+
+    def get_patch(self, name):
+        return self._shelf().patches.get(name)
 
     def put_payload(self, data):
         name = hashlib.sha256(data).hexdigest()

@@ -639,6 +639,20 @@ class TestManifestsAndLaunches:
             store.put_launch("a", {"n": 3})
 
 
+class TestPatches:
+    def test_what_was_put_comes_back_by_its_hash(self, store):
+        data = bytes(range(256)) * 100
+        name = store.put_patch(data)
+        assert name == hashlib.sha256(data).hexdigest()
+        assert store.put_patch(data) == name
+        assert store.config.open().get_patch(name) == data
+
+    def test_one_that_is_not_there_is_none(self, store):
+        store.put_patch(b"another")
+        assert store.get_patch("0" * 64) is None
+        assert store.get_patch("../experiment") is None
+
+
 class TestPayloads:
     def test_what_was_put_comes_back_by_its_hash(self, store):
         data = bytes(range(256)) * 100

@@ -12,7 +12,6 @@ from metalab.errors import MetalabError
 from metalab.records import Status
 from metalab.results import Results
 from metalab.results.picked import Picked
-from metalab.results.rows import Row
 
 COUNT = 600
 WANTED = ["score", "param_x", "status", "started_at"]
@@ -97,7 +96,7 @@ def test_awkward_names_and_values_come_back_as_they_were(tmp_path):
 
 
 def test_nothing_else_is_decoded(store):
-    picked = Picked(["score", "status"], Row)
+    picked = Picked(["score", "status"])
     ((row, *_), *_) = picked.rows(store.read().blocks())
     assert set(row.__struct_fields__) == {"id", "index", "status", "metrics"}
     assert set(row.metrics.__struct_encode_fields__) == {"score"}
@@ -106,3 +105,25 @@ def test_nothing_else_is_decoded(store):
 def test_load_results_takes_them_too(store):
     frame = metalab.load_results(store.root).to_dataframe(columns="score")
     assert len(frame) == COUNT + 1
+
+
+def test_a_column_without_a_value_leaves_the_others_in_the_order_of_the_plan(tmp_path):
+    store = store_at(tmp_path / "store")
+    with store.writer("launch") as writer:
+        for n in range(5):
+            writer.put(made(n, index=5 - n, metrics={"score": float(n), "none": None}))
+    table = Results.from_store(store).table(columns=["none", "score"])
+    assert [row["score"] for row in table] == [4.0, 3.0, 2.0, 1.0, 0.0]
+
+
+def test_names_that_json_holds_in_a_tag_are_found(tmp_path):
+    """A name with a dollar sign has all of its run's metrics written in another form."""
+    store = store_at(tmp_path / "store")
+    with store.writer("launch") as writer:
+        writer.put(made(0, index=0, metrics={"$loss": 0.5, "acc": 0.25}))
+        writer.put(made(1, index=1, metrics={"acc": 0.75}))
+    table = Results.from_store(store).table(columns=["$loss", "acc", "param_x"])
+    assert table == [
+        {"$loss": 0.5, "acc": 0.25, "param_x": 0},
+        {"$loss": None, "acc": 0.75, "param_x": 1},
+    ]

@@ -41,7 +41,8 @@ def store(tmp_path):
     """A sound store with runs, artifacts of both kinds, logs, a manifest and a launch."""
     store = store_at(tmp_path / "store")
     manifest = store.put_manifest({"name": "my_exp"})
-    store.put_launch("launch", {"started": "now"})
+    git = {"diff": {"sha256": store.put_patch(b"-one\n+two\n")}}
+    store.put_launch("launch", {"started": "now", "git": git})
     with store.writer("launch") as writer:
         for n in range(4):
             record = made(n, manifest=manifest)
@@ -287,6 +288,18 @@ class TestTheRest:
         flaw = only(store, "document")
         assert flaw.severity is Severity.DAMAGE
         assert flaw.place.endswith(".jsonl:2")
+
+    def test_damaged_changes_of_a_checkout_are_damage(self, store, folder):
+        (path,) = (folder / "patches").iterdir()
+        path.write_bytes(b"another")
+        flaw = only(store, "patch")
+        assert (flaw.severity, flaw.place) == (Severity.DAMAGE, str(path))
+
+    def test_missing_ones_are_noted_where_they_are_named(self, store, folder):
+        shutil.rmtree(folder / "patches")
+        flaw = only(store, "patch")
+        assert flaw.severity is Severity.NOTE
+        assert flaw.place.endswith("launch.json")
 
     def test_a_damaged_launch_is_damage(self, store, folder):
         path = folder / "launches" / "launch" / "launch.json"

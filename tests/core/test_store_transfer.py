@@ -15,7 +15,7 @@ import pytest
 
 import metalab
 from core.store_tools import EXPERIMENT, Faulty, made, run_id
-from core.transfer_tools import fill, keep_artifact, made_with, said
+from core.transfer_tools import PATCH, fill, keep_artifact, made_with, said
 from metalab.errors import StoreError, StoreWarning
 from metalab.store import FileStore, FileStoreConfig, export_store
 from metalab.store.file import disk
@@ -225,6 +225,20 @@ class TestDamage:
         with pytest.warns(StoreWarning, match="the launch launch was not copied"):
             export_store(source.root, other)
         assert opened(other).launches() == {"launch": {"started": "another"}}
+
+    def test_changes_of_a_checkout_are_copied_and_damaged_ones_are_told(
+        self, source, other, tmp_path
+    ):
+        fill(source)
+        export_store(source.root, other)
+        (copy,) = opened(other).get_working_directory().glob("patches/*")
+        assert copy.read_bytes() == PATCH
+        (patch,) = source.get_working_directory().glob("patches/*")
+        patch.write_bytes(b"another")
+        third = FileStoreConfig(tmp_path / "third")
+        with pytest.warns(StoreWarning, match=r"patches.*damaged"):
+            assert export_store(source.root, third)["runs"] == 2
+        assert not list(opened(third).get_working_directory().glob("patches/*"))
 
     def test_lines_of_a_later_version_are_copied_as_they_are(self, source, other):
         fill(source)

@@ -9,6 +9,7 @@ import attrs
 from core.store_tools import made, run_id
 from metalab.records import ArtifactDescriptor, RunRecord, Status
 from metalab.store.document import document_of, record_of
+from metalab.store.launches import patch_of
 from metalab.store.lines import crc_of
 
 AWKWARD = {
@@ -20,6 +21,7 @@ AWKWARD = {
     "text": "NaN",
     "zero": -0.0,
 }
+PATCH = b"-one\n+two\n\xff"
 
 
 def keep_artifact(writer, record, name, content, extension="bin"):
@@ -30,7 +32,8 @@ def keep_artifact(writer, record, name, content, extension="bin"):
 def fill(store) -> None:
     """Put into a store all that runs can leave."""
     manifest = store.put_manifest({"name": "my_exp", "version": "1.0", "metadata": {"é": 1}})
-    store.put_launch("launch", {"started": "2024", "manifest": manifest})
+    git = {"commit": "c", "diff": {"sha256": store.put_patch(PATCH)}}
+    store.put_launch("launch", {"started": "2024", "manifest": manifest, "git": git})
     with store.writer("launch") as writer:
         failed = made(0, Status.FAILED, error={"type": "E", "message": "m", "traceback": "t"})
         writer.append_log(failed, "first try")
@@ -66,6 +69,7 @@ def said(store, *, artifacts=True, logs=True):
         "forgotten": {each: log.forgotten(each) for each in log.subjects()},
         "manifests": {repr(sorted(m.items())) for m in store.manifests().values()},
         "launches": {name: repr(d) for name, d in store.launches().items()},
+        "patches": [store.get_patch(name) for name in map(patch_of, store.launches().values())],
         "logs": {w: sorted(map(repr, lines)) for w, lines in store.logs().items()} if logs else {},
     }
 

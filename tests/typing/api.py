@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import metalab
 from metalab.seeds import SeedBundle, SeedPlan
 from metalab.store import FileStore, PostgresStore, StoreConfig, parse_to_config
-from metalab.types import Metric, RunRecord, Status
+from metalab.types import Metric, Provenance, RunRecord, Status
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
 
     from metalab.params import ParamCase
+    from metalab.results.aggregates import Groups
+    from metalab.results.differences import Change, Differences
 
 
 @metalab.context_spec
@@ -146,6 +148,12 @@ params: dict[str, Any] = run.params
 metrics: dict[str, Metric] = run.metrics
 series: list[tuple[int | float, Any]] = run.series("score")
 replicate: int | None = run.replicate
+made: Provenance = run.provenance
+patch: bytes | None = run.patch()
+differences: Differences = run.diff(runs[1])
+changes: tuple[Change, ...] = differences.packages
+are_different: bool | None = differences.are_different
+manifest: Mapping[str, Any] = run.manifest
 path: Path = loaded.to_csv("out.csv")
 loaded.display(group_by=["scale"])
 rows: int = len(loaded.to_dataframe(include_record=False))
@@ -165,3 +173,7 @@ score = capture.metrics["score"]
 @metalab.hookimpl
 def metalab_make_executor(name: str, options: Mapping[str, Any]) -> metalab.Executor:
     return metalab.ThreadExecutor(**options)
+
+
+loaded.compute_derived([above, "module:function"], overwrite=True, progress=False, workers=2)
+groups: Groups = loaded.aggregate("score", interval="bootstrap", resamples=999, seed=1)

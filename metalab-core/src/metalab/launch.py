@@ -16,9 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from metalab.plugins import EXTENSION_POINTS
 from metalab.script import script_of
+from metalab.store.lines import readable
+from metalab.surroundings import (
+    describe_machine,
+    imported_libraries,
+    installed_packages,
+    masked_words,
+    telling_variables,
+)
 
 if TYPE_CHECKING:
-    from metalab.checkout import Checkout
+    from metalab.surroundings import Checkout
 
 __all__ = ["describe_launch", "new_launch"]
 
@@ -34,16 +42,19 @@ def describe_launch(module: str, checkout: Checkout, **details: Any) -> dict[str
     """Describe this process and its surroundings once a launch, as strict JSON.
 
     ``module`` is that of the operation: ``main`` is the script that it belongs to or is used by.
+    Passwords and tokens in the command are masked as far as they can be told from the rest.
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "command": list(sys.argv),
+        "command": [readable(word) for word in masked_words(sys.argv)],
         "directory": _directory(),
-        "main": script_of(module),
+        "main": _readable(script_of(module)),
         "user": _user(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "python": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "executable": _readable(sys.executable),
         "platform": _platform(),
         "metalab": version("metalab-core"),
         "plugins": [
@@ -51,8 +62,12 @@ def describe_launch(module: str, checkout: Checkout, **details: Any) -> dict[str
             for point in EXTENSION_POINTS
             for p in point.loaded()
         ],
-        "git": checkout.state(),
+        "packages": installed_packages(),
+        "imported": imported_libraries(),
+        "machine": describe_machine(),
+        "variables": telling_variables(),
         **details,
+        "git": checkout.state(),  # which git has had all this time for
     }
 
 
@@ -65,9 +80,13 @@ def _platform() -> str:
 
 def _directory() -> str | None:
     try:
-        return str(Path.cwd())
+        return readable(str(Path.cwd()))
     except FileNotFoundError:  # removed since the process began
         return None
+
+
+def _readable(text: str | None) -> str | None:
+    return text and readable(text)
 
 
 def _user() -> str | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab.checkout import Checkout
 from metalab.execution.base import Batch, Executor, Submission
 from metalab.execution.choice import chosen_executor
 from metalab.execution.departure import keep_open, release
 from metalab.execution.handle import RunHandle
 from metalab.execution.policy import FailurePolicy, Limits, Retry
+from metalab.identity.ownership import module_file
 from metalab.launch import describe_launch, new_launch
 from metalab.progress import create_progress_tracker
 from metalab.reattaching import open_ledger, reattached, tell_of_code, under_way
 from metalab.results.derived import as_derived_metrics, lacking
 from metalab.standing import remember
+from metalab.surroundings import Checkout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +79,7 @@ class Order:
         if found is not None and (live := under_way(found, self.executor, plan, left)) is not None:
             tell_of_code(live, found, plan)
             return reattached(live, found, self.executor, self.tracker, self.on_event, plan)
-        checkout = Checkout()
+        checkout = Checkout((None, _folder_of(plan)))
         self.executor.admit(plan, self.metrics, self.retries, self.limits)
         target = place.make()
         ledger = self._open_ledger(plan, left)
@@ -97,7 +99,10 @@ class Order:
             log=log,
             started=left.started,
         )
-        target.put_launch(launch, self._document(batch, left, checkout))
+        document = self._document(batch, left, checkout)
+        if (patch := checkout.patch()) is not None:
+            target.put_patch(patch)
+        target.put_launch(launch, document)
         return self._handle(plan, target, launch, ledger, _submit(self.executor, batch))
 
     def _handle(
@@ -131,6 +136,13 @@ class Order:
             is_retry=self.is_retry,
             is_detached=self.executor.is_detached,
         )
+
+
+def _folder_of(plan: Plan) -> Path | None:
+    """Return where the operation's own code lies, if the current folder is no checkout."""
+    file = module_file(plan.experiment.operation.function.__module__)
+    folder = None if file is None else Path(file).parent
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def _submit(executor: Executor, batch: Batch) -> Submission:

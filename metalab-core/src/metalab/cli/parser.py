@@ -33,6 +33,7 @@ COMMANDS = {
     "cancel": "end a launch that goes on by itself, as one on a cluster",
     "ls": "list experiments, or the runs of one",
     "show": "show all that is known of a run",
+    "diff": "tell in what two runs differ",
     "logs": "print what a run logged, or the jobs of a launch",
     "report": "write a page of settings and runs to hand on",
     "export": "copy experiments, with all that they have, into another store",

@@ -8,7 +8,9 @@ import attrs
 
 from metalab.cli.collection import add_store_option, find_run, open_store
 from metalab.cli.output import cell, iso, local, print_json, took
+from metalab.cli.provenance import provenance_lines, show_patch
 from metalab.cli.text import columns
+from metalab.cli.usage import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -26,13 +28,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Show all that is known of a run: what it was given and what it left."
     parser.add_argument("run_id", metavar="RUN", help="the run's id, or what it alone begins with")
     add_store_option(parser)
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--provenance", action="store_true", help="show where the run comes from")
+    told.add_argument(
+        "--diff", action="store_true", help="print what had been changed in the checkout's code"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show one run."""
+    if arguments.diff and arguments.json:
+        raise UsageError("--diff prints what git did, which is no JSON; leave --json out")
     store, found = find_run(open_store(arguments.store), arguments.run_id)
-    if arguments.json:
+    if arguments.diff:
+        show_patch(found)
+    elif arguments.provenance and arguments.json:
+        print_json(attrs.asdict(found.provenance, recurse=False))
+    elif arguments.provenance:
+        print("\n".join(provenance_lines(found)))
+    elif arguments.json:
         print_json(_document(store, found))
     else:
         print("\n".join(_lines(store, found)))

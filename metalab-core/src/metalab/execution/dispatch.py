@@ -19,13 +19,13 @@ from metalab.errors import PayloadError, RunTimeoutError, StoreError, WorkerDied
 from metalab.execution.base import Batch
 from metalab.execution.bitmap import bitmap_of, bits_of
 from metalab.execution.parcel import fetch_parcel, keep_parcel
-from metalab.execution.payload import Surroundings
 from metalab.execution.policy import FailurePolicy, Limits, Retry
 from metalab.execution.sealed import SealedPlan
 from metalab.execution.snapshot import take_snapshot
 from metalab.identity.code import CodeFingerprint
 from metalab.planning import Plan, RunIds
 from metalab.store.config import StoreConfig
+from metalab.transport import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.errors import PayloadError
-from metalab.execution.payload import Surroundings, unpacked
+from metalab.execution.payload import unpacked
+from metalab.transport import Surroundings
 
 if TYPE_CHECKING:
     from metalab.planning import RunIds

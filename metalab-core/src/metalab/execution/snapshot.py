@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metalab.errors import PayloadError, StoreError
-from metalab.execution.payload import is_found, own_modules
+from metalab.transport import is_found, own_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

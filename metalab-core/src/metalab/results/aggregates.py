@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.errors import AggregateWarning
+from metalab.results.decoding import Values
 from metalab.results.display import Table as ShownTable
 from metalab.results.frames import frame_of
 from metalab.results.lookup import missing
 from metalab.results.questions import SUCCEEDED, metric
-from metalab.results.rows import Values
+from metalab.store.query.bootstrap import Bootstrap, interval_of
 from metalab.store.query.expression import Column
-from metalab.store.query.groups import TOLD
+from metalab.store.query.groups import TOLD, as_float, is_number
 from metalab.store.query.order import sort_key
 from metalab.store.query.pruned import RECORD
 from metalab.store.query.query import Aggregate, Query
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
     from metalab.store.base import Store
     from metalab.store.query.table import Table
 
-__all__ = ["Groups", "aggregate"]
+__all__ = ["Groups", "aggregate", "bootstrap_of"]
+
+
+_Key = tuple[Any, ...]
+_Sample = list[list[float]]
 
 
 @attrs.frozen(repr=False)
@@ -42,8 +47,8 @@ class Groups:
     ``columns`` maps names to lists of equal length: those grouped by, ``runs``, ``succeeded``,
     ``failed``, and for each metric ``NAME.n`` (how many successful runs have a number that is
     not NaN), ``.mean``, ``.sd`` (of a sample), ``.min``, ``.max``, and the 95 % confidence
-    interval of the mean by Student's distribution, ``.low`` and ``.high``. What too few
-    numbers do not define is None.
+    interval of the mean by Student's distribution or by bootstrap, ``.low`` and ``.high``.
+    What too few numbers do not define is None.
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -72,6 +77,7 @@ def aggregate(
     metrics: Sequence[str] | None,
     by: Sequence[str] | None,
     over: Sequence[str],
+    bootstrap: Bootstrap | None = None,
 ) -> Groups:
     """Group rows and take their metrics together; see ``Results.aggregate``."""
     known = _Names.of(rows) if metrics is None or by is None else None
@@ -81,6 +87,8 @@ def aggregate(
     everything = rows.answer(Query(aggregate=Aggregate(by=chosen)), store)
     successes = rows.answer(Query(filter=SUCCEEDED, aggregate=grouping), store)
     groups = _Merged.of(everything, successes, chosen, numbers)
+    if bootstrap is not None:
+        groups = groups.with_intervals(_samples(rows, store, grouping), bootstrap)
     if metrics is None:
         groups = groups.without_empty_metrics()
     elif empty := groups.empty_metrics():
@@ -91,6 +99,13 @@ def aggregate(
     for text in (*groups.doubts(), *_doubt_of_code(rows, store)):
         warnings.warn(text, AggregateWarning, stacklevel=3)
     return Groups(groups.columns())
+
+
+def bootstrap_of(interval: str, resamples: int, seed: int) -> Bootstrap | None:
+    """Return how intervals are drawn, None for those by Student's distribution."""
+    if interval not in {"t", "bootstrap"}:
+        raise ValueError(f"interval={interval!r} is neither 't' nor 'bootstrap'")
+    return Bootstrap(resamples, seed) if interval == "bootstrap" else None
 
 
 @attrs.frozen
@@ -165,6 +180,19 @@ class _Merged:
         left = {name: told for name, told in self.numbers.items() if name not in empty}
         return attrs.evolve(self, numbers=left)
 
+    def with_intervals(self, samples: Mapping[_Key, _Sample], how: Bootstrap) -> _Merged:
+        """Take the intervals of the means from the groups' numbers."""
+        keys = list(_keys({**self.keys, "runs": self.runs}, list(self.keys)))
+        numbers: dict[str, Mapping[str, Sequence[Any]]] = {}
+        for place, (name, told) in enumerate(self.numbers.items()):
+            ends = [
+                interval_of(samples[key][place], how) if key in samples else (None, None)
+                for key in keys
+            ]
+            lows, highs = zip(*ends, strict=True) if ends else ((), ())
+            numbers[name] = {**told, "low": lows, "high": highs}
+        return attrs.evolve(self, numbers=numbers)
+
     def columns(self) -> dict[str, Sequence[Any]]:
         made = {**self.keys, "runs": self.runs, "succeeded": self.succeeded, "failed": self.failed}
         for name, told in self.numbers.items():
@@ -200,6 +228,23 @@ def _doubt_of_code(rows: Rows, store: Store) -> Iterator[str]:
             f"runs of {versions} versions of the code are taken together; "
             "filter(code_hash=...) chooses those of one"
         )
+
+
+def _samples(rows: Rows, store: Store, grouping: Aggregate) -> dict[_Key, _Sample]:
+    """Return the numbers of the successful runs of each group, of each metric."""
+    wanted = tuple(dict.fromkeys((*grouping.by, *grouping.of))) or (Column("run_id"),)
+    table = rows.answer(Query(filter=SUCCEEDED, columns=wanted), store).to_dict()
+    if not grouping.by:
+        table["runs"] = [1] * len(next(iter(table.values())))
+    found: dict[_Key, _Sample] = {}
+    columns = [table[str(column)] for column in grouping.of]
+    for place, key in enumerate(_keys(table, list(map(str, grouping.by)))):
+        if key not in found:
+            found[key] = [[] for _ in columns]
+        for sample, column in zip(found[key], columns, strict=True):
+            if is_number(column[place]):
+                sample.append(as_float(column[place]))
+    return found
 
 
 def _keys(table: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

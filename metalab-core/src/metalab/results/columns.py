@@ -18,7 +18,7 @@ from metalab.results.shapes import names_and_values
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from metalab.results.rows import FullRow, Row, Values
+    from metalab.results.decoding import FullRow, Row, Values
 
 __all__ = [
     "MOMENTS",

@@ -22,7 +22,8 @@ from metalab.store.query.order import sort_key
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from metalab.results.rows import Row, Rows
+    from metalab.results.decoding import Row
+    from metalab.results.rows import Rows
 
 __all__ = ["Comparison", "Setting", "compare", "text_of"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from metalab.progress.iteration import watched
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from metalab.records import Metric
     from metalab.results.derived import DerivedMetric
+    from metalab.results.parallel import Task
     from metalab.results.reader import Reader
     from metalab.results.rows import Rows
 
@@ -33,9 +35,15 @@ def keep_derived(
     *,
     overwrite: bool,
     progress: bool,
+    workers: int | None = None,
 ) -> None:
     """Compute what is missing or does not hold any more, or all, and keep it."""
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers={workers} is less than 1; None computes in this process")
     if not metrics:
+        return
+    if workers is not None:
+        _keep_found(reader, _tasks(reader, rows, metrics, overwrite), metrics, workers, progress)
         return
     with reader.store.own_writer() as writer:
         for run in watched(_runs(reader, rows), len(rows), "derived metrics", progress):
@@ -43,6 +51,41 @@ def keep_derived(
                 entries = {} if overwrite else reader.derived(run.run_id)
                 for metric, values in _computed(run, stale(entries, metrics)):
                     keep(writer, reader.log, run.run_id, metric, values)
+    reader.refresh()
+
+
+def _tasks(
+    reader: Reader, rows: Rows, metrics: Sequence[DerivedMetric], overwrite: bool
+) -> list[Task]:
+    places = {metric.name: place for place, metric in enumerate(metrics)}
+    tasks: list[Task] = []
+    for record in rows.records():
+        if record.status is Status.SUCCESS:
+            entries = {} if overwrite else reader.derived(record.run_id)
+            if wanted := stale(entries, metrics):
+                tasks.append((record.run_id, tuple(places[metric.name] for metric in wanted)))
+    return tasks
+
+
+def _keep_found(
+    reader: Reader,
+    tasks: list[Task],
+    metrics: Sequence[DerivedMetric],
+    workers: int,
+    progress: bool,
+) -> None:
+    # Few who look at results need processes, and what starts them takes long to import.
+    from metalab.results.parallel import computed_by_workers  # noqa: PLC0415
+
+    with (
+        closing(computed_by_workers(reader.store, metrics, tasks, workers)) as findings,
+        reader.store.own_writer() as writer,
+    ):
+        for found in watched(findings, len(tasks), "derived metrics", progress):
+            for fault in found.faults:
+                warnings.warn(fault, DerivedMetricWarning, stacklevel=4)
+            for place, values in found.values.items():
+                keep(writer, reader.log, found.run_id, metrics[place], values, of=found.of)
     reader.refresh()
 
 

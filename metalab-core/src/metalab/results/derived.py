@@ -222,8 +222,10 @@ def keep(
     run_id: str,
     metric: DerivedMetric,
     values: Mapping[str, Metric],
+    *,
+    of: str | None = None,
 ) -> None:
-    """Write values as those of the run's record in the log."""
-    of = crc_of(next(log.lines([run_id])))
+    """Write values as those of the run's record in the log, or of the one with the crc ``of``."""
+    of = of or crc_of(next(log.lines([run_id])))
     rev = log.derived(run_id).get(metric.name, {}).get("rev", 0) + 1
     writer.put_derived(run_id, metric.name, values, code=metric.code, of=of, rev=rev)

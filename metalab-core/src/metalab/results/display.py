@@ -18,7 +18,8 @@ from metalab.results.selection import ABSENT, field_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from metalab.results.rows import Row, Rows
+    from metalab.results.decoding import Row
+    from metalab.results.rows import Rows
 
 __all__ = ["Table", "counts_line", "grouped", "listed", "show", "summary_line"]
 

@@ -37,7 +37,7 @@ class TableOptions(TypedDict, total=False):
     progress: bool
 
 
-def columns_of(reader: Reader, rows: Rows, options: TableOptions) -> dict[str, list[Any]]:
+def columns_of(reader: Reader, rows: Rows, options: TableOptions) -> dict[str, Sequence[Any]]:
     """Make the columns that the options ask for."""
     columns = _recorded(rows, options)
     progress = options.get("progress", False)
@@ -52,7 +52,7 @@ def columns_of(reader: Reader, rows: Rows, options: TableOptions) -> dict[str, l
     return columns
 
 
-def _recorded(rows: Rows, options: TableOptions) -> dict[str, list[Any]]:
+def _recorded(rows: Rows, options: TableOptions) -> dict[str, Sequence[Any]]:
     if (names := options.get("columns")) is not None:
         return rows.picked(names)
     wanted = Columns(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from functools import partial
 from operator import countOf
 from typing import TYPE_CHECKING, Any
 
 from metalab.errors import MissingExtraError
+from metalab.results.cached.column import Column
+from metalab.results.cached.series import series_of
 from metalab.results.columns import MOMENTS
 
 if TYPE_CHECKING:
@@ -43,6 +46,11 @@ def frame_of(columns: Mapping[str, Sequence[Any]], length: int) -> pd.DataFrame:
 
 
 def _series(pd: Any, name: str, column: Sequence[Any]) -> Any:
+    if isinstance(column, Column):
+        made = series_of(pd, column, partial(_series, pd, name))
+        if made is not None:
+            return made if column.order is None else made.take(column.order).array
+        column = column.values()
     if name in MOMENTS:
         return pd.to_datetime(column, format="ISO8601", utc=True)
     kinds = _kinds(column)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from metalab.identity.values import from_jsonable
-from metalab.results.columns import RECORD_COLUMNS, RECORD_FIELDS, record_column, value_of_column
+from metalab.results.columns import (
+    RECORD_COLUMNS,
+    RECORD_FIELDS,
+    Columns,
+    record_column,
+    value_of_column,
+)
+from metalab.results.decoding import Row, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,18 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["Picked"]
 
 _DOLLAR = ord("$")
+_TAGGED = b'{"$dict":'  # params or metrics with a name that JSON cannot hold, or a value with one
 
 
 class Picked:
-    """Columns by the names they have in a frame; ``columns`` grows while rows pass by.
+    """Columns by the names they have in a frame; ``columns`` grows while rows pass by."""
 
-    ``kind`` is the class of rows that have all there is.
-    """
-
-    def __init__(self, names: Iterable[str], kind: type[msgspec.Struct]) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self.columns: dict[str, list[Any]] = {name: [] for name in names}
         self._values: dict[str, Callable[[Any], Any]] = {}
-        fields = _fields_of(kind, [name for name in self.columns if name in RECORD_COLUMNS])
+        fields = _fields_of([name for name in self.columns if name in RECORD_COLUMNS])
         for section in ("params", "metrics"):
             fields += self._section(section)
         row = msgspec.defstruct("PickedRow", fields, kw_only=True, gc=False)
@@ -36,12 +41,22 @@ class Picked:
     def rows(self, blocks: Iterable[bytes]) -> Iterator[list[Any]]:
         """Yield the rows of blocks of lines: they have an id and an index, and what was picked."""
         for block in blocks:
+            if _TAGGED in block:
+                yield self._whole_rows(block)
+                continue
             rows = self._decode(block)
             for name, column in self.columns.items():
                 values = self._column(name, rows)
                 # Without a dollar sign in the block no value is tagged JSON.
                 column.extend(map(_revived, values) if _DOLLAR in block else values)
             yield rows
+
+    def _whole_rows(self, block: bytes) -> list[Any]:
+        (rows,) = decoded([block], Row)
+        made = Columns().of([rows]).columns
+        for name, column in self.columns.items():
+            column.extend(made.get(name) or [None] * len(rows))
+        return list(rows)
 
     def _column(self, name: str, rows: list[Any]) -> Iterable[Any]:
         if name in self._values:
@@ -69,8 +84,8 @@ class Picked:
         return [(section, made, made())]
 
 
-def _fields_of(kind: type[msgspec.Struct], columns: Iterable[str]) -> list[Any]:
-    known = {field.name: field for field in msgspec.structs.fields(kind)}
+def _fields_of(columns: Iterable[str]) -> list[Any]:
+    known = {field.name: field for field in msgspec.structs.fields(Row)}
     wanted = dict.fromkeys(["index", *(RECORD_FIELDS[name] for name in columns)])
     optional = [known[name] for name in wanted if name != "id"]
     return [("id", str), *((field.name, field.type, field.default) for field in optional)]

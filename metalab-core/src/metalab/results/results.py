@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from metalab.errors import AggregateWarning
 from metalab.records import RunRecord, Status
 from metalab.results import display
-from metalab.results.aggregates import Groups, aggregate
+from metalab.results.aggregates import Groups, aggregate, bootstrap_of
 from metalab.results.columns import Columns
 from metalab.results.comparison import Comparison, Setting, compare, text_of
 from metalab.results.computed import keep_derived
@@ -164,6 +164,9 @@ class Results(Tables, Sequence[Run]):
         *,
         by: str | Iterable[str] | None = None,
         over: str | Iterable[str] = "replicate",
+        interval: Literal["t", "bootstrap"] = "t",
+        resamples: int = 9999,
+        seed: int = 0,
     ) -> Groups:
         """Take the replicates of each setting together: mean, sd and 95 % interval of metrics.
 
@@ -171,9 +174,13 @@ class Results(Tables, Sequence[Run]):
         ones named in ``over``. ``metrics`` are by default all that are numbers. Only
         successful runs count; an AggregateWarning says so where groups are not balanced, where
         numbers are NaN or missing, and where runs of several versions of the code are taken
-        together. Raises KeyError or QueryError for names that no run has.
+        together. The interval is Student's, or with ``interval="bootstrap"`` the BCa interval
+        of so many ``resamples`` drawn with the ``seed``. Raises KeyError or QueryError for
+        names that no run has.
         """
-        return aggregate(self._rows, self.store, listed(metrics), listed(by), listed(over) or [])
+        how = bootstrap_of(interval, resamples, seed)
+        names = (listed(metrics), listed(by), listed(over) or [])
+        return aggregate(self._rows, self.store, *names, bootstrap=how)
 
     def compare(self, a: Setting, b: Setting, metric: str) -> Comparison:
         """Compare two settings by a metric, replicate by replicate.
@@ -209,17 +216,31 @@ class Results(Tables, Sequence[Run]):
         return self[run_id].artifact(name, allow_pickle=allow_pickle)
 
     def compute_derived(
-        self, metrics: DerivedMetrics, *, overwrite: bool = False, progress: bool = False
+        self,
+        metrics: DerivedMetrics,
+        *,
+        overwrite: bool = False,
+        progress: bool = False,
+        workers: int | None = None,
     ) -> None:
         """Compute metrics from the successful runs and keep them in the store.
 
         ``metrics`` are functions of a Run that return a scalar or a dict of scalars, or
         ``"module:function"``. Only what is missing is computed, or was computed from
         another record or by other code; ``overwrite`` computes all. A function that raises
-        is a DerivedMetricWarning that names the run.
+        is a DerivedMetricWarning that names the run. With ``workers`` that many processes
+        compute, where a function that ends its process costs its run alone; the values are
+        the same. Raises PayloadError for functions that cannot be sent to them.
         """
         wanted = as_derived_metrics(metrics)
-        keep_derived(self._reader, self._rows, wanted, overwrite=overwrite, progress=progress)
+        keep_derived(
+            self._reader,
+            self._rows,
+            wanted,
+            overwrite=overwrite,
+            progress=progress,
+            workers=workers,
+        )
 
     def summary(self) -> dict[str, Any]:
         """Count the runs, in all and by status; durations in milliseconds, None without any."""

@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from metalab.identity.values import from_jsonable
+from metalab.results.cached.reading import CachedColumns
 from metalab.results.columns import Columns
+from metalab.results.decoding import (
+    Fingerprints,
+    FullRow,
+    Row,
+    Time,
+    Values,
+    decoded,
+    decoded_by_shape,
+)
 from metalab.results.lookup import listed, missing
 from metalab.results.order import PassingOrder, PlanOrder, recorded
 from metalab.results.picked import Picked
-from metalab.results.shapes import Shape
 from metalab.store.document import document_of, record_of
 from metalab.store.query.answer import answer
 from metalab.store.query.lines import ChosenLines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from metalab.records import RunRecord
@@ -28,101 +36,11 @@ if TYPE_CHECKING:
     from metalab.store.query.query import Query
     from metalab.store.query.table import Table
 
-__all__ = ["FullRow", "HeldRows", "LoggedRows", "Row", "Rows", "Values"]
-
-
-class Fingerprints(msgspec.Struct, frozen=True, gc=False):
-    """The fingerprints of what a run was given."""
-
-    context: str = ""
-    params: str = ""
-    seed: str = ""
-
-
-class Time(msgspec.Struct, frozen=True, gc=False):
-    """When a run began and ended: ISO 8601 in UTC with microseconds."""
-
-    start: str | None = None
-    end: str | None = None
-
-
-# Rows hold no cycles; kept from the garbage collector they cost half the time.
-class Values(msgspec.Struct, gc=False):
-    """The values that a run was given and made; names are the keys of the store's lines."""
-
-    id: str
-    index: int = 0
-    params: dict[str, Any] = {}
-    metrics: dict[str, Any] = {}
-
-    def revive(self) -> None:
-        """Turn tagged JSON into the values it stands for."""
-        self.params = from_jsonable(self.params)
-        self.metrics = from_jsonable(self.metrics)
-
-
-class Row(Values, gc=False):
-    """What frames show of a run."""
-
-    status: str = ""
-    attempt: int = 1
-    code: str = ""
-    experiment: str = ""
-    seed: Any = None
-    replicate: int | None = None
-    time: Time = Time()
-    ms: float | None = None
-    tags: tuple[str, ...] = ()
-    error: dict[str, str] | None = None
-
-    def revive(self) -> None:
-        """Turn tagged JSON into the values it stands for."""
-        super().revive()
-        self.seed = from_jsonable(self.seed)
-
-
-class FullRow(Row, gc=False):
-    """A row that also has the fingerprints of what the run was given."""
-
-    fingerprints: Fingerprints = Fingerprints()
-
+__all__ = ["HeldRows", "LoggedRows", "Rows"]
 
 R = TypeVar("R", bound=Values)
 
-
-_decoders = {kind: msgspec.json.Decoder(kind).decode_lines for kind in (Values, Row, FullRow)}
-_DOLLAR = ord("$")
-
-
-def decoded(blocks: Iterable[bytes], kind: type[R]) -> Iterator[list[R]]:
-    """Decode blocks of lines of runs, one at a time.
-
-    Rows are let go block by block: a hundred thousand dicts alive at once cost more time in
-    the garbage collector than all the decoding.
-    """
-    decode: Callable[[bytes], Any] = _decoders[kind]
-    for block in blocks:
-        rows = decode(block)
-        # A value that is no plain JSON is tagged by a key that begins with a dollar sign;
-        # without one in the whole line there is nothing to revive.
-        if _DOLLAR in block:
-            for row, line in zip(rows, block.split(b"\n"), strict=True):
-                if _DOLLAR in line:
-                    row.revive()
-        yield rows
-
-
-def decoded_by_shape(blocks: Iterable[bytes], kind: type[R]) -> Iterator[list[R]]:
-    """Decode blocks to make columns of: params and metrics are dicts, or slots of a Shape."""
-    shape = Shape(kind)
-    for block in blocks:
-        is_plain = _DOLLAR not in block
-        rows = shape.rows(block) if is_plain else None
-        if rows is None:
-            (rows,) = decoded([block], kind)
-            if is_plain:
-                shape.expect(rows[-1])
-        yield rows
+_FEW = 4  # of so many runs one is chosen: its line is read rather than columns of all
 
 
 class Rows(abc.ABC):
@@ -164,11 +82,11 @@ class Rows(abc.ABC):
         """Yield what tables show of each run."""
         return chain.from_iterable(self.chunks(Row))
 
-    def columns(self, wanted: Columns) -> dict[str, list[Any]]:
+    def columns(self, wanted: Columns) -> dict[str, Sequence[Any]]:
         """Make columns of the rows."""
-        return wanted.of(self.chunks(Row if wanted.record else Values)).columns
+        return {**wanted.of(self.chunks(Row if wanted.record else Values)).columns}
 
-    def picked(self, names: str | Iterable[str]) -> dict[str, list[Any]]:
+    def picked(self, names: str | Iterable[str]) -> dict[str, Sequence[Any]]:
         """Make the columns of these names; raises KeyError if there are rows and none has one."""
         wanted = listed(names)
         there = self.columns(Columns())
@@ -235,38 +153,51 @@ class LoggedRows(Rows):
             return store.query(query, self._log)
         return answer(query, ChosenLines(self._log, self._chosen))
 
-    def columns(self, wanted: Columns) -> dict[str, list[Any]]:
+    def columns(self, wanted: Columns) -> dict[str, Sequence[Any]]:
         """Make columns; as long as the order is unknown, it is found on the way."""
+        if (cached := self._cached(build=wanted == Columns())) is not None:
+            return cached.columns(wanted, self._chosen)
         kind = Row if wanted.record else Values
         if self._is_ordered:
-            return wanted.of(decoded_by_shape(self._log.blocks(self.ids), kind)).columns
+            return {**wanted.of(decoded_by_shape(self._log.blocks(self.ids), kind)).columns}
         passing = PassingOrder()
         made = wanted.of(passing.noting(decoded_by_shape(self._log.blocks(), kind)))
         self._order, order = passing.found()
         if order is None:
-            return made.columns
+            return {**made.columns}
         # Columns stand in the order in which runs first have them: where runs differ, that
         # has to be the order of the plan.
         if not made.alike or list(made.columns) != list(self.select([0]).columns(wanted)):
             return self.columns(wanted)
         return {name: [column[i] for i in order] for name, column in made.columns.items()}
 
-    def picked(self, names: str | Iterable[str]) -> dict[str, list[Any]]:
+    def picked(self, names: str | Iterable[str]) -> dict[str, Sequence[Any]]:
         """Make the columns of these names, decoding no others; see Rows.picked."""
-        made = Picked(listed(names), Row)
+        if (cached := self._cached(build=False)) is not None:
+            _check_names(names := listed(names), cached.names)
+            return cached.named(names, self._chosen)
+        made = Picked(listed(names))
         passing = PassingOrder()
-        blocks = self._log.blocks(self.ids if self._is_ordered else None)
-        for _ in passing.noting(made.rows(blocks)):
+        is_ordered = self._is_ordered
+        for _ in passing.noting(made.rows(self._log.blocks(self.ids if is_ordered else None))):
             pass
+        order = None
+        if not is_ordered:
+            self._order, order = passing.found()
         empty = [name for name, column in made.columns.items() if column.count(None) == len(self)]
         if empty and len(self):
             _check_names(empty, self.columns(Columns()))
-        if self._is_ordered:
-            return made.columns
-        self._order, order = passing.found()
         if order is None:
-            return made.columns
+            return {**made.columns}
         return {name: [column[i] for i in order] for name, column in made.columns.items()}
+
+    def _cached(self, *, build: bool) -> CachedColumns | None:
+        if self._chosen is not None and _FEW * len(self._chosen) < len(self._log):
+            return None
+        found = CachedColumns.of(self._log, build=build)
+        if self._chosen is None or found is None or found.is_uniform:
+            return found
+        return None
 
     @property
     def _is_ordered(self) -> bool:

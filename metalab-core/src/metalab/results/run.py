@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from metalab.results.experiment import ExperimentInfo
 from metalab.results.freshness import values_of
 from metalab.results.lookup import missing
+from metalab.results.origin import provenance_of
 from metalab.results.reader import Reader
 from metalab.serializers import serializer_named
 from metalab.store.document import record_of
+from metalab.store.launches import patch_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from metalab.records import ArtifactDescriptor, ErrorInfo, Provenance, RunRecord, Status
+    from metalab.results.differences import Differences
     from metalab.store.base import Store
 
 __all__ = ["Run"]
@@ -108,16 +109,37 @@ class Run:
 
     @property
     def provenance(self) -> Provenance:
-        """What made the record; what is known of the launch is in ``extra``."""
-        kept = self._record.provenance
-        launch = self._reader.launch(self._record.launch or "")
-        return attrs.evolve(
-            kept,
-            python_version=kept.python_version or launch.get("python"),
-            metalab_version=kept.metalab_version or launch.get("metalab"),
-            host=kept.host or launch.get("host"),
-            extra={**launch, **kept.extra},
-        )
+        """What made the record: its code, its worker, and in ``extra`` its launch.
+
+        ``extra["launch"]`` is the launch's name, and ``git``, ``packages``, ``machine``,
+        ``variables`` and more are what was so where it was started. What is not known is
+        missing or None.
+        """
+        return provenance_of(self._record, self._reader)
+
+    def patch(self) -> bytes | None:
+        """Return what was changed in the checkout since its commit, as ``git diff`` tells it.
+
+        At most 1 MiB is kept; ``provenance.extra["git"]["diff"]`` says whether that is all.
+        None if nothing was changed, or if it is not known. Raises StoreError if it is damaged.
+        """
+        name = patch_of(self._reader.launch(self._record.launch or ""))
+        return None if name is None else self._reader.store.get_patch(name)
+
+    def diff(self, other: Run) -> Differences:
+        """Tell in what this run and another differ: params, code, environment, metrics, time.
+
+        The other run may be of another experiment and in another store.
+        """
+        from metalab.results.differences import differences  # noqa: PLC0415  it is rarely wanted
+
+        return differences(self, other)
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What was asked for when this run was executed, as strict JSON; empty if unknown."""
+        name = self._record.manifest
+        return {} if name is None else self._reader.manifest(name)
 
     @property
     def experiment(self) -> ExperimentInfo:

@@ -12,7 +12,7 @@ from metalab.results.lookup import missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from metalab.results.rows import Row
+    from metalab.results.decoding import Row
 
 __all__ = ["ABSENT", "field_of", "select", "wanted_status", "with_status"]
 

@@ -14,9 +14,9 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from metalab.results.rows import Values
+    from metalab.results.decoding import Values
 
-__all__ = ["Shape", "names_and_values"]
+__all__ = ["Shape", "names_and_values", "names_of"]
 
 # The slots of what is not in the expected order are searched one by one.
 _MOST_NAMES = 100
@@ -64,6 +64,13 @@ def _slots(names: Iterable[str]) -> type[msgspec.Struct]:
     # Names need not be identifiers.
     fields = [(f"f{i}", Any, msgspec.field(name=name)) for i, name in enumerate(names)]
     return msgspec.defstruct("Slots", fields, forbid_unknown_fields=True, gc=False)
+
+
+def names_of(values: msgspec.Struct | Iterable[str]) -> tuple[str, ...]:
+    """Return the names of a row's params, or metrics: of a dict or of slots."""
+    if isinstance(values, msgspec.Struct):
+        return type(values).__struct_encode_fields__
+    return tuple(values)
 
 
 def names_and_values(slots: Sequence[msgspec.Struct]) -> tuple[list[str], Iterable[Sequence[Any]]]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from metalab.results.columns import MOMENTS, Columns, fingerprints
 from metalab.results.curves import curves
+from metalab.results.decoding import FullRow
 from metalab.results.export import TableOptions, columns_of, write_csv
 from metalab.results.frames import frame_of
-from metalab.results.rows import FullRow
 
 if TYPE_CHECKING:
     import os

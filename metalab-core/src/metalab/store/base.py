@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import attrs
@@ -145,6 +146,21 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def launches(self) -> dict[str, dict[str, Any]]:
         """Return what ``put_launch`` kept, by launch, oldest first."""
+
+    def put_patch(self, data: bytes) -> str:
+        """Keep what was changed in a checkout, once for equal bytes; returns its sha256 in hex.
+
+        A kind of store that keeps no such changes drops them: launches name them all the same.
+        """
+        return sha256(data).hexdigest()
+
+    def get_patch(self, name: str) -> bytes | None:
+        """Return what ``put_patch`` kept, by its sha256; None if it is not there.
+
+        Raises StoreError if what is there is something else.
+        """
+        del name  # what no default can heed
+        return None
 
     def launch_folder(self, launch: str) -> Path:
         """Return a launch's folder on a file system that all its workers share.

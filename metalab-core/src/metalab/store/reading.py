@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from metalab.store.pieces import Piece
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -123,6 +125,10 @@ class RunLog(abc.ABC):
         lines = self.lines(run_ids)
         while block := b"\n".join(islice(lines, BLOCK_LINES)):
             yield block
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the current lines of all runs in groups, in no promised order."""
+        yield Piece(len(self), self.blocks)
 
     @abc.abstractmethod
     def attempts(self, run_id: str) -> list[bytes]:

@@ -16,11 +16,12 @@ from metalab.errors import StoreError, StoreWarning
 from metalab.store.base import Store
 from metalab.store.config import StoreConfig, parse_to_config
 from metalab.store.copying import Contents, LineCopier, TransferReport, windows
+from metalab.store.launches import patch_of
 from metalab.store.logcopies import copy_logs
 from metalab.store.overwriting import overwrite as make_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from metalab.store.source import Source
@@ -177,12 +178,23 @@ class _ExperimentCopy:
         there = self._kept_of(self._destination.launches)
         for launch, document in self._kept_of(self._source.launches).items():
             if launch not in there:
+                self._copy_patch(document)
                 self._destination.put_launch(launch, document)
             elif there[launch] != document:
                 self._report.problems.append(
                     f"the launch {launch} was not copied: {self._destination.locator} has another "
                     "launch of that name"
                 )
+
+    def _copy_patch(self, launch: Mapping[str, Any]) -> None:
+        name = patch_of(launch)
+        try:
+            patch = None if name is None else self._source.get_patch(name)
+        except StoreError as error:
+            self._report.problems.append(str(error))
+            return
+        if patch is not None:
+            self._destination.put_patch(patch)
 
     def _kept_of(self, read: Callable[[], dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
         try:

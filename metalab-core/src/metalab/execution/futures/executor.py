@@ -12,8 +12,9 @@ from metalab.execution.cpus import worker_count
 from metalab.execution.departure import come_first
 from metalab.execution.futures.submission import FuturesSubmission
 from metalab.execution.parcel import keep_parcel
-from metalab.execution.payload import Surroundings, packed
+from metalab.execution.payload import packed
 from metalab.hookspecs import hookimpl
+from metalab.transport import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from metalab.execution.payload import Surroundings
+from metalab.transport import Surroundings
 
 __all__ = ["Station"]
 

@@ -78,6 +78,9 @@ class EarlierSource:
         """Return nothing: the earlier layout keeps no launches."""
         return {}
 
+    def get_patch(self, name: str) -> None:
+        """Return nothing, as there are no launches that could name any."""
+
     def logs(self) -> dict[str, Iterable[LogLine]]:
         """Return the log lines of all runs, as one writer's."""
         ours = {name: run_id for run_id, (name, _) in self.runs.items()}

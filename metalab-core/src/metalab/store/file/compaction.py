@@ -8,6 +8,7 @@ writers, only ever leave lines twice, which is the same as once.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import attrs
 
 from metalab.errors import StoreError
 from metalab.store.file import checkpoints, disk
+from metalab.store.file.cache import remove_caches
 from metalab.store.file.inputs import Input, batches_of, choose
 from metalab.store.file.merging import Merged, merge, verify, write_merged
 from metalab.store.file.options import Options
@@ -159,6 +161,7 @@ class Compactor:
                 kept.append(Kept(str(path), "it cannot be removed; readers pass over it"))
             else:
                 gone.append(str(path))
+        remove_caches(self.runs, map(os.path.basename, gone))
         if gone:
             disk.sync_directory(self.runs)
         return tuple(gone), tuple(kept)

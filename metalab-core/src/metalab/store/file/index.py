@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from binascii import unhexlify
 from functools import partial
 from itertools import chain, compress
 from operator import not_
@@ -19,6 +20,7 @@ import msgspec
 from metalab.records import Status
 from metalab.store.base import RunState
 from metalab.store.fold import FORGOTTEN, RANKS, key_of
+from metalab.store.lines import TAIL
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ RUN = b'{"t":"run","id":"'
 ID = len(RUN)
 ID_END = ID + 32
 _WRITER = b',"writer":"'
+_SUM = slice(8 - TAIL, -2)  # of a line: the digits of its checksum
 _NO_HEAD = -1
 _head = re.compile(
     rb'","epoch":([0-9]+),"attempt":([0-9]+),"status":"([a-z]+)","code":"([0-9A-Za-z_.-]*)"'
@@ -61,6 +64,7 @@ class Index:
         self.segment = array("I")
         self.offset = array("Q")
         self.length = array("I")
+        self.sums = array("I")  # the lines' checksums, in memory as the digits say them
         self.head = array("i")
         self.heads: list[Head] = []
         self.current: dict[bytes, int] = {}
@@ -78,7 +82,7 @@ class Index:
     def copy(self) -> Self:
         """Return an index that can grow while this one stays as it is."""
         other = type(self)()
-        for name in ("segment", "offset", "length", "head"):
+        for name in ("segment", "offset", "length", "sums", "head"):
             setattr(other, name, getattr(self, name)[:])
         for name in ("heads", "current", "displaced", "forgets", "series", "derived", "losses"):
             setattr(other, name, getattr(self, name).copy())
@@ -101,6 +105,7 @@ class Index:
         self.segment.extend(array("I", [segment]) * len(lines))
         self.offset.extend(offsets)
         self.length.extend(map(len, lines))
+        self.sums.frombytes(unhexlify(b"".join([line[_SUM] for line in lines])))
         self.head.extend(heads)
         ids = [line[ID:ID_END] for line in lines]
         rows = range(first, first + len(lines))
@@ -135,10 +140,11 @@ class Index:
             self._by_text[text] = number
         return number
 
-    def _add_row(self, segment: int, offset: int, length: int, head: int) -> int:
+    def _add_row(self, segment: int, offset: int, length: int, head: int, crc: str) -> int:
         self.segment.append(segment)
         self.offset.append(offset)
         self.length.append(length)
+        self.sums.frombytes(unhexlify(crc))
         self.head.append(head)
         return len(self.segment) - 1
 
@@ -161,7 +167,7 @@ class Index:
         run_id = document.get("id")
         if kind not in {"run", "start", "forget", "series", "derived"}:
             if isinstance(kind, str) and isinstance(run_id, str):
-                row = self._add_row(segment, offset, length, self._no_head())
+                row = self._add_row(segment, offset, length, self._no_head(), document["crc"])
                 self.others[run_id.encode()] = (*self.others.get(run_id.encode(), ()), row)
             return self._understands(document)
         if not isinstance(run_id, str):
@@ -169,7 +175,7 @@ class Index:
         head = self._head_of_document(document)
         if head == _NO_HEAD:
             return False
-        row = self._add_row(segment, offset, length, head)
+        row = self._add_row(segment, offset, length, head, document["crc"])
         key = run_id.encode()
         if kind in {"series", "derived"}:
             rows = getattr(self, kind)

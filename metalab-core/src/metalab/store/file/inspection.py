@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metalab.errors import StoreError
-from metalab.store.file import checkpoints, layout, strays
+from metalab.store.file import checkpoints, disk, layout, patches, strays
 from metalab.store.file.reader import is_replaced, read_runs
 from metalab.store.file.references import artifact_flaws, log_flaws, orphans
 from metalab.store.file.survey import Survey
+from metalab.store.launches import patch_of
 from metalab.store.maintenance import Flaw, Inspection, Severity
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def inspect_folder(folder: Folder, *, remove_strays: bool) -> Inspection:
         *survey.flaws(log.replaced),
         *_left_behind(log),
         *_manifests(folder, survey),
+        *_patches(folder.path),
         *artifact_flaws(folder.path, survey.artifacts),
         *orphans(folder.path, survey.artifacts),
         *log_flaws(folder.path, survey.run_ids),
@@ -93,6 +95,25 @@ def _manifests(folder: Folder, survey: Survey) -> Iterator[Flaw]:
         if not path.exists():
             text = f"the manifest {name} that this line and perhaps others name is missing"
             yield Flaw("document", Severity.DAMAGE, place, f"{text}; restore {path} from a copy")
+
+
+def _patches(folder: Path) -> Iterator[Flaw]:
+    """Check that changes of checkouts are what their names say, and that none is missing."""
+    place = folder / patches.FOLDER
+    there = {name for name in disk.names(place) if not name.startswith(disk.TEMPORARY)}
+    for name in sorted(there):
+        try:
+            patches.read(folder, name.removesuffix(patches.ENDING))
+        except StoreError as error:
+            yield Flaw("patch", Severity.DAMAGE, str(place / name), str(error))
+    for path in sorted(folder.glob("launches/*/launch.json")):
+        try:
+            named = patch_of(layout.read_json(path))
+        except StoreError:  # which is told of already
+            continue
+        if named is not None and patches.file_of(named) not in there:
+            text = f"the changes {named[:12]} that it names are missing; no result depends on them"
+            yield Flaw("patch", Severity.NOTE, str(path), text)
 
 
 def _documents(folder: Path) -> Iterator[Path]:

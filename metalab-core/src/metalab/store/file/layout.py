@@ -11,8 +11,10 @@
         runs/<writer>[-<part>].jsonl    THE TRUTH
         runs/compact.<token>.jsonl[.gz] the same, merged by a compaction
         logs/<writer>[-<part>].log      only if something was logged
+        cache/<segment>.columns         what frames are made of; deletable at any moment
         packs/<writer>[-<part>].tar     small artifacts
         artifacts/<id[:2]>/...          large artifacts
+        patches/<sha>.diff              what was changed in the checkouts of launches
         payload/<sha>.pkl               what other processes execute, only where they need it
         checkpoints/<run>/<epoch>.<attempt>.<number>    what runs under way can go on from
 """

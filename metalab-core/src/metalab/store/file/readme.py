@@ -16,7 +16,9 @@ Each experiment has a folder <name>_<version>, and in it:
   packs/*.tar      small artifacts, as plain tar files.
   artifacts/       large artifacts, one file each.
   manifests/       what was asked for.   launches/   who asked, when and where.
+  patches/         what had been changed in the code since its last commit.
   payload/         code on its way to other machines; of no use once the runs have ended.
+  cache/           columns of the lines, made anew where they are missing: delete them freely.
   checkpoints/     what runs that have not succeeded yet go on from; as above.
 
 Nothing is ever edited in place, so copying is safe at any time, also while runs are being

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
-from itertools import islice
+from functools import partial
+from itertools import groupby, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from metalab.store.base import RunLog, RunState
+from metalab.store.file.cache import CACHED, CacheFile
 from metalab.store.file.rows import Rows
 from metalab.store.fold import FORGOTTEN, attempts_in_order, fold_derived, fold_series
 from metalab.store.lines import crc_of
+from metalab.store.pieces import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from metalab.store.base import Damage
@@ -54,7 +58,9 @@ class FileRunLog(RunLog):
         self.index = index
         self.damage = damage
         self.replaced = replaced
-        self._rows = Rows(folder, list(positions), index)
+        self._names = list(positions)
+        self._growing = frozenset(self.live)
+        self._rows = Rows(folder, self._names, index)
         self._absent = {key for key in index.forgets if self._is_absent(key)}
 
     def __len__(self) -> int:
@@ -102,6 +108,38 @@ class FileRunLog(RunLog):
         current, absent = self.index.current, self._absent
         wanted = (row for key, row in current.items() if key not in absent)
         yield from self._rows.blocks(wanted if absent else current.values())
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the lines of each large segment that has ended, and those of all others."""
+        rest = array("Q")
+        for segment, rows in self._by_segment():
+            if len(rows) >= CACHED and self._names[segment] not in self._growing:
+                yield self._piece(rows, segment)
+            else:
+                rest.extend(rows)
+        if rest:
+            yield Piece(len(rest), partial(self._rows.blocks, rest))
+
+    def _by_segment(self) -> Iterator[tuple[int, Sequence[int]]]:
+        index = self.index
+        if self._absent:
+            rows = [row for key, row in index.current.items() if key not in self._absent]
+        else:
+            rows = list(index.current.values())
+        rows.sort()
+        first = 0
+        for segment, group in groupby(map(index.segment.__getitem__, rows)):
+            after = first + len(list(group))
+            yield segment, rows[first:after]
+            first = after
+
+    def _piece(self, rows: Sequence[int], segment: int) -> Piece:
+        first, after = rows[0], rows[-1] + 1
+        sums = self.index.sums[first:after]
+        if after - first > len(rows):
+            sums = array("I", (self.index.sums[row] for row in rows))
+        keep = CacheFile.of(self.folder, self._names[segment], sums)
+        return Piece(len(rows), partial(self._rows.blocks, rows), keep)
 
     def attempts(self, run_id: str) -> list[bytes]:
         """Return every line kept of a run's attempts, oldest first, without those that began

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from metalab.errors import StoreError
 from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
 from metalab.store.claiming import UNITS
-from metalab.store.file import disk, layout, payloads
+from metalab.store.file import disk, layout, patches, payloads
 from metalab.store.file.artifacts import file_of, open_uri
 from metalab.store.file.claims import FileClaims
 from metalab.store.file.config import FileStoreConfig
@@ -191,6 +191,16 @@ class FileStore(Store):
     def put_launch_file(self, launch: str, name: str, data: bytes) -> None:
         """Keep a file in a launch's folder; see Store.put_launch_file."""
         self._publish(("launches", file_name(launch)), name, data)
+
+    def put_patch(self, data: bytes) -> str:
+        """Keep what was changed in a checkout; see Store.put_patch."""
+        name = sha256(data).hexdigest()
+        self._publish((patches.FOLDER,), patches.file_of(name), data)
+        return name
+
+    def get_patch(self, name: str) -> bytes | None:
+        """Return what was changed in a checkout; see Store.get_patch."""
+        return patches.read(self._folder.path, name)
 
     def put_payload(self, data: bytes) -> str:
         """Keep what others of this user's processes are to execute; see Store.put_payload."""

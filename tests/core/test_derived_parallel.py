@@ -1,0 +1,230 @@
+"""Derived metrics computed by several processes: the same values, whatever happens to one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import warnings
+
+import pytest
+
+import metalab
+from metalab.errors import PayloadError
+from metalab.results.computed import DerivedMetricWarning
+
+_LOCK = threading.Lock()
+
+
+@metalab.operation
+def op(params, capture):
+    if params["x"] == 3:
+        raise ValueError("not three")
+    capture.metric("y", params["x"] / 7)
+
+
+def experiment(count):
+    return metalab.Experiment(
+        "parallel", "1", None, op, metalab.grid(x=list(range(count))), metalab.seeds(1)
+    )
+
+
+@pytest.fixture
+def results(store):
+    return metalab.run(experiment(12), store=store, executor="inline", progress=False).result()
+
+
+def cubed(run):
+    return run.metrics["y"] ** 3 / 0.1
+
+
+def parts(run):
+    return {"half": run.metrics["y"] / 2, "none": None, "nan": float("nan")}
+
+
+def deadly(run):
+    if run.params["x"] == 5:
+        os._exit(7)
+    return run.params["x"]
+
+
+def raising(run):
+    return 1 / (run.params["x"] - 4)
+
+
+def structured(run):
+    return [run.params["x"]]
+
+
+def process(run):
+    return os.getpid()
+
+
+def values(results):
+    return [{name: repr(value) for name, value in run.derived.items()} for run in results]
+
+
+def test_values_are_the_same_bit_for_bit_however_many_workers_compute(results):
+    results.compute_derived([cubed, parts])
+    expected = values(results)
+    for workers in (1, 3):
+        results.compute_derived([cubed, parts], overwrite=True, workers=workers)
+        assert values(results) == expected
+    assert expected[0]["cubed"] == repr(0.0)
+
+
+def test_workers_are_other_processes_and_failed_runs_are_left_out(results):
+    results.compute_derived(process, workers=2)
+    kept = [run.derived.get("process") for run in results]
+    assert kept[3] is None
+    assert os.getpid() not in kept
+    assert kept.count(None) == 1
+
+
+def test_only_what_is_missing_or_of_other_code_is_computed(results):
+    results[:4].compute_derived(process, workers=1)
+    before = [run.derived.get("process") for run in results]
+    results.compute_derived(process, workers=1)
+    after = [run.derived.get("process") for run in results]
+    assert after[:4] == before[:4]
+    assert None not in after[4:]
+    results.compute_derived(process, workers=1, overwrite=True)
+    assert results[0].derived["process"] not in after
+
+
+def _helped(factor):
+    def helper(value):
+        return value * factor
+
+    def scaled(run):
+        return helper(run.params["x"])
+
+    return scaled
+
+
+def test_an_edited_helper_has_values_computed_again(results):
+    results.compute_derived(_helped(2), workers=2)
+    results.compute_derived(_helped(5), workers=2)
+    assert [run.derived["scaled"] for run in results.successful][:3] == [0, 5, 10]
+
+
+def test_a_worker_that_dies_costs_its_run_alone(results):
+    with pytest.warns(DerivedMetricWarning) as caught:
+        results.compute_derived(deadly, workers=2)
+    assert len(caught) == 1
+    assert results[5].run_id in str(caught[0].message)
+    assert "exit status 7" in str(caught[0].message)
+    kept = [run.derived.get("deadly") for run in results]
+    assert kept == [None if x in {3, 5} else x for x in range(12)]
+
+
+def test_what_raises_or_is_no_scalar_is_a_warning_that_names_the_run(results):
+    with pytest.warns(DerivedMetricWarning, match="ZeroDivisionError") as caught:
+        results.compute_derived(raising, workers=2)
+    assert [results[4].run_id in str(each.message) for each in caught] == [True]
+    with pytest.warns(DerivedMetricWarning, match="return a scalar"):
+        results[:1].compute_derived(structured, workers=1)
+
+
+def test_numpy_scalars_are_kept_as_numbers(results):
+    np = pytest.importorskip("numpy")
+
+    def whole(run):
+        return {"int": np.int64(run.params["x"]), "small": np.float32(0.1), "yes": np.bool_(True)}
+
+    results.compute_derived(whole, workers=2)
+    assert results[2].derived == {"int": 2, "small": float(np.float32(0.1)), "yes": True}
+
+
+def test_what_cannot_be_sent_says_so(results):
+    def stuck(run):
+        with _LOCK:
+            return 1
+
+    with pytest.raises(PayloadError, match="without workers"):
+        results.compute_derived(stuck, workers=1)
+
+
+def test_no_workers_at_all_are_refused(results):
+    with pytest.raises(ValueError, match="workers=0"):
+        results.compute_derived(cubed, workers=0)
+
+
+SCRIPT = """
+    import os, sys, time
+    import metalab
+
+    class Scale:
+        factor = 3
+
+    def helper(x):
+        return x * Scale.factor
+
+    def tripled(run):
+        return helper(run.params["x"])
+
+    def slow(run):
+        with open(sys.argv[2], "a") as file:
+            print(os.getpid(), file=file, flush=True)
+        time.sleep(600)
+
+    results = metalab.load_results(sys.argv[1])
+    if len(sys.argv) > 2:
+        results.compute_derived(slow, workers=2)
+    results.compute_derived(tripled, workers=2)
+    print([run.derived.get("tripled") for run in results])
+"""
+
+
+def _script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(textwrap.dedent(SCRIPT))
+    return str(path)
+
+
+def test_a_script_needs_no_main_guard(results, tmp_path):
+    done = subprocess.run(
+        [sys.executable, _script(tmp_path), results.store.locator],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout == f"{[None if x == 3 else 3 * x for x in range(12)]}\n"
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_an_interrupt_leaves_no_process_behind(results, tmp_path):
+    seen = tmp_path / "seen"
+    parent = subprocess.Popen(
+        [sys.executable, _script(tmp_path), results.store.locator, str(seen)],
+        stderr=subprocess.PIPE,
+    )
+    with parent:
+        deadline = time.monotonic() + 60
+        while not seen.exists() or len(seen.read_text().split()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        parent.send_signal(signal.SIGINT)
+        _, stderr = parent.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in stderr
+    assert not any(map(_alive, map(int, seen.read_text().split())))
+
+
+def test_nothing_to_compute_starts_nothing(results):
+    results.compute_derived(cubed, workers=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        results.compute_derived(cubed, workers=4)
