@@ -124,6 +124,16 @@ CONTESTS = (
         Phase("store_ours:one_writer"),
         (Contender("8 writers instead of 1", Phase("store_ours:many_writers")),),
     ),
+    Contest(
+        "S6",
+        Phase("store_floors:arrays", after=_APPEND),
+        (
+            Contender(
+                "frame from the column cache, results loaded",
+                Phase("store_ours:cached_columns", after=_APPEND),
+            ),
+        ),
+    ),
     _efficiency(1),
     _efficiency(
         10,

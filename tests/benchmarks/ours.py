@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,8 @@ def running(
 def _framing(work: Work, **columns: bool) -> Callable[[], int]:
     imported()
     import_module("pandas")
+    for cache in work.folder.glob("*/cache"):  # else the lines would not be decoded
+        shutil.rmtree(cache)
     return lambda: len(metalab.load_results(work.folder).to_dataframe(**columns))
 
 

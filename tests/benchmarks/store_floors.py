@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from benchmarks.store_work import GROUP, POLLS, lines, plan_ids, segments
+from benchmarks.store_work import GROUP, POLLS, lines, plan_ids, segments, whole_columns
 from benchmarks.work import METRIC
 
 if TYPE_CHECKING:
@@ -97,6 +97,41 @@ def columns(work: Work) -> Callable[[], int]:
             "param_width": [row.params.width for row in rows],
             METRIC: [row.metrics.score for row in rows],
         }
+        return len(pd.DataFrame(made))
+
+    return phase
+
+
+def arrays(work: Work) -> Callable[[], int]:
+    """S6: load arrays that were saved by hand, texts as numbers and a table, make a frame."""
+    import numpy as np
+    import pandas as pd
+
+    import metalab
+
+    file = work.folder / "floor.npz"
+    frame = metalab.load_results(work.folder).to_dataframe()[list(whole_columns(work))]
+    saved: dict[str, Any] = {}
+    for name, column in frame.items():
+        if column.dtype.kind in "bif":
+            saved[f"{name}"] = column.to_numpy()
+        else:
+            codes, table = pd.factorize(column)
+            saved[f"{name}.codes"] = codes.astype("uint16")
+            saved[f"{name}.table"] = np.array(table, dtype="U")
+    np.savez(file, **saved)
+
+    def phase() -> int:
+        made: dict[str, Any] = {}
+        with np.load(file) as kept:
+            for name in kept.files:
+                if name.endswith(".table"):
+                    text = name.removesuffix(".table")
+                    made[text] = (
+                        pd.Series(kept[name].astype(object)).take(kept[f"{text}.codes"]).array
+                    )
+                elif not name.endswith(".codes"):
+                    made[name] = kept[name]
         return len(pd.DataFrame(made))
 
     return phase

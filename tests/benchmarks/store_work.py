@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     from metalab.records import RunRecord
 
-__all__ = ["COLUMNS", "EXPERIMENT", "GROUP", "POLLS", "lines", "plan_ids", "records", "segments"]
+__all__ = [
+    "COLUMNS",
+    "EXPERIMENT",
+    "GROUP",
+    "POLLS",
+    "lines",
+    "plan_ids",
+    "records",
+    "segments",
+    "whole_columns",
+]
 
 EXPERIMENT = "trivial:1"
 GROUP = 1_000
@@ -70,6 +80,11 @@ def plan_ids(runs: int) -> list[str]:
     from metalab.planning import make_plan
 
     return list(make_plan(experiment(runs)).ids)
+
+
+def whole_columns(work: Work) -> list[str]:
+    """Return the columns of a frame that holds what was asked and answered."""
+    return [*(f"param_{name}" for name in sweep(work.runs)), METRIC, "status", "seed", "replicate"]
 
 
 def segments(work: Work) -> list[Path]:

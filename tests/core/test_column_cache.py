@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import metalab
 from core.store_tools import EXPERIMENT, Faulty, made, python, run_id, segments, store_at
 from metalab.records import Status
-from metalab.results.cached import reading
+from metalab.results.cached import building, reading
 from metalab.results.cached.building import built
 from metalab.results.cached.column import Column
+from metalab.results.cached.packing import Packed
 from metalab.results.columns import Columns
 from metalab.store import export_store
 from metalab.store.file import cache, disk, runlog
@@ -250,6 +251,16 @@ class TestFiles:
         path.write_bytes(damaged[1])
         frame_of(store)
         assert path.read_bytes() == whole
+
+    def test_a_kind_that_another_version_writes_is_made_anew(self, store, monkeypatch):
+        expected = frame_of(filled(store))
+        with monkeypatch.context() as patch:
+            patch.setattr(building, "packed", lambda values: Packed("later", [b"?" * len(values)]))
+            for path in files(store):
+                path.unlink()
+            for piece in metalab.load_results(store)._rows._log.pieces():
+                piece.keep.save([built(piece, piece.keep.key)])
+        assert_same_frames(frame_of(store), expected)
 
     def test_the_file_of_another_segment_is_not_believed(self, store):
         expected = frame_of(filled(store))

@@ -45,12 +45,12 @@ def keep_derived(
     if workers is not None:
         _keep_found(reader, _tasks(reader, rows, metrics, overwrite), metrics, workers, progress)
         return
-    with reader.store.own_writer() as writer:
+    with reader.writer() as writer:
         for run in watched(_runs(reader, rows), len(rows), "derived metrics", progress):
             if run.status is Status.SUCCESS:
                 entries = {} if overwrite else reader.derived(run.run_id)
                 for metric, values in _computed(run, stale(entries, metrics)):
-                    keep(writer, reader.log, run.run_id, metric, values)
+                    keep(writer, reader, run.run_id, metric, values)
     reader.refresh()
 
 
@@ -79,13 +79,13 @@ def _keep_found(
 
     with (
         closing(computed_by_workers(reader.store, metrics, tasks, workers)) as findings,
-        reader.store.own_writer() as writer,
+        reader.writer() as writer,
     ):
         for found in watched(findings, len(tasks), "derived metrics", progress):
             for fault in found.faults:
                 warnings.warn(fault, DerivedMetricWarning, stacklevel=4)
             for place, values in found.values.items():
-                keep(writer, reader.log, found.run_id, metrics[place], values, of=found.of)
+                keep(writer, reader, found.run_id, metrics[place], values, of=found.of)
     reader.refresh()
 
 

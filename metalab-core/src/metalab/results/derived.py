@@ -208,7 +208,7 @@ class Deriver:
             except DerivedMetricError as error:
                 _logger.warning("%s", error)
             else:
-                keep(writer, reader.log, run_id, metric, values)
+                keep(writer, reader, run_id, metric, values)
 
 
 def derive(store: Store, run_id: str, metrics: Sequence[DerivedMetric]) -> None:
@@ -218,14 +218,14 @@ def derive(store: Store, run_id: str, metrics: Sequence[DerivedMetric]) -> None:
 
 def keep(
     writer: StoreWriter,
-    log: RunLog,
+    reader: Reader,
     run_id: str,
     metric: DerivedMetric,
     values: Mapping[str, Metric],
     *,
     of: str | None = None,
 ) -> None:
-    """Write values as those of the run's record in the log, or of the one with the crc ``of``."""
-    of = of or crc_of(next(log.lines([run_id])))
-    rev = log.derived(run_id).get(metric.name, {}).get("rev", 0) + 1
+    """Write values as those of the record that was read, or of the one with the crc ``of``."""
+    of = of or crc_of(next(reader.log.lines([run_id])))
+    rev = reader.revision(run_id, metric.name) + 1
     writer.put_derived(run_id, metric.name, values, code=metric.code, of=of, rev=rev)

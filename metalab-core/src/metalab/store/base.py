@@ -268,6 +268,17 @@ class Store(abc.ABC):
     def close(self) -> None:
         """Release what the store holds open; it may be used again."""
 
+    def is_closed(self) -> bool:
+        """Tell whether nothing can be written here; ``beside`` then can be written to."""
+        return False
+
+    def beside(self) -> Store | None:
+        """Return where this user keeps what is derived from a store that is, or was, closed.
+
+        None where nothing is kept, and this store can be written to.
+        """
+        return None
+
     @contextmanager
     def own_writer(self) -> Iterator[StoreWriter]:
         """Lend a writer for what no worker of a launch writes; all is durable afterwards."""

@@ -153,7 +153,9 @@ def _are_moments(texts: list[str]) -> bool:
 
 
 def unpacked(kind: str, buffers: Sequence[memoryview]) -> Part:
-    """Return what was packed."""
+    """Return what was packed; raises ValueError for a kind that another version writes."""
+    if kind not in _UNPACKED:
+        raise ValueError(f"columns of kind {kind!r} are not known")
     return _UNPACKED[kind](buffers)
 
 

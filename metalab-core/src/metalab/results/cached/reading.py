@@ -71,6 +71,8 @@ class CachedColumns:
             if table is None:
                 return None
             found.append(_Kept(piece, table))
+        # Mostly they then follow each other as the plan has it.
+        found.sort(key=lambda each: min((shape.index for shape in each.table.shapes), default=0))
         return cls(found)
 
     @property
@@ -117,11 +119,11 @@ class CachedColumns:
         rows: Iterable[int] = range(len(indices))
         if len(set(indices)) < len(indices):
             rows = sorted(rows, key=self._ids().__getitem__)
-        return array("q", sorted(rows, key=indices.__getitem__))
+        return memoryview(array("q", sorted(rows, key=indices.__getitem__)))
 
     def _places(self, chosen: Sequence[str]) -> Sequence[int]:
         places = {run_id: place for place, run_id in enumerate(self._ids())}
-        return array("q", map(places.__getitem__, chosen))
+        return memoryview(array("q", map(places.__getitem__, chosen)))
 
     def _ids(self) -> list[str]:
         return list(chain.from_iterable(part.values() for part in self._parts("run_id")))

@@ -60,8 +60,8 @@ def _numbers(pd: Any, parts: Sequence[Numbers]) -> Any | None:
         return made
     if form == "?" or not made.between(-_EXACT, _EXACT).all():
         return None
-    absent = [pd.Series(part.gaps or memoryview(bytes(len(part))), dtype="bool") for part in parts]
-    return made.astype("float64").mask(pd.concat(absent, ignore_index=True))
+    gaps = memoryview(b"".join([part.gaps or bytes(len(part)) for part in parts])).cast("?")
+    return made.astype("float64").mask(pd.Series(pd.array(gaps, dtype="bool"), copy=False))
 
 
 def _coded(pd: Any, parts: Sequence[Coded], listed: Callable[[list[Any]], Any]) -> Any:
@@ -70,7 +70,7 @@ def _coded(pd: Any, parts: Sequence[Coded], listed: Callable[[list[Any]], Any]) 
         return table.take(parts[0].codes).reset_index(drop=True)
     starts = accumulate((len(part.table) for part in parts), initial=0)
     codes = [
-        pd.Series(part.codes, dtype="int64") + start
+        pd.Series(pd.array(part.codes, dtype="uint16").astype("int64") + start, copy=False)
         for part, start in zip(parts, starts, strict=False)
     ]
     return table.take(pd.concat(codes, ignore_index=True)).reset_index(drop=True)

@@ -17,6 +17,7 @@ from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
 from metalab.store.claiming import UNITS
 from metalab.store.file import disk, layout, patches, payloads
 from metalab.store.file.artifacts import file_of, open_uri
+from metalab.store.file.beside import is_closed, root_beside
 from metalab.store.file.claims import FileClaims
 from metalab.store.file.config import FileStoreConfig
 from metalab.store.file.inquiry import Inquiry
@@ -53,6 +54,7 @@ class FileStore(Store):
         self._collection = layout.Collection(self.root)
         self._log: FileRunLog | None = None
         self._own: FileWriter | None = None
+        self._beside: FileStore | None = None
         self._liveness: Liveness | None = None
 
     def __repr__(self) -> str:
@@ -106,6 +108,19 @@ class FileStore(Store):
         """Return a new writer for one worker of a launch; see Store.writer."""
         self._folder.check()
         return FileWriter(self._folder, launch, task, self._config.options, executor, owner)
+
+    def is_closed(self) -> bool:
+        """Tell whether nothing can be written to the experiment's folder."""
+        return is_closed(self._folder)
+
+    def beside(self) -> FileStore | None:
+        """Return the store in this user's data folder; see Store.beside."""
+        if self._beside is None:
+            root = root_beside(self._folder)
+            if not (self.is_closed() or root.exists()):
+                return None
+            self._beside = FileStore(root).scoped(self._folder.experiment_id)
+        return self._beside
 
     @contextmanager
     def own_writer(self) -> Iterator[StoreWriter]:
