@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["bands_of"]
 
 _MOST_RUNS = 2000
-_MOST_SETTINGS = 12
+_MOST_SETTINGS = 16
 _MOST_STEPS = 400
 
 
@@ -27,7 +27,7 @@ def bands_of(
 ) -> dict[str, Any]:
     """Return for each series the steps, means and interval ends of each setting.
 
-    Of more than 2,000 runs or 12 settings none are drawn, which ``left_out`` says. Of more
+    Of more than 2,000 runs or 16 settings none are drawn, which ``left_out`` says. Of more
     than 400 steps every so many is taken. A mean is over the runs that have a number there.
     """
     if len(rows) > _MOST_RUNS or len(settings) > _MOST_SETTINGS:

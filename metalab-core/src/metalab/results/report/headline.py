@@ -9,6 +9,7 @@ import attrs
 from metalab.records import Status
 from metalab.results.columns import metric_column
 from metalab.results.lookup import missing
+from metalab.store.query.expression import Column
 from metalab.store.query.groups import TOLD, as_float, is_number
 from metalab.store.query.interval import Sample
 from metalab.store.query.order import sort_key
@@ -76,20 +77,25 @@ def places_of(
     columns: Mapping[str, Sequence[Any]], groups: Mapping[str, Sequence[Any]]
 ) -> list[list[int]]:
     """Return where the successful runs of each group stand."""
-    count = list(groups).index("runs")
-    given = [n for n in columns if n.startswith("param_") and n != "param_replicate"]
-    if len(given) != count:  # no run has params
-        return [list(range(len(columns["status"])))] * len(groups["runs"])
-    keys = zip(*([sort_key(v) for v in groups[n]] for n in list(groups)[:count]), strict=True)
+    by = list(groups)[: list(groups).index("runs")]
+    successes = [i for i, status in enumerate(columns["status"]) if status == Status.SUCCESS]
+    if not by:
+        return [successes] * len(groups["runs"])
+    keys = zip(*([sort_key(value) for value in groups[name]] for name in by), strict=True)
     numbers = {key: number for number, key in enumerate(keys)}
     found: list[list[int]] = [[] for _ in groups["runs"]]
-    if not count:
-        return [[i for i, s in enumerate(columns["status"]) if s == Status.SUCCESS]] * len(found)
-    rows = zip(*(columns[name] for name in given), strict=True)
-    for place, (row, status) in enumerate(zip(rows, columns["status"], strict=True)):
-        if status == Status.SUCCESS:
-            found[numbers[tuple(map(sort_key, row))]].append(place)
+    given = [columns[_column(name, columns)] for name in by]
+    for place in successes:
+        found[numbers[tuple(sort_key(column[place]) for column in given)]].append(place)
     return found
+
+
+def _column(name: str, columns: Mapping[str, Sequence[Any]]) -> str:
+    """Return the column of a param by which runs are grouped: some are named with a section."""
+    if f"param_{name}" in columns:
+        return f"param_{name}"
+    params = (each.removeprefix("param_") for each in columns if each.startswith("param_"))
+    return next(f"param_{each}" for each in params if str(Column(each, "params")) == name)
 
 
 @attrs.frozen

@@ -144,6 +144,10 @@ function draw(tag, parent, attributes) {
   return made;
 }
 
+function hueOf(number) {
+  return "hue" + number % HUES + (number < HUES ? "" : " dashed");
+}
+
 function extent(values) {
   let low = Infinity, high = -Infinity;
   for (const value of values) {
@@ -153,6 +157,14 @@ function extent(values) {
   }
   if (low === high) { low -= Math.abs(low) / 2 || 1; high += Math.abs(high) / 2 || 1; }
   return [low, high];
+}
+
+// Round numbers between two ends.
+function ticks(low, high) {
+  const raw = (high - low) / 5, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].find(each => each * power >= raw) * power;
+  const first = Math.ceil(low / step), count = Math.min(Math.floor(high / step) - first, 10);
+  return Array.from({ length: count + 1 }, (_, i) => Number(((first + i) * step).toPrecision(6)));
 }
 
 // Lines: {name, x, y, low, high}; a band between low and high where they are lines, else bars.
@@ -170,20 +182,17 @@ function plot(parent, title, across, lines, areBands) {
   const label = (x, y, text, anchor) => {
     draw("text", svg, { x, y, "text-anchor": anchor, class: "label" }).textContent = text;
   };
-  for (let i = 0; i < 5; i += 1) {
-    const y = bottom + (top - bottom) * i / 4;
+  for (const y of ticks(bottom, top)) {
     draw("line", svg, { x1: 70, x2: 620, y1: py(y), y2: py(y), class: "grid" });
-    label(64, py(y) + 4, String(Number(y.toPrecision(3))), "end");
+    label(64, py(y) + 4, String(y), "end");
   }
   const distinct = [...new Set(xs)].sort((a, b) => a - b);
-  const marks = distinct.length <= 6 ? distinct : [0, 1, 2, 3, 4].map(i => {
-    const x = left + (right - left) * i / 4;
-    return isLog ? 10 ** x : x;
-  });
+  const even = ticks(left, right).map(x => (isLog ? 10 ** x : x));
+  const marks = distinct.length <= 6 ? distinct : even;
   for (const x of marks) label(px(x), 288, String(Number(x.toPrecision(3))), "middle");
   label(345, 310, isLog ? across + " (logarithmic)" : across, "middle");
   lines.forEach((line, number) => {
-    const hue = "hue" + number % HUES, points = line.x.map((x, i) => [px(x), py(line.y[i])]);
+    const hue = hueOf(number), points = line.x.map((x, i) => [px(x), py(line.y[i])]);
     const known = line.x.map((_, i) => i).filter(i => line.low[i] !== null && line.high[i] !== null);
     if (areBands && known.length) {
       const ends = known.map(i => [px(line.x[i]), py(line.high[i])]);
@@ -201,7 +210,7 @@ function plot(parent, title, across, lines, areBands) {
   });
   if (lines.length > 1) {
     const legend = add(figure, "p", undefined, "legend");
-    lines.forEach((line, number) => add(legend, "span", line.name, "key hue" + number % HUES));
+    lines.forEach((line, number) => add(legend, "span", line.name, "key " + hueOf(number)));
   }
 }
 
