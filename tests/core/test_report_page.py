@@ -28,6 +28,12 @@ def score(params, seeds, capture):
     capture.metric("said", HOSTILE)
 
 
+@metalab.operation
+def diverge(params, capture):
+    """Capture an infinite loss."""
+    capture.metric("loss", params["by"] * float("inf"))
+
+
 def study(rates, replicates=3):
     """Make an experiment of some rates."""
     return metalab.Experiment(
@@ -156,6 +162,31 @@ def test_runs_that_are_not_wanted_or_do_not_fit_are_left_out_and_said_to_be(
     path = write_report(tmp_path / "big.html", "big", contents, limit=40_000)
     assert path.stat().st_size <= 40_000
     assert 0 < len(data_of(path)["runs"][0]["cells"]) < 5000
+
+
+def test_of_very_many_settings_means_and_intervals_are_kept(results, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("metalab.results.report.contents._MOST_GROUPS", 2)
+    data = data_of(results.report(tmp_path / "r.html"))
+    names = {column["name"] for column in data["groups"]}
+    assert {name for name in names if name.startswith("score.")} == {
+        *("score.mean", "score.low", "score.high")
+    }
+    assert data["groups_are_cut"]
+
+
+def test_infinite_numbers_have_no_difference(tmp_path) -> None:
+    experiment = metalab.Experiment(
+        name="endless",
+        version="1",
+        context=None,
+        operation=diverge,
+        params=metalab.grid(by=[1, 2]),
+        seeds=metalab.seeds(base=1, replicates=2),
+    )
+    results = metalab.run(experiment, store=str(tmp_path / "s"), progress=False).result()
+    said = headline(results.report(tmp_path / "r.html"))
+    assert "by=1 is ahead by loss: inf" in said
+    assert "Some numbers are infinite, so no difference is told." in said
 
 
 def test_a_text_that_ends_a_script_cannot_end_the_embedded_data(results, tmp_path: Path) -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["causes", "contents_of"]
 
 _FIRST = ("run_id", "status", "replicate")
-_LEFT_OUT = "experiment_id"  # which the question tells
+_LEFT_OUT = {"experiment_id", "finished_at"}  # the question tells one, start and duration the other
+_MOST_GROUPS = 2000
+_CUT = {"n", "sd", "min", "max"}
+_DIGITS = 8
 
 
 def contents_of(
@@ -43,9 +46,9 @@ def contents_of(
         "details": details_of(reader, rows),
         "doubts": list(doubts),
         "failures": packed(causes(columns)),
-        "groups": packed(groups),
+        "groups_are_cut": len(groups["runs"]) > _MOST_GROUPS,
+        "groups": packed(_fewer(groups)),
         "headlines": headlines(columns, groups, metric, mode),
-        "metrics": metrics_of(groups),
         "question": question_of(reader, rows, columns),
         "runs": packed(_in_order(columns)),
         "runs_in_all": len(rows),
@@ -71,8 +74,22 @@ def causes(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     }
 
 
+def _fewer(groups: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Leave of very many groups the means, and their intervals to eight digits."""
+    if len(groups["runs"]) <= _MOST_GROUPS:
+        return dict(groups)
+    left = dict(groups)
+    for name in metrics_of(groups):
+        for what in _CUT:
+            del left[f"{name}.{what}"]
+        for what in ("low", "high"):
+            ends = groups[f"{name}.{what}"]
+            left[f"{name}.{what}"] = [v and float(f"{v:.{_DIGITS}g}") for v in ends]
+    return left
+
+
 def _in_order(columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
     """Put what a run was given and made before what else its record says."""
-    record = [n for n in RECORD_COLUMNS if n in columns and n not in {*_FIRST, _LEFT_OUT}]
+    record = [n for n in RECORD_COLUMNS if n in columns and n not in _LEFT_OUT.union(_FIRST)]
     own = [name for name in columns if name not in RECORD_COLUMNS]
     return {name: columns[name] for name in (*_FIRST, *own, *record)}

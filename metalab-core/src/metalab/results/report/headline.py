@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -21,6 +22,7 @@ __all__ = ["Mode", "headlines", "metrics_of", "places_of", "settings_of"]
 
 Mode = Literal["max", "min"]
 _FEW = 3
+_LONGEST = 60
 _WORDS = {"max": "Higher", "min": "Lower"}
 
 
@@ -146,7 +148,11 @@ class _Race:
             )
             return
         pairs = [(side or {}) for side in sides]
-        told = Sample.of([pairs[0][key] - pairs[1][key] for key in shared])
+        differences = [pairs[0][key] - pairs[1][key] for key in shared]
+        if not all(map(isfinite, differences)):
+            yield "Some numbers are infinite, so no difference is told."
+            return
+        told = Sample.of(differences)
         text = f"The difference is {_short(told.mean)}, over {len(shared):,} replicate"
         text += f"{'s' * (len(shared) != 1)} that both have"
         if told.low is None or told.high is None:
@@ -171,4 +177,5 @@ class _Race:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
-    return str(value)
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

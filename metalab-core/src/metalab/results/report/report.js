@@ -323,7 +323,11 @@ function show(data) {
     add(folded, "summary", "Experiment, params, code, launches");
     pairs(folded, data.question);
   }
-  if (data.runs_in_all) table(section("Settings", "settings"), data.groups, { name: "settings", example: "runs < 5" });
+  if (data.runs_in_all) {
+    const settings = section("Settings", "settings");
+    if (data.groups_are_cut) add(settings, "p", "Of so many settings only means and intervals are kept, the ends of these to eight digits.");
+    table(settings, data.groups, { name: "settings", example: "runs < 5" });
+  }
   const runs = section("Runs", "runs");
   const listed = data.runs[0].cells.length;
   if (listed < data.runs_in_all) {
