@@ -18,6 +18,8 @@ from metalab.records import Status
 from metalab.results import Results
 from metalab.results.columns import RECORD_COLUMNS
 from metalab.store import FileStore
+from metalab.store.query.expression import Column
+from metalab.store.query.query import Aggregate, Query
 from metalab_postgres.answers import answer
 from metalab_postgres.lookups import ids_done, ids_with_prefix, state_of, status_counts
 from postgres.index_tools import fill, histories, plain_histories, queries
@@ -77,6 +79,11 @@ patient = settings(deadline=None, suppress_health_check=list(HealthCheck))
 @anything
 def test_any_query_of_any_store_has_one_answer(pg_stores, history, asked_queries):
     agree(pg_stores, history, asked_queries)
+
+
+def test_a_metric_that_is_a_structure_is_no_number(pg_stores):
+    history = [made(n, metrics={"x": x}) for n, x in enumerate([{"a": 1}, 2.5, {}, [3]])]
+    agree(pg_stores, history, [Query(aggregate=Aggregate(by=[], of=[Column("x", "metrics")]))])
 
 
 @pytest.mark.slow

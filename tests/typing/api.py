@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from metalab.params import ParamCase
     from metalab.results.aggregates import Groups
     from metalab.results.differences import Change, Differences
+    from metalab.results.pivot import Pivot
 
 
 @metalab.context_spec
@@ -155,6 +156,10 @@ changes: tuple[Change, ...] = differences.packages
 are_different: bool | None = differences.are_different
 manifest: Mapping[str, Any] = run.manifest
 path: Path = loaded.to_csv("out.csv")
+parquet: Path = loaded.to_parquet("out.parquet", columns=["acc"])
+loaded.to_arrow(include_params=False)  # pyright: ignore[reportUnknownMemberType]  # untyped
+width: int = loaded.to_polars().width
+by_rate: Pivot = loaded.pivot("lr", ["model"], "acc", aggregate="median")
 loaded.display(group_by=["scale"])
 rows: int = len(loaded.to_dataframe(include_record=False))
 

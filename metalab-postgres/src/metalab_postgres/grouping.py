@@ -91,7 +91,7 @@ def _found(
     )
     for block in reader.documents(query):
         rows = _decode(block)
-        is_plain = b'"$' not in block
+        is_plain = b"{" not in block  # an object is a tagged number, or none at all
         for first, runs, failed, by, numbers in rows:
             if not runs:  # there is one group of everything even where there is nothing
                 continue

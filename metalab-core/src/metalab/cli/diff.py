@@ -9,6 +9,7 @@ from metalab.cli.output import cell, document_of, print_json
 from metalab.cli.text import columns
 from metalab.cli.usage import UsageError
 from metalab.errors import MetalabError
+from metalab.harmless import harmless
 from metalab.results.aspects import ASPECTS
 from metalab.results.differences import Kind
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"are_different": found.are_different, **document_of(found)})
     else:
-        print("\n".join(_lines(found)))
+        print("\n".join(map(harmless, _lines(found))))
     return int(found.are_different is not False)
 
 

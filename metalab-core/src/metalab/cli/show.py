@@ -11,6 +11,7 @@ from metalab.cli.output import cell, iso, local, print_json, took
 from metalab.cli.provenance import provenance_lines, show_patch
 from metalab.cli.text import columns
 from metalab.cli.usage import UsageError
+from metalab.harmless import harmless
 
 if TYPE_CHECKING:
     import argparse
@@ -46,11 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.provenance and arguments.json:
         print_json(attrs.asdict(found.provenance, recurse=False))
     elif arguments.provenance:
-        print("\n".join(provenance_lines(found)))
+        print("\n".join(map(harmless, provenance_lines(found))))
     elif arguments.json:
         print_json(_document(store, found))
     else:
-        print("\n".join(_lines(store, found)))
+        print("\n".join(map(harmless, _lines(store, found))))
     return 0
 
 

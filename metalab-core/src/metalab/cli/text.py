@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
+
+from metalab.harmless import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,7 +33,9 @@ def show_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Collection[int] = ()
 ) -> None:
     """Print a table on standard output; ``numeric`` are the places of columns of numbers."""
-    if sys.stdout.isatty():
+    header = list(map(harmless, header))
+    rows = [list(map(harmless, row)) for row in rows]
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         try:
             # A soft dependency, drawn with where the user has installed it.
             from metalab.progress.rich import print_table  # noqa: PLC0415

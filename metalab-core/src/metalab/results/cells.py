@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from metalab.harmless import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,5 +60,5 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return format(value, f".{_DIGITS}g")
     text = value if isinstance(value, str) else repr(value)
-    text = " ".join(text.split())
+    text = harmless(" ".join(text.split()))
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TextIO, TypedDict
 
 import msgspec
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["TableOptions", "columns_of", "write_csv"]
 
+_LINE_END = "\r\n"
+
 
 class TableOptions(TypedDict, total=False):
-    """The options of ``Results.to_dataframe`` and ``Results.to_csv``."""
+    """The options of ``Results.to_dataframe``, which the other tables and files take too."""
 
     columns: str | Iterable[str] | None
     include_params: bool
@@ -71,10 +73,24 @@ def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
     """Write columns as a CSV file in UTF-8 and return its path."""
     cells = [list(map(_CELLS.get(name, _cell), column)) for name, column in columns.items()]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_Lines(file), lineterminator=_LINE_END)
         writer.writerow(columns)
         writer.writerows(zip(*cells, strict=True))
     return path
+
+
+class _Lines:
+    """Ends the lines of a file with a line feed alone.
+
+    csv may leave a carriage return in a cell unquoted unless lines end with one too, and a
+    reader would take it for the end of the line.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        return self._file.write(line.removesuffix(_LINE_END) + "\n")
 
 
 def _cell(value: Any) -> Any:

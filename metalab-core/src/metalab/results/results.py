@@ -17,6 +17,8 @@ from metalab.results.computed import keep_derived
 from metalab.results.derived import as_derived_metrics
 from metalab.results.lookup import listed, resolve_id
 from metalab.results.order import recorded
+from metalab.results.pivot import Pivot, PivotAggregate, pivot
+from metalab.results.plotting import plot
 from metalab.results.questions import best, in_order, where
 from metalab.results.reader import Reader
 from metalab.results.report import Mode, contents_of, write_report
@@ -28,7 +30,11 @@ from metalab.results.tables import Tables
 if TYPE_CHECKING:
     import os
 
+    from matplotlib.axes import Axes
+
     from metalab.results.derived import DerivedMetrics
+    from metalab.results.plotting.choice import Kind
+    from metalab.results.plotting.points import Error
     from metalab.store.base import Store
 
 __all__ = ["Results", "display_results"]
@@ -192,6 +198,46 @@ class Results(Tables, Sequence[Run]):
         both; KeyError where none has a number.
         """
         return compare(self._setting(a), self._setting(b), metric, (text_of(a), text_of(b)))
+
+    def plot(
+        self,
+        x: str | None = None,
+        y: str | None = None,
+        hue: str | None = None,
+        *,
+        kind: Kind | None = None,
+        error: Error = "ci",
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw a picture with matplotlib and return its axes.
+
+        ``y`` is a metric, ``x`` and ``hue`` are params; what is not said follows from the
+        sweep. ``kind`` is "line" (means against a number), "bar" (against names), "series"
+        (``y`` by its steps), "heat" (a map of two params), "parallel" (many params) or
+        "scatter" (``x`` is a metric as well). Means are over replicates; ``error`` shows the
+        95 % interval as ``aggregate`` tells it, "sd", "sem", or None. Draws into ``ax`` if
+        it is given. The title says what is left out or taken together, an AggregateWarning
+        that it is. Raises KeyError, listing what there is, for a name that no run has, and
+        for no ``y`` among several metrics; MissingExtraError without matplotlib.
+        """
+        return plot(self._rows, self._reader, (x, y, hue), kind, error, ax)
+
+    def pivot(
+        self,
+        index: str | Iterable[str],
+        columns: str | Iterable[str],
+        values: str,
+        *,
+        aggregate: PivotAggregate = "mean",
+    ) -> Pivot:
+        """Make a table of a metric with values of params down (``index``) and across.
+
+        Each cell takes the successful runs with its values together by ``aggregate``. An
+        AggregateWarning says so where cells mix values of another param, which it names, where
+        they are not balanced, where numbers are NaN or missing, and where the code differs.
+        Raises KeyError for names that no run has, ValueError for a name given twice.
+        """
+        return pivot(self._rows, listed(index) or [], listed(columns) or [], values, aggregate)
 
     def _setting(self, given: Setting) -> Rows:
         found = self.where(given) if isinstance(given, str) else self.filter(**given)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from metalab.results.arrow import arrow_of, polars_of, write_parquet
 from metalab.results.columns import MOMENTS, Columns, fingerprints
 from metalab.results.curves import curves
 from metalab.results.decoding import FullRow
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
     from metalab.results.derived import DerivedMetrics
     from metalab.results.reader import Reader
@@ -107,3 +110,29 @@ class Tables:
         """
         columns = columns_of(self._reader, self._rows, options)
         return write_csv(columns, Path(path).expanduser())
+
+    def to_arrow(self, **options: Unpack[TableOptions]) -> pa.Table:
+        """Make an Arrow table with the columns and options of ``to_dataframe``.
+
+        Integers are int64, or uint64 or decimals where they are larger; moments are timestamps
+        in UTC; tags lists of texts; what is missing is null and NaN is NaN. A column whose
+        values no one type holds is JSON text, with ``{b"metalab": b"json"}`` as its field's
+        metadata. Raises MissingExtraError without pyarrow; pandas is not needed.
+        """
+        return arrow_of(columns_of(self._reader, self._rows, options))
+
+    def to_polars(self, **options: Unpack[TableOptions]) -> pl.DataFrame:
+        """Make a polars DataFrame of the table that ``to_arrow`` makes.
+
+        Raises MissingExtraError without polars or pyarrow; pandas is not needed.
+        """
+        return polars_of(columns_of(self._reader, self._rows, options))
+
+    def to_parquet(self, path: str | os.PathLike[str], **options: Unpack[TableOptions]) -> Path:
+        """Write the table that ``to_arrow`` makes as a Parquet file and return its path.
+
+        The file appears when it is complete; one of that name is replaced. Raises
+        MissingExtraError without pyarrow; pandas is not needed.
+        """
+        columns = columns_of(self._reader, self._rows, options)
+        return write_parquet(columns, Path(path).expanduser())

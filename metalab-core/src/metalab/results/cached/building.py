@@ -40,7 +40,7 @@ def built(piece: Piece, key: bytes) -> bytes | None:
         return None
     made = {name: _packed(name, values) for name, values in columns.items()}
     made[INDEX] = packed(passing.indices)
-    return packed_table(key, len(passing.indices), list(passing.shapes.values()), made)
+    return packed_table(key, passing.indices, list(passing.shapes.values()), made)
 
 
 def _packed(name: str, values: list[Any]) -> Packed:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 from array import array
-from itertools import chain, islice
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -108,18 +107,26 @@ class CachedColumns:
 
     def _order(self) -> Sequence[int] | None:
         """Return which row stands where in the order of the plan; None if all do already."""
+        if self._is_ordered:
+            return None
         indices = array("q")
         for part in self._parts(INDEX):
             if isinstance(part, Numbers):
                 indices.frombytes(part.data.cast("B"))
             else:
                 indices.extend(part.values())
-        if all(map(operator.lt, indices, islice(indices, 1, None))):
-            return None
         rows: Iterable[int] = range(len(indices))
         if len(set(indices)) < len(indices):
             rows = sorted(rows, key=self._ids().__getitem__)
         return memoryview(array("q", sorted(rows, key=indices.__getitem__)))
+
+    @property
+    def _is_ordered(self) -> bool:
+        """Whether the rows stand in the order of the plan as they are."""
+        spans = [each.table.span for each in self.tables]
+        return None not in spans and all(
+            one and other and one[1] < other[0] for one, other in pairwise(spans)
+        )
 
     def _places(self, chosen: Sequence[str]) -> Sequence[int]:
         places = {run_id: place for place, run_id in enumerate(self._ids())}

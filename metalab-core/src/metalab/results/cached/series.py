@@ -65,15 +65,17 @@ def _numbers(pd: Any, parts: Sequence[Numbers]) -> Any | None:
 
 
 def _coded(pd: Any, parts: Sequence[Coded], listed: Callable[[list[Any]], Any]) -> Any:
+    if len({repr(part.table) for part in parts}) == 1:  # as segments of one sweep mostly have
+        codes = b"".join([part.codes.cast("B") for part in parts])
+        table = pd.Series(listed(parts[0].table))
+        return table.take(memoryview(codes).cast("H")).reset_index(drop=True)
     table = pd.Series(listed([value for part in parts for value in part.table]))
-    if len(parts) == 1:
-        return table.take(parts[0].codes).reset_index(drop=True)
     starts = accumulate((len(part.table) for part in parts), initial=0)
-    codes = [
+    numbers = [
         pd.Series(pd.array(part.codes, dtype="uint16").astype("int64") + start, copy=False)
         for part, start in zip(parts, starts, strict=False)
     ]
-    return table.take(pd.concat(codes, ignore_index=True)).reset_index(drop=True)
+    return table.take(pd.concat(numbers, ignore_index=True)).reset_index(drop=True)
 
 
 def _joined(pd: Any, parts: Sequence[Numbers] | Sequence[Moments]) -> Any:

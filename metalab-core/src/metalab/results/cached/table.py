@@ -7,9 +7,10 @@ the runs and the columns, each with its place and checksum. Numbers are little-e
 
 from __future__ import annotations
 
+import operator
 import struct
 import sys
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -52,6 +53,7 @@ class _Header(msgspec.Struct, frozen=True, gc=False):
     rows: int
     shapes: list[Shape]
     columns: list[_Place]
+    span: tuple[int, int] | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -60,9 +62,13 @@ _header_in = msgspec.json.Decoder(_Header).decode
 
 @attrs.frozen
 class Table:
-    """The columns of a piece, read where they are asked for."""
+    """The columns of a piece, read where they are asked for.
+
+    ``span`` is the first and the last place in the plan of runs that stand in its order.
+    """
 
     rows: int
+    span: tuple[int, int] | None
     shapes: Sequence[Shape]
     places: Mapping[str, _Place]
     data: memoryview
@@ -78,9 +84,12 @@ class Table:
 
 
 def packed_table(
-    key: bytes, rows: int, shapes: Sequence[Shape], columns: Mapping[str, Packed]
+    key: bytes, indices: Sequence[int], shapes: Sequence[Shape], columns: Mapping[str, Packed]
 ) -> bytes:
-    """Return the bytes of a file."""
+    """Return the bytes of a file for runs with these places in the plan."""
+    rows = len(indices)
+    is_ordered = bool(indices) and all(map(operator.lt, indices, islice(indices, 1, None)))
+    span = (indices[0], indices[-1]) if is_ordered else None
     places: list[_Place] = []
     parts: list[bytes] = []
     start = 0
@@ -92,7 +101,7 @@ def packed_table(
         for view in views:
             parts += [bytes(view), bytes(_aligned(len(view)) - len(view))]
         start = ends[-1]
-    header = _encode(_Header(key.hex(), rows, list(shapes), places))
+    header = _encode(_Header(key.hex(), rows, list(shapes), places, span))
     header = header.ljust(_aligned(_PRELUDE.size + len(header)) - _PRELUDE.size)  # blanks
     size = _PRELUDE.size + len(header) + start
     prelude = _PRELUDE.pack(_MAGIC, crc32(header), len(header), size)
@@ -122,4 +131,4 @@ def table_in(data: memoryview, key: bytes) -> Table | None:
     if header.key != key.hex():
         return None
     places = {place.name: place for place in header.columns}
-    return Table(header.rows, header.shapes, places, data[_PRELUDE.size + length :])
+    return Table(header.rows, header.span, header.shapes, places, data[_PRELUDE.size + length :])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from functools import partial
-from itertools import groupby, islice
+from itertools import islice, takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -121,17 +121,27 @@ class FileRunLog(RunLog):
             yield Piece(len(rest), partial(self._rows.blocks, rest))
 
     def _by_segment(self) -> Iterator[tuple[int, Sequence[int]]]:
-        index = self.index
-        if self._absent:
-            rows = [row for key, row in index.current.items() if key not in self._absent]
-        else:
-            rows = list(index.current.values())
-        rows.sort()
+        """Yield the rows of current lines, those of one segment together as they were read."""
+        numbers, rows = self.index.segment, self._current_rows()
         first = 0
-        for segment, group in groupby(map(index.segment.__getitem__, rows)):
-            after = first + len(list(group))
+        while first < len(rows):
+            segment = numbers[rows[first]]
+            after = first + self._length_of_run(rows, first, segment)
             yield segment, rows[first:after]
             first = after
+
+    def _current_rows(self) -> Sequence[int]:
+        current = self.index.current
+        if not self._absent and len(current) == len(self.index.segment):
+            return range(len(current))  # as in most stores: every line is a run's only one
+        return sorted(row for key, row in current.items() if key not in self._absent)
+
+    def _length_of_run(self, rows: Sequence[int], first: int, segment: int) -> int:
+        numbers = self.index.segment
+        if isinstance(rows, range):
+            return _end_of_run(numbers, first) - first
+        own = takewhile(segment.__eq__, map(numbers.__getitem__, islice(rows, first, None)))
+        return len(list(own))
 
     def _piece(self, rows: Sequence[int], segment: int) -> Piece:
         first, after = rows[0], rows[-1] + 1
@@ -204,6 +214,19 @@ class FileRunLog(RunLog):
             return self.index.current[key]
         except KeyError:
             raise KeyError(run_id) from None
+
+
+def _end_of_run(numbers: array[int], first: int) -> int:
+    """Return where equal numbers end that begin at a place."""
+    number, after, step = numbers[first], first, _WINDOW
+    while step:
+        window = numbers[after : after + step]
+        if window and window.count(number) == len(window):
+            after += len(window)
+            step *= 2
+        else:
+            step = min(step, len(window)) // 2
+    return after
 
 
 def _is_forgotten(head: Head) -> bool:
