@@ -35,6 +35,7 @@ COMMANDS = {
     "show": "show all that is known of a run",
     "diff": "tell in what two runs differ",
     "logs": "print what a run logged, or the jobs of a launch",
+    "report": "write a page of settings and runs to hand on",
     "export": "copy experiments, with all that they have, into another store",
     "import": "bring the runs of another store, or of the earlier layout, into one",
     "rm": "forget runs, so that they are executed again",

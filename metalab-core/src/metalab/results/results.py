@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from metalab.errors import AggregateWarning
 from metalab.records import RunRecord, Status
 from metalab.results import display
 from metalab.results.aggregates import Groups, aggregate, bootstrap_of
@@ -18,12 +21,15 @@ from metalab.results.pivot import Pivot, PivotAggregate, pivot
 from metalab.results.plotting import plot
 from metalab.results.questions import best, in_order, where
 from metalab.results.reader import Reader
+from metalab.results.report import Mode, contents_of, write_report
 from metalab.results.rows import HeldRows, LoggedRows, Rows
 from metalab.results.run import Run
 from metalab.results.selection import select, wanted_status, with_status
 from metalab.results.tables import Tables
 
 if TYPE_CHECKING:
+    import os
+
     from matplotlib.axes import Axes
 
     from metalab.results.derived import DerivedMetrics
@@ -318,6 +324,31 @@ class Results(Tables, Sequence[Run]):
     def __repr__(self) -> str:
         """Count the runs by status."""
         return f"Results({display.counts_line(Counter(self._rows.statuses()))})"
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        metric: str | None = None,
+        mode: Mode | None = None,
+        max_runs: int | None = None,
+    ) -> Path:
+        """Write one HTML page that tells of these runs and needs no network; return its path.
+
+        It says which setting is ahead by ``metric`` (by default the first) and by how much,
+        where the largest, or with ``mode="min"`` the smallest mean is best; then what failed,
+        the settings, and the first ``max_runs`` runs, or as many as 20 MB hold. A file that is
+        there is replaced, in one step. What ``aggregate`` warns of stands in the page. Raises
+        KeyError where no successful run has a number of the metric; ValueError for another mode.
+        """
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", AggregateWarning)
+            groups = self.aggregate()
+        doubts = [str(each.message) for each in told]
+        contents = contents_of(self._reader, self._rows, groups.columns, doubts, metric, mode)
+        name = title or next((row.experiment for row in self._rows), "Report")
+        return write_report(Path(path).expanduser(), name, contents, max_runs=max_runs)
 
     def _selected(self, places: Iterable[int]) -> Self:
         return type(self)(self.store, self._rows.select(places), reader=self._reader)

@@ -1,0 +1,64 @@
+"""``metalab report``: the runs of an experiment as one page to hand on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metalab.cli.collection import Experiment, add_experiment, add_store, experiment_of
+from metalab.cli.executors import count
+from metalab.cli.output import print_json
+from metalab.cli.usage import UsageError
+from metalab.errors import QueryError
+from metalab.results.lookup import NameLookupError
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = "Write one HTML page of an experiment's settings and runs."
+    add_store(parser)
+    add_experiment(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", default="report.html", help="the page")
+    parser.add_argument("--where", metavar="FILTER", help="only runs for which it holds")
+    parser.add_argument("--metric", metavar="NAME", help="what the headline is about")
+    parser.add_argument(
+        "--mode",
+        metavar="MODE",
+        choices=["max", "min"],
+        help="whether more of it is better, or less",
+    )
+    parser.add_argument("--title", metavar="TEXT", help="what stands above the page")
+    parser.add_argument(
+        "--max-runs", metavar="N", type=count, help="list no more than the first N runs"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the page and print its path."""
+    found = Experiment.read(experiment_of(arguments.store, arguments.experiment))
+    results = found.results()
+    try:
+        chosen = results if arguments.where is None else results.where(arguments.where)
+    except QueryError as error:
+        raise UsageError(str(error)) from error
+    try:
+        written = chosen.report(
+            arguments.output,
+            title=arguments.title or found.experiment_id,
+            metric=arguments.metric,
+            mode=arguments.mode,
+            max_runs=arguments.max_runs,
+        )
+    except NameLookupError as error:
+        raise UsageError(str(error)) from error
+    if arguments.json:
+        size = written.stat().st_size
+        print_json({"path": str(written), "bytes": size, "runs": len(chosen)})
+    else:
+        print(written)
+    return 0
