@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 from typing import IO, Any, BinaryIO
 from zipfile import ZipFile, ZipInfo
 
@@ -17,6 +19,10 @@ _MAX_HEADER = 2**20
 # The first version of the format has room for 65,535 bytes, of shape and layout too.
 _LONG_HEADER = 60_000
 _ENDING = ".npy"
+_READ_HEADER: Any = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 @attrs.frozen
@@ -39,6 +45,20 @@ class NpySerializer:
     def load(self, file: BinaryIO) -> Any:
         """Read an array; raises ValueError for a damaged file and for pickled objects."""
         return _read(file)
+
+    def view(self, memory: memoryview) -> Any:
+        """Show the array in the bytes of its file; raises ValueError as load does."""
+        file = io.BytesIO(memory[:_MAX_HEADER])
+        version = np.lib.format.read_magic(file)
+        if version not in _READ_HEADER:  # numpy keeps how it reads names beyond ASCII to itself
+            return _sealed(_read(io.BytesIO(memory)))
+        shape, fortran_order, dtype = _READ_HEADER[version](file, max_header_size=_MAX_HEADER)
+        if dtype.hasobject:
+            raise ValueError("the file holds pickled objects")
+        if not (dtype.itemsize and math.prod(shape)):
+            return _sealed(np.empty(shape, dtype))
+        flat = np.frombuffer(memory, dtype, math.prod(shape), file.tell())
+        return flat.reshape(shape, order="F" if fortran_order else "C")
 
 
 @attrs.frozen
@@ -92,6 +112,11 @@ def _write(file: IO[bytes], array: Any) -> None:
 
 def _read(file: IO[bytes]) -> Any:
     return np.lib.format.read_array(file, allow_pickle=False, max_header_size=_MAX_HEADER)
+
+
+def _sealed(array: Any) -> Any:
+    array.flags.writeable = False
+    return array
 
 
 def _is_name(name: str) -> bool:

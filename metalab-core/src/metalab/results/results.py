@@ -256,9 +256,11 @@ class Results(Tables, Sequence[Run]):
             return self
         return type(self)(self.store, rows, reader=reader)
 
-    def load(self, run_id: str, name: str, *, allow_pickle: bool = False) -> Any:
-        """Load an artifact of the run whose id begins with ``run_id``."""
-        return self[run_id].artifact(name, allow_pickle=allow_pickle)
+    def load(
+        self, run_id: str, name: str, *, allow_pickle: bool = False, mmap: bool = False
+    ) -> Any:
+        """Load an artifact of the run whose id begins with ``run_id``; see Run.artifact."""
+        return self[run_id].artifact(name, allow_pickle=allow_pickle, mmap=mmap)
 
     def compute_derived(
         self,

@@ -9,7 +9,7 @@ from metalab.results.freshness import values_of
 from metalab.results.lookup import missing
 from metalab.results.origin import provenance_of
 from metalab.results.reader import Reader
-from metalab.serializers import serializer_named
+from metalab.serializers import Mappable, serializer_named
 from metalab.store.document import record_of
 from metalab.store.launches import patch_of
 
@@ -155,10 +155,12 @@ class Run:
         """List what the run kept as artifacts, in the order it did."""
         return list(self._record.artifacts)
 
-    def artifact(self, name: str, *, allow_pickle: bool = False) -> Any:
+    def artifact(self, name: str, *, allow_pickle: bool = False, mmap: bool = False) -> Any:
         """Load an artifact.
 
-        A pickle can do anything when it is loaded, so it needs ``allow_pickle=True``.
+        With ``mmap`` an array is not read but mapped from the store's file: it takes no memory
+        before it is looked at, and cannot be written to; what cannot be mapped is read. A
+        pickle can do anything when it is loaded, so it needs ``allow_pickle=True``.
         Raises KeyError, listing the artifacts there are.
         """
         found = [artifact for artifact in self._record.artifacts if artifact.name == name]
@@ -167,7 +169,7 @@ class Run:
         if not found:
             names = {artifact.name for artifact in self._record.artifacts}
             raise missing(f"{self} has", "artifact", name, names)
-        return self._load(found[-1], allow_pickle=allow_pickle)
+        return self._load(found[-1], allow_pickle=allow_pickle, mmap=mmap)
 
     def data(self, name: str) -> Any:
         """Return a structure captured with ``capture.data``, or a metric series.
@@ -225,7 +227,11 @@ class Run:
         log = self._reader.log
         return log.series(self.run_id) if self.run_id in log else {}
 
-    def _load(self, artifact: ArtifactDescriptor, *, allow_pickle: bool) -> Any:
+    def _load(self, artifact: ArtifactDescriptor, *, allow_pickle: bool, mmap: bool = False) -> Any:
         serializer = serializer_named(artifact.format, allow_pickle=allow_pickle)
+        if mmap and isinstance(serializer, Mappable):
+            memory = self._reader.store.map_artifact(artifact)
+            if memory is not None:
+                return serializer.view(memory)
         with self._reader.store.open_artifact(artifact) as file:
             return serializer.load(file)

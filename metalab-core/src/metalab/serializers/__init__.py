@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metalab.serializers.base import Serializer
+from metalab.serializers.base import Mappable, Serializer
 from metalab.serializers.registry import serializer_for, serializer_named
 
-__all__ = ["Serializer", "serializer_for", "serializer_named"]
+__all__ = ["Mappable", "Serializer", "serializer_for", "serializer_named"]

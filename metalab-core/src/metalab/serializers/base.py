@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-__all__ = ["Serializer"]
+__all__ = ["Mappable", "Serializer"]
 
 
 @runtime_checkable
@@ -41,4 +41,17 @@ class Serializer(Protocol):
 
     def load(self, file: BinaryIO) -> Any:
         """Read the object back."""
+        ...
+
+
+@runtime_checkable
+class Mappable(Protocol):
+    """What a serializer may do besides: show an object in its bytes, where they lie."""
+
+    def view(self, memory: memoryview) -> Any:
+        """Return an object that cannot be written to and holds no copy of the bytes.
+
+        ``memory`` are those that ``dump`` wrote, mapped from a file; they stay as long as
+        something refers to them.
+        """
         ...

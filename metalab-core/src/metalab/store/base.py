@@ -214,6 +214,13 @@ class Store(abc.ABC):
         Raises ValueError for a uri that leaves the store, StoreError if the bytes are gone.
         """
 
+    def map_artifact(self, artifact: ArtifactDescriptor) -> memoryview | None:  # noqa: ARG002  for stores of files
+        """Map an artifact's bytes into memory, not to be written to; None where that cannot be.
+
+        Raises as open_artifact does.
+        """
+        return None
+
     @abc.abstractmethod
     def get_log(self, run_id: str, name: str = "run") -> str | None:
         """Return a log of the run's current attempt, or None if it has none of that name."""

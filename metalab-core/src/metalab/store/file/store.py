@@ -16,7 +16,7 @@ from metalab.errors import StoreError
 from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
 from metalab.store.claiming import UNITS
 from metalab.store.file import disk, layout, patches, payloads
-from metalab.store.file.artifacts import file_of, open_uri
+from metalab.store.file.artifacts import file_of, map_uri, open_uri
 from metalab.store.file.beside import is_closed, root_beside
 from metalab.store.file.claims import FileClaims
 from metalab.store.file.config import FileStoreConfig
@@ -247,6 +247,11 @@ class FileStore(Store):
         """Open an artifact's bytes; see Store.open_artifact."""
         with disk.explained("an artifact cannot be read"):
             return open_uri(self._folder.path, artifact)
+
+    def map_artifact(self, artifact: ArtifactDescriptor) -> memoryview | None:
+        """Map an artifact's bytes into memory; see Store.map_artifact."""
+        with disk.explained("an artifact cannot be read"):
+            return map_uri(self._folder.path, artifact)
 
     def get_log(self, run_id: str, name: str = "run") -> str | None:
         """Return a log of the run's current attempt, or None if it has none of that name."""
