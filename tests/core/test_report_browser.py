@@ -144,6 +144,7 @@ def test_a_link_to_a_run_opens_it_with_its_log(browser, page):
     browser.get(link)
     wait(browser, lambda: browser.find_element(By.ID, "one").is_displayed())
     assert "window.ran=1" in browser.find_element(By.CSS_SELECTOR, "#one pre").text
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#one svg polyline")) == 1
 
 
 def test_the_headline_is_of_the_metric_that_is_chosen(browser):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import metalab
+from metalab.cli import main
 from metalab.results.report import write_report
 from metalab.results.report.contents import causes
 from metalab.results.report.embedding import embedded, packed
@@ -143,6 +144,24 @@ def test_series_are_told_as_means_over_replicates(results, tmp_path) -> None:
     name, steps, means, lows, _ = series["lines"][1]
     assert (series["name"], name, steps) == ("loss", "rate=2", [0, 1, 2])
     assert (means, lows) == ([2, 1, pytest.approx(2 / 3)], [2, 1, pytest.approx(2 / 3)])
+
+
+def test_the_series_of_a_run_are_kept_within_a_budget(results, tmp_path, monkeypatch) -> None:
+    series = data_of(results.report(tmp_path / "r.html"))["details"]["series"]
+    assert series[3] == [3, "loss", [0, 1, 2], [2, 1, pytest.approx(2 / 3)]]
+    monkeypatch.setattr("metalab.results.report.details._MOST_POINTS", 7)
+    assert len(data_of(results.report(tmp_path / "r.html"))["details"]["series"]) == 2
+
+
+def test_the_command_writes_the_page_and_refuses_what_is_not_there(results, tmp_path) -> None:
+    page = tmp_path / "r.html"
+    command = ["report", results.store.locator, "-o", str(page), "--metric"]
+    assert main([*command, "score", "--mode", "min", "--where", "rate < 5"]) == 0
+    assert data_of(page)["runs_in_all"] == 6
+    assert headline(page).startswith("rate=1 is ahead")
+    page.unlink()
+    assert main([*command, "scores"]) == 2
+    assert not page.exists()
 
 
 def test_equal_results_give_equal_pages_but_for_the_moment(results, tmp_path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from metalab.errors import StoreError
 from metalab.records import Status
 from metalab.results.run import Run
+from metalab.store.query.groups import as_float, is_number
 
 if TYPE_CHECKING:
     from metalab.results.reader import Reader
@@ -15,14 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["details_of"]
 
 _MOST_LOGS = 500
+_MOST_CURVES = 500
+_MOST_POINTS = 100_000
 _TAIL = 4000
 _MOST_TRACEBACKS = 2000
 
 
 def details_of(reader: Reader, rows: Rows) -> dict[str, Any]:
-    """Return the tracebacks, each once, and the ends of the logs, by the places of runs.
+    """Return the tracebacks, each once, the ends of the logs and the series, by places of runs.
 
-    Logs are read of failed runs first, of at most 500 runs, the last 4,000 characters of each.
+    Series are of the first 500 runs, and of no more than 100,000 points in all. Logs are read
+    of failed runs first, of at most 500 runs, the last 4,000 characters of each.
     """
     statuses = list(rows.statuses())
     failed = [place for place, status in enumerate(statuses) if status == Status.FAILED]
@@ -39,7 +44,26 @@ def details_of(reader: Reader, rows: Rows) -> dict[str, Any]:
         "traces": traces,
         "logs": _logs(reader, rows, wanted),
         "logs_of": len(wanted),
+        "series": _series(reader, rows),
     }
+
+
+def _series(reader: Reader, rows: Rows) -> list[list[Any]]:
+    """Return place, name, steps and values of each series, as far as they are finite."""
+    found: list[list[Any]] = []
+    left = _MOST_POINTS
+    for place, run_id in enumerate(rows.ids[:_MOST_CURVES]):
+        if run_id not in reader.log:
+            continue
+        for name, points in reader.log.series(run_id).items():
+            numbers = [(s, as_float(v)) for s, v in points if is_number(v)]
+            drawn = [(s, v) for s, v in numbers if isfinite(s) and isfinite(v)]
+            left -= len(drawn)
+            if left < 0:
+                return found
+            if drawn:
+                found.append([place, name, [s for s, _ in drawn], [v for _, v in drawn]])
+    return found
 
 
 def _logs(reader: Reader, rows: Rows, places: list[int]) -> list[list[Any]]:

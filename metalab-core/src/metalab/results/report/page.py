@@ -26,6 +26,7 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 _MARGIN = 0.95
+_PARTS = ("traces", "logs", "series")
 
 
 def write_report(
@@ -56,7 +57,7 @@ def _first(contents: Mapping[str, Any], count: int) -> dict[str, Any]:
         return dict(contents)
     runs = [{**each, "cells": each["cells"][:count]} for each in contents["runs"]]
     details = contents["details"]
-    cut = {part: [each for each in details[part] if each[0] < count] for part in ("traces", "logs")}
+    cut = {part: [each for each in details[part] if each[0] < count] for part in _PARTS}
     kept = [_used(column) for column in runs]
     return {**contents, "runs": kept, "details": {**details, **cut}}
 

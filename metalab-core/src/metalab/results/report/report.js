@@ -293,6 +293,11 @@ function oneRun(data, made) {
     add(made, "p", "No such run is listed in this page.");
   } else {
     pairs(made, data.runs.filter(c => valueOf(c, place) !== null).map(c => [c.name, valueOf(c, place)]));
+    const plots = add(made, "div", undefined, "plots");
+    for (const [, name, x, y] of data.details.series.filter(each => each[0] === place)) {
+      const none = x.map(() => null);
+      plot(plots, name, "step", [{ name, x, y, low: none, high: none }], true);
+    }
     const trace = data.details.traces.find(each => each[0] === place);
     if (trace) {
       add(made, "h3", "Traceback");
