@@ -280,10 +280,7 @@ class Store(abc.ABC):
         return False
 
     def beside(self) -> Store | None:
-        """Return where this user keeps what is derived from a store that is, or was, closed.
-
-        None where nothing is kept, and this store can be written to.
-        """
+        """Return where this user keeps what is derived from a store that is, or was, closed."""
         return None
 
     @contextmanager
