@@ -14,6 +14,9 @@ from postgres import pg_scratch
 ROOT = Path(__file__).resolve().parent.parent
 
 _LONG = ("slow", "wheels")
+# One Python can do all the work there is, and a library of gigabytes is nobody's requirement:
+# these are tried where they are found.
+_WHERE_FOUND = ("other_pythons", "torch")
 _STORES = ("experiments", "runs")
 _LEFT = pytest.StashKey[set[Path]]()
 
@@ -78,8 +81,7 @@ def pytest_make_collect_report(collector):
 
 def _required(report, node):
     skipped = report.skipped and not hasattr(report, "wasxfail")
-    # One Python can do all the work there is; others are compared with where they are found.
-    skipped = skipped and not node.get_closest_marker("other_pythons")
+    skipped = skipped and not any(map(node.get_closest_marker, _WHERE_FOUND))
     if skipped and os.environ.get("METALAB_REQUIRE_ALL") == "1":
         report.outcome = "failed"
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 
@@ -11,9 +13,13 @@ from core.test_serializers import through, written
 from metalab.errors import CaptureError
 from metalab.serializers import serializer_for, serializer_named
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is in no group, it is large: uv pip install torch"
-)
+torch = import_module("torch") if find_spec("torch") else None
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(
+        torch is None, reason="PyTorch is in no group, it is large: uv pip install torch"
+    ),
+]
 
 DTYPES = [
     "bfloat16",

@@ -73,6 +73,16 @@ def test_it_lies_in_the_file(run, name):
     assert isinstance(owner_of(run.artifact(name, mmap=True)), mmap.mmap)
 
 
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_where_nothing_can_be_mapped_it_is_read_and_cannot_be_written_to_either(
+    run, name, monkeypatch
+):
+    monkeypatch.setattr(type(run._reader.store), "map_artifact", lambda *_: None)
+    array = run.artifact(name, mmap=True)
+    assert array.tolist() == ARRAYS[name].tolist()
+    assert not array.flags.writeable
+
+
 def test_what_is_no_array_is_read(run):
     assert run.artifact("text", mmap=True) == "no array"
     assert run.artifact("several", mmap=True)["a"].tolist() == [0, 1, 2]

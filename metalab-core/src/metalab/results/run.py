@@ -227,11 +227,14 @@ class Run:
         log = self._reader.log
         return log.series(self.run_id) if self.run_id in log else {}
 
+    def _bytes(self, artifact: ArtifactDescriptor) -> bytes:
+        with self._reader.store.open_artifact(artifact) as file:
+            return file.read()
+
     def _load(self, artifact: ArtifactDescriptor, *, allow_pickle: bool, mmap: bool = False) -> Any:
         serializer = serializer_named(artifact.format, allow_pickle=allow_pickle)
         if mmap and isinstance(serializer, Mappable):
             memory = self._reader.store.map_artifact(artifact)
-            if memory is not None:
-                return serializer.view(memory)
+            return serializer.view(memoryview(self._bytes(artifact)) if memory is None else memory)
         with self._reader.store.open_artifact(artifact) as file:
             return serializer.load(file)
