@@ -6,11 +6,12 @@ import math
 import os
 import random
 from binascii import crc32
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 
 import metalab
 from core.store_tools import EXPERIMENT, Faulty, made, python, run_id, segments, store_at
@@ -84,6 +85,16 @@ def write(store, *parts):
                 writer.put(record)
 
 
+@contextmanager
+def written(tmp_path_factory, parts):
+    """Have a store with runs, each segment of which has a cache, for one example."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runlog, "CACHED", 1)
+        store = store_at(tmp_path_factory.mktemp("store"))
+        write(store, *parts)
+        yield store, patch
+
+
 def uncached(store, monkeypatch, make):
     with monkeypatch.context() as patch:
         patch.setattr(runlog, "CACHED", 10**9)
@@ -140,12 +151,9 @@ def assert_same_columns(one, other):
 
 class TestSameFrames:
     @given(sweeps())
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(deadline=None)
     def test_built_kept_and_decoded_frames_are_equal(self, tmp_path_factory, parts):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(runlog, "CACHED", 1)
-            store = store_at(tmp_path_factory.mktemp("store"))
-            write(store, *parts)
+        with written(tmp_path_factory, parts) as (store, patch):
             expected = uncached(store, patch, lambda results: results.to_dataframe())
             for _ in range(2):
                 assert_same_frames(frame_of(store), expected)
@@ -156,23 +164,17 @@ class TestSameFrames:
                 assert_same_frames(frame_of(store, **options), expected)
 
     @given(sweeps())
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(deadline=None)
     def test_values_come_back_with_their_types(self, tmp_path_factory, parts):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(runlog, "CACHED", 1)
-            store = store_at(tmp_path_factory.mktemp("store"))
-            write(store, *parts)
+        with written(tmp_path_factory, parts) as (store, patch):
             expected = uncached(store, patch, lambda results: results._rows.columns(ALL))
             for _ in range(2):
                 assert_same_columns(metalab.load_results(store)._rows.columns(ALL), expected)
 
     @given(sweeps(), st.randoms())
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(deadline=None)
     def test_chosen_runs_have_the_columns_that_they_have(self, tmp_path_factory, parts, rng):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(runlog, "CACHED", 1)
-            store = store_at(tmp_path_factory.mktemp("store"))
-            write(store, *parts)
+        with written(tmp_path_factory, parts) as (store, patch):
             places = list(range(len(metalab.load_results(store))))
             rng.shuffle(places)
             places = places[: rng.randint(0, len(places))]

@@ -28,6 +28,17 @@ ARRAYS = {
 }
 
 
+def once(operation):
+    return metalab.Experiment(
+        name="keep",
+        version="1",
+        context=None,
+        operation=operation,
+        params=metalab.grid(),
+        seeds=metalab.seeds(base=1),
+    )
+
+
 @pytest.fixture
 def run(tmp_path):
     @metalab.operation
@@ -37,15 +48,7 @@ def run(tmp_path):
         capture.artifact("text", "no array")
         capture.artifact("several", {"a": np.arange(3)})
 
-    experiment = metalab.Experiment(
-        name="keep",
-        version="1",
-        context=None,
-        operation=keep,
-        params=metalab.grid(),
-        seeds=metalab.seeds(base=1),
-    )
-    (found,) = metalab.run(experiment, tmp_path / "store", progress=False).result()
+    (found,) = metalab.run(once(keep), tmp_path / "store", progress=False).result()
     assert found.status == "success", found.error
     return found
 
@@ -93,15 +96,7 @@ def test_a_large_array_takes_no_memory(tmp_path):
     def keep(capture):
         capture.artifact("large", np.zeros(25_000_000))  # 200 MB
 
-    experiment = metalab.Experiment(
-        name="keep",
-        version="1",
-        context=None,
-        operation=keep,
-        params=metalab.grid(),
-        seeds=metalab.seeds(base=1),
-    )
-    metalab.run(experiment, tmp_path / "store", executor="process", progress=False).wait()
+    metalab.run(once(keep), tmp_path / "store", executor="process", progress=False).wait()
     results = metalab.load_results(tmp_path / "store")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     array = results.load(results[0].run_id, "large", mmap=True)

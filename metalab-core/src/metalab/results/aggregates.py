@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from metalab.store.base import Store
     from metalab.store.query.table import Table
 
-__all__ = ["Groups", "aggregate", "bootstrap_of"]
+__all__ = ["Groups", "aggregate", "bootstrap_of", "unbalanced"]
 
 
 _Key = tuple[Any, ...]
@@ -201,16 +201,9 @@ class _Merged:
 
     def doubts(self) -> Iterator[str]:
         """Say what would mislead whoever compares the groups."""
-        sizes = set(self.succeeded)
-        if len(sizes) > 1:
-            most = max(sizes)
-            fewer = sum(count < most for count in self.succeeded)
+        if text := unbalanced("groups", self.succeeded):
             failed = sum(self.failed)
-            why = f"; {failed:,} run{'s' * (failed != 1)} failed" if failed else ""
-            yield (
-                f"the groups are not balanced: {fewer:,} of {len(self.succeeded):,} have fewer "
-                f"than {most:,} successful runs, the least {min(sizes):,}{why}"
-            )
+            yield text + (f"; {failed:,} run{'s' * (failed != 1)} failed" if failed else "")
         for name, told in self.numbers.items():
             without = sum(self.succeeded) - sum(told["n"])
             if without:
@@ -218,6 +211,17 @@ class _Merged:
                     f"{name} is NaN, no number or missing in {without:,} of "
                     f"{sum(self.succeeded):,} successful runs, which are left out of its mean"
                 )
+
+
+def unbalanced(what: str, counts: Sequence[int]) -> str | None:
+    """Say that groups, called ``what``, have unequal counts of successful runs; else None."""
+    if len(set(counts)) < 2:  # noqa: PLR2004  no two differ
+        return None
+    most = max(counts)
+    return (
+        f"the {what} are not balanced: {sum(n < most for n in counts):,} of {len(counts):,} have "
+        f"fewer than {most:,} successful runs, the least {min(counts):,}"
+    )
 
 
 def _doubt_of_code(rows: Rows, store: Store) -> Iterator[str]:

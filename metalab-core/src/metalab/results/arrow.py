@@ -5,16 +5,14 @@ pyarrow and polars are imported here alone, when a table is asked for.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import msgspec
 
 from metalab.errors import MissingExtraError
 from metalab.identity.values import from_jsonable, to_jsonable
-from metalab.results.columns import MOMENTS
+from metalab.results.columns import EXACT, MOMENTS
+from metalab.results.placing import placed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +26,6 @@ __all__ = ["AS_JSON", "arrow_of", "polars_of", "write_parquet"]
 AS_JSON = {b"metalab": b"json"}
 """The metadata of a column whose values no one type holds: each is tagged JSON text."""
 
-_EXACT = 2**53
 _DIGITS = 38
 # Where no run has a value the column keeps its type all the same, so that files agree.
 _RECORD_TYPES = {
@@ -82,14 +79,8 @@ def write_parquet(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
     table = arrow_of(columns, "to_parquet()")
     import pyarrow.parquet as pq  # noqa: PLC0415  as pyarrow
 
-    aside = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
+    with placed(path) as aside:
         pq.write_table(table, aside)
-        os.replace(aside, path)  # noqa: PTH105  the error then names both paths
-    except BaseException:  # whatever ends it, half a file is of no use
-        with suppress(FileNotFoundError):
-            aside.unlink()
-        raise
     return path
 
 
@@ -116,7 +107,7 @@ def _typed(pa: Any, column: Sequence[Any], kinds: set[type], usual: str | None) 
     if kinds == {int}:
         return _integers(pa, column)
     if kinds == {int, float}:
-        exact = all(type(value) is not int or abs(value) <= _EXACT for value in column)
+        exact = all(type(value) is not int or abs(value) <= EXACT for value in column)
         return pa.array(_floats(column), pa.float64()) if exact else None
     kind = kinds.pop() if len(kinds) == 1 else object
     return pa.array(column, getattr(pa, _TYPES[kind])()) if kind in _TYPES else None

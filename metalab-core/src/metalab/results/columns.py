@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from metalab.results.decoding import FullRow, Row, Values
 
 __all__ = [
+    "EXACT",
     "MOMENTS",
     "RECORD_COLUMNS",
     "RECORD_FIELDS",
@@ -33,6 +34,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+EXACT = 2**53
+"""The integers up to it, of either sign, are all held by floats."""
 
 MOMENTS = ("started_at", "finished_at")
 """The columns that hold moments: ISO 8601 in UTC, or None."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from metalab.errors import MissingExtraError
 from metalab.results.cached.column import Column
 from metalab.results.cached.series import series_of
-from metalab.results.columns import MOMENTS
+from metalab.results.columns import EXACT, MOMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["frame_of"]
 
-_EXACT = 2**53
 _DTYPES = {
     frozenset({float}): "float64",
     frozenset({float, type(None)}): "float64",
@@ -82,4 +81,4 @@ def _integers(pd: Any, column: Sequence[int]) -> Any:
 def _would_lose_digits(column: Sequence[Any], kinds: frozenset[type]) -> bool:
     if int not in kinds or not kinds & {float, type(None)}:
         return False
-    return any(type(value) is int and abs(value) > _EXACT for value in column)
+    return any(type(value) is int and abs(value) > EXACT for value in column)

@@ -6,7 +6,6 @@ a column is an AggregateWarning.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import Counter
 from itertools import chain
@@ -17,13 +16,14 @@ import attrs
 
 from metalab.errors import AggregateWarning, MissingExtraError
 from metalab.records import Status
+from metalab.results.aggregates import unbalanced
 from metalab.results.cells import written
 from metalab.results.display import Table as ShownTable
 from metalab.results.lookup import missing
 from metalab.results.questions import metric
 from metalab.results.selection import ABSENT, field_of
 from metalab.store.query.expression import Column
-from metalab.store.query.groups import is_number
+from metalab.store.query.groups import as_float, is_number
 from metalab.store.query.interval import Sample
 from metalab.store.query.order import sort_key
 
@@ -43,19 +43,12 @@ _Numbers = list[Any]
 _Key = tuple[Any, ...]
 
 
-def _as_float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
 AGGREGATES: Mapping[str, Callable[[_Numbers], Any]] = {
-    "mean": lambda numbers: Sample.of(list(map(_as_float, numbers))).mean,
+    "mean": lambda numbers: Sample.of(list(map(as_float, numbers))).mean,
     "median": lambda numbers: median(numbers) if numbers else None,
     "min": lambda numbers: min(numbers, default=None),
     "max": lambda numbers: max(numbers, default=None),
-    "sd": lambda numbers: Sample.of(list(map(_as_float, numbers))).sd,
+    "sd": lambda numbers: Sample.of(list(map(as_float, numbers))).sd,
     "n": len,
 }
 """What a cell may tell of the numbers in it; what too few do not define is None."""
@@ -223,11 +216,8 @@ class _Cells:
                 "filter(code_hash=...) chooses those of one"
             )
         counts = [cell.succeeded for cell in self.cells.values()]
-        if counts and min(counts) < (most := max(counts)):
-            yield (
-                f"the cells are not balanced: {sum(n < most for n in counts):,} of {len(counts):,} "
-                f"have fewer than {most:,} successful runs, the least {min(counts):,}"
-            )
+        if text := unbalanced("cells", counts):
+            yield text
         if without := sum(counts) - sum(len(cell.numbers) for cell in self.cells.values()):
             yield (
                 f"{name} is NaN, no number or missing in {without:,} of {sum(counts):,} "

@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from metalab.results.cached.column import NOT_A_TIME, Coded, Moments, Numbers
+from metalab.results.columns import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["series_of"]
 
-_EXACT = 2**53  # beyond it floats do not hold every integer
 _DTYPES = {"d": "float64", "q": "int64", "?": "bool"}
 _MOMENT = "2000-01-01T00:00:00.000001Z"
 
@@ -58,7 +58,7 @@ def _numbers(pd: Any, parts: Sequence[Numbers]) -> Any | None:
     (form,) = forms
     if form == "d" or all(part.gaps is None for part in parts):
         return made
-    if form == "?" or not made.between(-_EXACT, _EXACT).all():
+    if form == "?" or not made.between(-EXACT, EXACT).all():
         return None
     gaps = memoryview(b"".join([part.gaps or bytes(len(part)) for part in parts])).cast("?")
     return made.astype("float64").mask(pd.Series(pd.array(gaps, dtype="bool"), copy=False))

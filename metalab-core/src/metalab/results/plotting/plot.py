@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from metalab.errors import AggregateWarning
+from metalab.records import Status
 from metalab.results.columns import Columns, metric_column
 from metalab.results.lookup import missing
 from metalab.results.plotting.canvas import new_axes
@@ -99,7 +100,7 @@ def _scatter(
     )
     points, without = [], 0
     for x, y, hue, status in zip(*wanted, strict=True):
-        if status != "success":
+        if status != Status.SUCCESS:
             continue
         if all(is_number(each) and math.isfinite(each) for each in (x, y)):
             points.append((float(x), float(y), hue))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from metalab.records import Status
 from metalab.results.aggregates import aggregate
 from metalab.results.curves import curves
-from metalab.store.query.groups import is_number
+from metalab.store.query.groups import as_float, is_number
 from metalab.store.query.interval import Sample
 from metalab.store.query.order import sort_key
 
@@ -64,9 +65,9 @@ def of_steps(
     groups: dict[Any, tuple[Any, Any, list[float]]] = {}
     every = zip(made["step"], hues, made["value"], made["status"], strict=True)
     for step, value_of_hue, value, status in every:
-        if status == "success" and is_number(value) and not math.isnan(value):
+        if status == Status.SUCCESS and is_number(value):
             key = (sort_key(value_of_hue), step)
-            groups.setdefault(key, (step, value_of_hue, []))[2].append(float(value))
+            groups.setdefault(key, (step, value_of_hue, []))[2].append(as_float(value))
     for step, value_of_hue, values in sorted(groups.values(), key=lambda group: group[0]):
         told = attrs.asdict(Sample.of(values))
         yield _point(step, value_of_hue, told, error)

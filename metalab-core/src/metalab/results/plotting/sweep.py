@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from metalab.records import Status
 from metalab.results.columns import Columns, value_of_column
 from metalab.store.query.groups import is_number
 from metalab.store.query.order import sort_key
@@ -44,7 +45,7 @@ class Sweep:
                 params[name] = _distinct(values)
             else:
                 metrics.append(name)
-        failed = sum(status == "failed" for status in rows.statuses())
+        failed = sum(status == Status.FAILED for status in rows.statuses())
         swept = {name: values for name, values in params.items() if len(values) > 1}
         return cls(swept, tuple(params), metrics, failed)
 

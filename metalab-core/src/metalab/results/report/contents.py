@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from metalab.records import Status
 from metalab.results.columns import RECORD_COLUMNS, Columns
 from metalab.results.report.bands import bands_of
 from metalab.results.report.details import details_of
@@ -62,7 +63,7 @@ def causes(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     for run_id, status, error in zip(
         columns["run_id"], columns["status"], columns["error"], strict=True
     ):
-        if status == "failed":
+        if status == Status.FAILED:
             cause = error or "unknown"
             counts[cause] += 1
             example.setdefault(cause, run_id)

@@ -7,13 +7,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from metalab.identity.values import to_jsonable
+from metalab.results.columns import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["embedded", "packed"]
 
-_EXACT = 2**53
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -46,7 +46,7 @@ def _plain(value: Any) -> str | float | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return value if abs(value) < _EXACT else str(value)
+        return value if abs(value) < EXACT else str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, (tuple, list)):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import html
-import os
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from metalab.results.placing import placed
 from metalab.results.report.embedding import embedded
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def write_report(
     while len(page) > limit and count:
         count = int(min(count, contents["runs_in_all"]) * min(limit / len(page), 1) * _MARGIN)
         page = _page(title, _first(contents, count))
-    _replace(path, page)
+    with placed(path) as aside:
+        aside.write_bytes(page)
     return path
 
 
@@ -90,13 +91,3 @@ def _page(title: str, contents: Mapping[str, Any]) -> bytes:
 def _compressed(text: str) -> str:
     # No moment in its header: equal data gives equal bytes.
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
-
-
-def _replace(path: Path, page: bytes) -> None:
-    # Not by tempfile, whose files nobody else may read: the page is made to be handed on.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(page)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
