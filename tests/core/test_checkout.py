@@ -19,7 +19,9 @@ from metalab.surroundings.checkout import LARGEST_DIFF, NO_DIFF
 from metalab.surroundings.git import Git
 from metalab.surroundings.untracked import own_files, untracked_files
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+pytestmark = pytest.mark.skipif(
+    shutil.which("git") is None, reason="git is not installed; apt-get install git"
+)
 
 
 def git(*words, folder=None):

@@ -76,7 +76,9 @@ def said(capsys):
     return said
 
 
-needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+needs_git = pytest.mark.skipif(
+    shutil.which("git") is None, reason="git is not installed; apt-get install git"
+)
 
 
 @needs_git

@@ -190,7 +190,9 @@ class TestLaunch:
         assert extra["git"] is None
         assert "torch" not in extra["imported"]
 
-    @pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+    @pytest.mark.skipif(
+        shutil.which("git") is None, reason="git is not installed; apt-get install git"
+    )
     def test_code_that_is_started_from_elsewhere_has_its_own_checkout(self, tmp_path):
         lab, scratch = tmp_path / "lab", tmp_path / "scratch"
         for folder in (lab, scratch):
