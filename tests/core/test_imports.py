@@ -114,6 +114,8 @@ class TestCost:
             """
         )
         assert not loaded & {"matplotlib", "multiprocessing", "numpy", "pandas", "psycopg"}
+        shown = ("arrow", "cached.reading", "pivot", "plotting", "report")
+        assert not loaded & {f"metalab.results.{name}" for name in shown}
 
 
 class TestNames:

@@ -17,11 +17,8 @@ from metalab.results.computed import keep_derived
 from metalab.results.derived import as_derived_metrics
 from metalab.results.lookup import listed, resolve_id
 from metalab.results.order import recorded
-from metalab.results.pivot import Pivot, PivotAggregate, pivot
-from metalab.results.plotting import plot
 from metalab.results.questions import best, in_order, where
 from metalab.results.reader import Reader
-from metalab.results.report import Mode, contents_of, write_report
 from metalab.results.rows import HeldRows, LoggedRows, Rows
 from metalab.results.run import Run
 from metalab.results.selection import select, wanted_status, with_status
@@ -33,11 +30,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from metalab.results.derived import DerivedMetrics
+    from metalab.results.pivot import Pivot, PivotAggregate
     from metalab.results.plotting.choice import Kind
     from metalab.results.plotting.points import Error
+    from metalab.results.report import Mode
     from metalab.store.base import Store
 
 __all__ = ["Results", "display_results"]
+
+# Every launch reads this module, and few ask for a pivot, a picture or a page: those are imported
+# where they are asked for, which saves a launch 20 ms.
 
 
 class Results(Tables, Sequence[Run]):
@@ -220,6 +222,8 @@ class Results(Tables, Sequence[Run]):
         that it is. Raises KeyError, listing what there is, for a name that no run has, and
         for no ``y`` among several metrics; MissingExtraError without matplotlib.
         """
+        from metalab.results.plotting import plot  # noqa: PLC0415  as said above
+
         return plot(self._rows, self._reader, (x, y, hue), kind, error, ax)
 
     def pivot(
@@ -237,6 +241,8 @@ class Results(Tables, Sequence[Run]):
         they are not balanced, where numbers are NaN or missing, and where the code differs.
         Raises KeyError for names that no run has, ValueError for a name given twice.
         """
+        from metalab.results.pivot import pivot  # noqa: PLC0415  as said above
+
         return pivot(self._rows, listed(index) or [], listed(columns) or [], values, aggregate)
 
     def _setting(self, given: Setting) -> Rows:
@@ -342,6 +348,8 @@ class Results(Tables, Sequence[Run]):
         there is replaced, in one step. What ``aggregate`` warns of stands in the page. Raises
         KeyError where no successful run has a number of the metric; ValueError for another mode.
         """
+        from metalab.results.report import contents_of, write_report  # noqa: PLC0415  as said above
+
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", AggregateWarning)
             groups = self.aggregate()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from metalab.results.cached.reading import CachedColumns
 from metalab.results.columns import Columns
 from metalab.results.decoding import (
     Fingerprints,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metalab.records import RunRecord
+    from metalab.results.cached.reading import CachedColumns
     from metalab.store.base import RunLog, Store
     from metalab.store.query.query import Query
     from metalab.store.query.table import Table
@@ -192,6 +192,9 @@ class LoggedRows(Rows):
         return {name: [column[i] for i in order] for name, column in made.columns.items()}
 
     def _cached(self, *, build: bool) -> CachedColumns | None:
+        # Launches make no frames, and their start would pay for what makes those.
+        from metalab.results.cached.reading import CachedColumns  # noqa: PLC0415
+
         if self._chosen is not None and _FEW * len(self._chosen) < len(self._log):
             return None
         found = CachedColumns.of(self._log, build=build)

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from metalab.results.arrow import arrow_of, polars_of, write_parquet
 from metalab.results.columns import MOMENTS, Columns, fingerprints
 from metalab.results.curves import curves
 from metalab.results.decoding import FullRow
@@ -119,6 +118,8 @@ class Tables:
         values no one type holds is JSON text, with ``{b"metalab": b"json"}`` as its field's
         metadata. Raises MissingExtraError without pyarrow; pandas is not needed.
         """
+        from metalab.results.arrow import arrow_of  # noqa: PLC0415  read by few, and not by launches
+
         return arrow_of(columns_of(self._reader, self._rows, options))
 
     def to_polars(self, **options: Unpack[TableOptions]) -> pl.DataFrame:
@@ -126,6 +127,8 @@ class Tables:
 
         Raises MissingExtraError without polars or pyarrow; pandas is not needed.
         """
+        from metalab.results.arrow import polars_of  # noqa: PLC0415  read by few, and not by launches
+
         return polars_of(columns_of(self._reader, self._rows, options))
 
     def to_parquet(self, path: str | os.PathLike[str], **options: Unpack[TableOptions]) -> Path:
@@ -134,5 +137,7 @@ class Tables:
         The file appears when it is complete; one of that name is replaced. Raises
         MissingExtraError without pyarrow; pandas is not needed.
         """
+        from metalab.results.arrow import write_parquet  # noqa: PLC0415  read by few, and not by launches
+
         columns = columns_of(self._reader, self._rows, options)
         return write_parquet(columns, Path(path).expanduser())
