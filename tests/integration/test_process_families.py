@@ -206,9 +206,12 @@ print(len({run.record.provenance.executor_id for run in results}), len(results.s
     assert executed(tmp_path) == {str(x): 1 for x in range(200)}
 
 
-def test_workers_that_cannot_be_started_are_told_of_and_may_be_later(execute):
-    out = execute("""
-executor = metalab.ProcessExecutor(2)
+@pytest.mark.parametrize("workers", [2, 8])
+def test_workers_that_cannot_be_started_are_told_of_and_may_be_later(execute, workers):
+    """Also where some that were started before are only about to die."""
+    out = execute(
+        f"executor = metalab.ProcessExecutor({workers})"
+        """
 os.environ["PYTHONHOME"] = str(here)  # where no library of Python is
 for attempt in range(2):
     try:
@@ -223,7 +226,8 @@ del os.environ["PYTHONHOME"]
 handle = metalab.run(experiment(here, plain), here / "store", executor, progress=False)
 print(len(handle.result(30)))
 executor.start().shutdown()
-""")
+"""
+    )
     assert (
         out[0] == out[1] == "worker processes cannot be started: the last one exited with status 1"
     )

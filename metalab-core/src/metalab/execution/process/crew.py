@@ -79,6 +79,11 @@ class Crew:
         taken = {member.name for member in self.members}
         return next(str(n) for n in range(len(taken) + 1) if str(n) not in taken)
 
+    def excuse(self) -> None:
+        """Have the deaths of those that are about to start say nothing of later ones."""
+        for member in self.members:
+            member.is_excused = True
+
     def part_with(self, member: Member) -> None:
         """Let go of a worker that is gone."""
         self.ignore(member)

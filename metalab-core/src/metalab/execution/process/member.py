@@ -92,6 +92,7 @@ class Member:
         self.launches: dict[int, str] = {}  # those announced to it, and its writers
         self.awaiting: dict[int, deque[Ending]] = {}  # by launch: ended, and not known durable
         self.is_started = False
+        self.is_excused = False  # whether it may fail to start without that being counted
         self.is_deaf = False  # whether its channel has been closed
         self.verdict: str | None = None
         self._begun = 0

@@ -181,6 +181,9 @@ class Supervisor:
         while self._coming:
             submission = self._coming.popleft()
             self._submissions[submission.number] = submission
+            # What kept workers from starting before it came need not be so any more.
+            self._failed_starts = 0
+            self._crew.excuse()
         while self._orders:
             self._orders.popleft()()
         if self._closing and not self._submissions:
@@ -319,7 +322,7 @@ class Supervisor:
                 [t for t in rest if t.launch == launch and not t.flags & FINISH]
             )
             submission.tray.ended(member.name)
-        if not (member.is_started or member.board.begun):
+        if not (member.is_started or member.is_excused or member.board.begun):
             self._count_failed_start(member)
         member.close()
 
