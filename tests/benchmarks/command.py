@@ -31,6 +31,7 @@ __all__ = ["main"]
 _WORKLOADS = ("P1", "S1", "S2", "S3", "S4", "S5", "S6", "W1", "W2", "W3", "W4", "W5", "W6", "W7")
 _SIZES = {
     "P1": (100_000,),
+    "P1 counts": (100_000,),
     "P1 resume": (1_000_000,),
     "S1": (100_000,),
     "S2": (100_000,),
@@ -51,6 +52,7 @@ _SIZES = {
 }
 _SMALL = {
     "P1": (10_000,),
+    "P1 counts": (100_000,),
     "P1 resume": (100_000,),
     "S1": (100_000,),
     "S2": (100_000,),
@@ -87,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_circumstances(folder), end="\n\n", flush=True)
         bench = Bench(folder)
         peers: list[PeerRow] = []
-        rows = sorted(_measured(bench, options, keys), key=attrgetter("key"))
+        rows = _measured_in_turns(bench, options, keys)
         print(table(rows, markdown=options.markdown), flush=True)
         if no_server := "P1" in keys and pg_rows.absent():
             print(f"\nP1 was left out: {no_server}")
@@ -113,6 +115,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--check", action="store_true", help="exit with 1 if a limit x 1.25 is exceeded")
+    add(
+        "--turns",
+        type=int,
+        default=1,
+        metavar="N",
+        help="measure what is beyond its limit anew, "
+        "up to so many times in all: a machine's slow minute is no slow code",
+    )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
         "--small", action="store_true", help="10,000 or 100,000 runs: a minute or two"
@@ -126,6 +136,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--dir", type=Path, default=_disk(), help="where to work: a real disk (%(default)s)")
     add("--keep", action="store_true", help="leave what was written there")
     return parser
+
+
+def _measured_in_turns(bench: Bench, options: argparse.Namespace, keys: Sequence[str]) -> list[Row]:
+    rows = sorted(_measured(bench, options, keys), key=attrgetter("key"))
+    for _ in range(options.turns - 1):
+        if not (failing := sorted({row.key for row in rows if row.fails})):
+            break
+        again = {row.names: row for row in _measured(bench, options, failing)}
+        rows = [again.get(row.names, row) if row.fails else row for row in rows]
+    return rows
 
 
 def _measured(bench: Bench, options: argparse.Namespace, keys: Sequence[str]) -> Iterator[Row]:
@@ -148,11 +168,11 @@ def _measured(bench: Bench, options: argparse.Namespace, keys: Sequence[str]) ->
 
 
 def _measured_on_server(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
-    for name, contests in (("P1", pg_rows.QUESTIONS), ("P1 resume", (pg_rows.RESUME,))):
+    for contest in pg_rows.QUESTIONS:
+        name = contest.name if contest.name in _SIZES else contest.key
         for runs in _sizes(name, options):
-            for contest in contests:
-                _say(f"{contest.name}, {runs:,} runs")
-                yield from rows_of(bench, contest, runs, options.repetitions or _BEST_OF)
+            _say(f"{contest.name}, {runs:,} runs")
+            yield from rows_of(bench, contest, runs, options.repetitions or _BEST_OF)
 
 
 def _measured_on_cluster(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:

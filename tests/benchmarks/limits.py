@@ -83,7 +83,7 @@ class Efficiency(Limit):
 
 
 LIMITS: dict[str, Limit] = {
-    "P1 counts": AtMost(1.5, from_runs=10_000),
+    "P1 counts": AtMost(1.5, from_runs=100_000),
     "P1 frame": AtMost(1.5, from_runs=100_000),
     "P1 points": AtMost(8.0),  # four statements instead of one: names, odd rows, a copy
     "P1 replicates": AtMost(3.0, from_runs=100_000),

@@ -19,7 +19,7 @@ from metalab_postgres.server import Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["QUESTIONS", "RESUME", "absent", "server"]
+__all__ = ["QUESTIONS", "absent", "server"]
 
 _INDEXED = Phase("pg_ours:index")
 
@@ -39,8 +39,8 @@ QUESTIONS = (
     _question("counts", "20 times the counts of statuses"),
     _question("replicates", "mean, sd, interval over replicates; floor: mean, sd"),
     _question("frame", "frame of 20 columns; floor: COPY by hand, types guessed"),
+    _question("resume", "which runs are done; floor: by the files"),
 )
-RESUME = _question("resume", "which runs are done; floor: by the files")
 
 
 def absent() -> str:

@@ -39,6 +39,11 @@ class Row:
     reason: str = ""
 
     @property
+    def names(self) -> tuple[str, str, int | None]:
+        """What tells it from other rows of the same benchmarks."""
+        return self.key, self.what, self.runs
+
+    @property
     def ratio(self) -> float | None:
         """How many times the floor it costs."""
         return None if self.ours is None else self.ours / self.floor

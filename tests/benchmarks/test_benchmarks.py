@@ -273,6 +273,29 @@ class TestCommand:
         assert command.main(["--only", "W4"]) == 0
         assert "FAIL" in capsys.readouterr().out
 
+    @pytest.mark.parametrize(
+        ("turns", "asked", "code"),
+        [
+            (1, [["W1", "W4"]], 1),
+            (2, [["W1", "W4"], ["W1"]], 1),
+            (5, [["W1", "W4"], ["W1"], ["W1"]], 0),
+        ],
+    )
+    def test_what_is_beyond_its_limit_is_measured_anew_and_nothing_else(
+        self, monkeypatch, turns, asked, code
+    ):
+        figures = {"W1": iter([100, 100, 1]), "W4": iter([1])}
+        measured = []
+
+        def measure(_bench, _options, keys):
+            measured.append(list(keys))
+            return iter([row(next(figures[key]), key=key, runs=None) for key in keys])
+
+        monkeypatch.setattr(command, "_measured", measure)
+        options = ["--only", "W1", "W4", "--check", "--turns", str(turns)]
+        assert command.main(options) == code
+        assert measured == asked
+
     def test_check_exits_with_0_within_the_limits(self, monkeypatch, capsys):
         rows = [row(1, key="W4", runs=None)]
         monkeypatch.setattr(command, "import_rows", lambda *_: iter(rows))
