@@ -50,6 +50,7 @@ def _efficiency(milliseconds: int, *further: Contender) -> Contest:
 
 _FLOOR_APPEND = Phase("floors:append")
 _APPEND = Phase("ours:append")
+_MEASURED = Phase("store_ours:append_measured")
 _FINISHED = Phase("store_ours:finish")
 
 CONTESTS = (
@@ -131,6 +132,20 @@ CONTESTS = (
             Contender(
                 "frame from the column cache, results loaded",
                 Phase("store_ours:cached_columns", after=_APPEND),
+            ),
+        ),
+    ),
+    Contest(
+        "S8",
+        Phase("store_floors:aggregate", after=_MEASURED),
+        (
+            Contender(
+                "aggregate of 10 metrics, results loaded",
+                Phase("store_ours:aggregate", after=_MEASURED),
+            ),
+            Contender(
+                "the same from the column cache",
+                Phase("store_ours:aggregate_again", after=_MEASURED),
             ),
         ),
     ),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from benchmarks.store_work import GROUP, POLLS, lines, plan_ids, segments, whole_columns
-from benchmarks.work import METRIC
+from benchmarks.store_work import BY, GROUP, POLLS, TOLD, lines, plan_ids, segments, whole_columns
+from benchmarks.work import METRIC, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -98,6 +98,29 @@ def columns(work: Work) -> Callable[[], int]:
             METRIC: [row.metrics.score for row in rows],
         }
         return len(pd.DataFrame(made))
+
+    return phase
+
+
+def aggregate(work: Work) -> Callable[[], int]:
+    """S8: decode all params and metrics of each line, make a DataFrame of some, group that."""
+    import pandas as pd
+
+    sections = {"params": sweep(work.runs), "metrics": TOLD}
+    fields = {name: [(each, Any) for each in names] for name, names in sections.items()}
+    kinds = [(name, msgspec.defstruct(name, each, gc=False)) for name, each in fields.items()]
+    decode = msgspec.json.Decoder(msgspec.defstruct("Line", [("t", str), *kinds], gc=False)).decode
+    told = ["count", "mean", "std", "min", "max"]
+
+    def phase() -> int:
+        rows: list[Any] = []
+        for path in segments(work):
+            with path.open("rb") as file:
+                rows += [decode(line) for line in file if line.startswith(b'{"t":"run"')]
+        made = {name: [getattr(row.params, name) for row in rows] for name in BY}
+        made |= {name: [getattr(row.metrics, name) for row in rows] for name in TOLD}
+        grouped = pd.DataFrame(made).groupby(list(BY), sort=False)
+        return int(grouped[list(TOLD)].agg(told)[TOLD[0]]["count"].sum())
 
     return phase
 

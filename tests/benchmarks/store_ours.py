@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 from importlib import import_module
 from itertools import count
 from typing import TYPE_CHECKING
 
 import metalab
 from benchmarks.store_work import (
+    BY,
     COLUMNS,
     EXPERIMENT,
     GROUP,
     POLLS,
+    TOLD,
     lines,
+    measured,
     plan_ids,
     records,
     whole_columns,
@@ -73,20 +77,43 @@ def columns(work: Work) -> Callable[[], int]:
 def columns_of_loaded(work: Work) -> Callable[[], int]:
     """S3 with results that are loaded, so that the store's index is read and checked."""
     import_module("pandas")
-    results = metalab.load_results(work.folder)
-    if len(results) != work.runs:
-        raise SystemExit(f"{len(results)} runs were loaded, not {work.runs}")
+    results = _loaded(work)
     return lambda: len(results.to_dataframe(columns=COLUMNS))
 
 
 def cached_columns(work: Work) -> Callable[[], int]:
     """S6: make a frame of what an earlier one has left in the column cache."""
     metalab.load_results(work.folder).to_dataframe()
-    results = metalab.load_results(work.folder)
+    results = _loaded(work)
     columns = whole_columns(work)
-    if len(results) != work.runs:
-        raise SystemExit(f"{len(results)} runs were loaded, not {work.runs}")
     return lambda: len(results.to_dataframe(columns=columns))
+
+
+def append_measured(work: Work) -> Callable[[], int]:
+    """For S8: runs with ten metrics."""
+
+    def phase() -> int:
+        with _store(work) as store, store.writer("launch") as writer:
+            for record in measured(work.runs):
+                writer.put(record)
+        return work.runs
+
+    return phase
+
+
+def aggregate(work: Work) -> Callable[[], int]:
+    """S8: ten metrics in groups, from lines that nobody has looked at; results loaded."""
+    for cache in work.folder.glob("*/cache"):
+        shutil.rmtree(cache)
+    results = _loaded(work)
+    return lambda: sum(results.aggregate(TOLD, by=BY).columns["runs"])
+
+
+def aggregate_again(work: Work) -> Callable[[], int]:
+    """S8: the same from the column cache, as a second look has it."""
+    results = _loaded(work)
+    results.aggregate(TOLD, by=BY)
+    return lambda: sum(results.aggregate(TOLD, by=BY).columns["runs"])
 
 
 def finish(work: Work) -> Callable[[], int]:
@@ -156,3 +183,10 @@ def _put(work: Work, share: range) -> None:
 
 def _store(work: Work) -> FileStore:
     return metalab.FileStore(work.folder).scoped(EXPERIMENT)
+
+
+def _loaded(work: Work) -> metalab.Results:
+    results = metalab.load_results(work.folder)
+    if len(results) != work.runs:
+        raise SystemExit(f"{len(results)} runs were loaded, not {work.runs}")
+    return results

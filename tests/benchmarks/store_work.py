@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from itertools import islice, product
 from typing import TYPE_CHECKING
+
+import attrs
 
 from benchmarks.work import METRIC, Work, sweep
 
@@ -15,11 +18,14 @@ if TYPE_CHECKING:
     from metalab.records import RunRecord
 
 __all__ = [
+    "BY",
     "COLUMNS",
     "EXPERIMENT",
     "GROUP",
     "POLLS",
+    "TOLD",
     "lines",
+    "measured",
     "plan_ids",
     "records",
     "segments",
@@ -33,6 +39,11 @@ POLLS = 20
 """How often a store that does not change is asked for news."""
 COLUMNS = ("param_layer", "param_lr", "param_width", METRIC)
 """The columns of a small frame."""
+
+BY = ("layer", "width")
+"""The params that runs are grouped by."""
+TOLD = tuple(f"m{number}" for number in range(10))
+"""The metrics that are taken together."""
 
 
 def records(runs: int, share: range | None = None) -> Iterator[RunRecord]:
@@ -60,6 +71,13 @@ def records(runs: int, share: range | None = None) -> Iterator[RunRecord]:
             replicate=0,
             index=index,
         )
+
+
+def measured(runs: int) -> Iterator[RunRecord]:
+    """Yield the same records with ten metrics."""
+    draw = random.Random(7).random
+    for record in records(runs):
+        yield attrs.evolve(record, metrics={name: draw() for name in TOLD})
 
 
 def lines(runs: int) -> list[bytes]:

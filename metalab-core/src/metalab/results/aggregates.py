@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.errors import AggregateWarning
-from metalab.results.decoding import Values
 from metalab.results.display import Table as ShownTable
 from metalab.results.frames import frame_of
 from metalab.results.lookup import missing
@@ -80,22 +79,24 @@ def aggregate(
     bootstrap: Bootstrap | None = None,
 ) -> Groups:
     """Group rows and take their metrics together; see ``Results.aggregate``."""
-    known = _Names.of(rows) if metrics is None or by is None else None
-    chosen = known.params(over) if by is None and known else [Column.of(each) for each in by or ()]
-    numbers = known.metrics() if metrics is None and known else list(map(metric, metrics or ()))
+    params, there = rows.names() if metrics is None or by is None else ([], [])
+    chosen = _left(params, over) if by is None else [Column.of(each) for each in by]
+    numbers = [metric(name) for name in metrics or ()]
+    if metrics is None:
+        numbers = [Column(name, "metrics") for name in there]
     grouping = Aggregate(by=chosen, of=numbers)
-    everything = rows.answer(Query(aggregate=Aggregate(by=chosen)), store)
     successes = rows.answer(Query(filter=SUCCEEDED, aggregate=grouping), store)
+    everything = successes
+    if sum(successes.to_dict()["runs"]) < len(rows):
+        everything = rows.answer(Query(aggregate=Aggregate(by=chosen)), store)
     groups = _Merged.of(everything, successes, chosen, numbers)
     if bootstrap is not None:
         groups = groups.with_intervals(_samples(rows, store, grouping), bootstrap)
     if metrics is None:
         groups = groups.without_empty_metrics()
     elif empty := groups.empty_metrics():
-        there = _Names.of(rows).metrics()
-        raise missing(
-            "the successful runs have", "number in a metric", empty[0], [c.name for c in there]
-        )
+        _, there = rows.names()
+        raise missing("the successful runs have", "number in a metric", empty[0], there)
     for text in (*groups.doubts(), *_doubt_of_code(rows, store)):
         warnings.warn(text, AggregateWarning, stacklevel=3)
     return Groups(groups.columns())
@@ -108,32 +109,12 @@ def bootstrap_of(interval: str, resamples: int, seed: int) -> Bootstrap | None:
     return Bootstrap(resamples, seed) if interval == "bootstrap" else None
 
 
-@attrs.frozen
-class _Names:
-    """The names of params and metrics that rows have, in the order in which they are met."""
-
-    given: tuple[str, ...]
-    made: tuple[str, ...]
-
-    @classmethod
-    def of(cls, rows: Rows) -> _Names:
-        given: dict[str, Any] = {}
-        made: dict[str, Any] = {}
-        for chunk in rows.chunks(Values):
-            for row in chunk:
-                given.update(row.params)
-                made.update(row.metrics)
-        return cls(tuple(given), tuple(made))
-
-    def params(self, over: Sequence[str]) -> list[Column]:
-        left = [name for name in self.given if name not in over]
-        for name in over:
-            if name not in self.given and name not in RECORD:
-                raise missing("these runs have", "param", name, self.given)
-        return [Column(name, "params") for name in left]
-
-    def metrics(self) -> list[Column]:
-        return [Column(name, "metrics") for name in self.made]
+def _left(params: Sequence[str], over: Sequence[str]) -> list[Column]:
+    """Return the params that are not averaged over."""
+    for name in over:
+        if name not in params and name not in RECORD:
+            raise missing("these runs have", "param", name, params)
+    return [Column(name, "params") for name in params if name not in over]
 
 
 @attrs.frozen
@@ -225,8 +206,10 @@ def unbalanced(what: str, counts: Sequence[int]) -> str | None:
 
 
 def _doubt_of_code(rows: Rows, store: Store) -> Iterator[str]:
-    by_code = Query(filter=SUCCEEDED, aggregate=Aggregate(by=[Column("code_hash")]))
-    versions = len(rows.answer(by_code, store))
+    by_code = Aggregate(by=[Column("code_hash")])
+    if len(rows.answer(Query(aggregate=by_code), store)) == 1:  # which costs less to find out
+        return
+    versions = len(rows.answer(Query(filter=SUCCEEDED, aggregate=by_code), store))
     if versions > 1:
         yield (
             f"runs of {versions} versions of the code are taken together; "

@@ -75,6 +75,15 @@ class Rows(abc.ABC):
     def answer(self, query: Query, store: Store) -> Table:
         """Answer a query about these runs of a store; raises QueryError as Store.query does."""
 
+    def names(self) -> tuple[list[str], list[str]]:
+        """Return the names of the params and those of the metrics, in the order they are met."""
+        params: dict[str, Any] = {}
+        metrics: dict[str, Any] = {}
+        for row in chain.from_iterable(self.chunks(Values)):
+            params.update(row.params)
+            metrics.update(row.metrics)
+        return list(params), list(metrics)
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -148,10 +157,24 @@ class LoggedRows(Rows):
         return LoggedRows(log, order=order)
 
     def answer(self, query: Query, store: Store) -> Table:
-        """Ask the store about all runs, which may have an index; about some read their lines."""
+        """Ask an index about all runs; else look at columns, or at lines where there are none."""
+        from metalab.results.cached.answering import answer_from  # noqa: PLC0415  as in _cached
+
+        if self._chosen is None and store.index is not None:
+            return store.query(query, self._log)
+        if (cached := self._cached(build=query.aggregate is not None)) is not None:
+            found = answer_from(cached, query, self._chosen)
+            if found is not None:
+                return found
         if self._chosen is None:
             return store.query(query, self._log)
         return answer(query, ChosenLines(self._log, self._chosen))
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """Take the names from the columns, where they are kept."""
+        if (cached := self._cached(build=True)) is None:
+            return super().names()
+        return cached.names_of("params"), cached.names_of("metrics")
 
     def columns(self, wanted: Columns) -> dict[str, Sequence[Any]]:
         """Make columns; as long as the order is unknown, it is found on the way."""

@@ -129,7 +129,9 @@ class Column(Sequence[Any]):
     def values(self) -> list[Any]:
         """Return the values in their order."""
         if self._values is None:
-            listed = [value for part in self.parts for value in part.values()]
+            listed: list[Any] = []
+            for part in self.parts:
+                listed += part.values()
             if self.order is not None:
                 listed = list(map(listed.__getitem__, self.order))
             self._values = listed

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from metalab.results.cached.column import Part
-    from metalab.results.cached.table import Shape, Table
+    from metalab.results.cached.table import Table
     from metalab.store.pieces import Piece
     from metalab.store.reading import RunLog
 
@@ -79,6 +79,12 @@ class CachedColumns:
         """The names of all columns."""
         return [*RECORD_COLUMNS, *self._values(Columns())]
 
+    def names_of(self, section: str) -> list[str]:
+        """Return the names of params, or of metrics, as the runs of the plan first have them."""
+        shapes = chain.from_iterable(each.table.shapes for each in self.tables)
+        ordered = sorted(shapes, key=lambda shape: (shape.index, shape.id))
+        return list(dict.fromkeys(name for each in ordered for name in getattr(each, section)))
+
     @property
     def is_uniform(self) -> bool:
         """Whether all runs have the same names in the same order, so that any of them do."""
@@ -99,11 +105,10 @@ class CachedColumns:
         return [each.part(name) for each in self.tables]
 
     def _values(self, wanted: Columns) -> Iterable[str]:
-        shapes = list(chain.from_iterable(each.table.shapes for each in self.tables))
         if wanted.params:
-            yield from (f"param_{name}" for name in _in_order(shapes, "params"))
+            yield from (f"param_{name}" for name in self.names_of("params"))
         if wanted.metrics:
-            yield from map(metric_column, _in_order(shapes, "metrics"))
+            yield from map(metric_column, self.names_of("metrics"))
 
     def _order(self) -> Sequence[int] | None:
         """Return which row stands where in the order of the plan; None if all do already."""
@@ -149,9 +154,3 @@ def _made(piece: Piece) -> Table | None:
     if piece.keep:
         piece.keep.save([data])
     return table_in(memoryview(data), key)
-
-
-def _in_order(shapes: Iterable[Shape], section: str) -> Iterable[str]:
-    """Return names in the order in which the runs of the plan first have them."""
-    ordered = sorted(shapes, key=lambda shape: (shape.index, shape.id))
-    return dict.fromkeys(name for shape in ordered for name in getattr(shape, section))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metalab.store.query.query import Query, Sort
 
     Getter = Callable[[Any], Any]
-    PlaceOf = Callable[[Any], tuple[int, str]]
+    PlaceOf = Callable[[Any], tuple[Any, ...]]
 
 __all__ = ["answer", "answer_of_groups", "answer_of_rows"]
 
@@ -41,7 +41,8 @@ def answer_of_rows(
 ) -> Table:
     """Answer a query from rows, whatever they are, of at least the runs that its filter chooses.
 
-    ``getters`` take the values of columns from a row, ``place_of`` its place in the plan.
+    ``getters`` take the values of columns from a row, ``place_of`` what orders rows
+    as the plan does.
     """
     if query.filter is not None:
         rows = filter(test_of(query.filter, getters), rows)

@@ -76,7 +76,7 @@ def _member(get: Getter, values: tuple[Literal, ...]) -> Test:
     if all(isinstance(value, str) for value in values):
         # Mostly a status; a key made of each value would take longer than decoding the run.
         texts = frozenset(values)
-        return lambda row: kind_of(found := get(row)) == TEXT and found in texts
+        return lambda row: type(found := get(row)) is str and found in texts
     keys = frozenset(map(sort_key, values))
     return lambda row: sort_key(get(row)) in keys
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import countOf
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,11 +14,11 @@ from metalab.store.query.interval import Sample
 from metalab.store.query.order import NUMBER, kind_of, sort_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from metalab.store.query.query import Aggregate
 
-__all__ = ["TOLD", "Group", "as_float", "column_names", "grouped", "is_number"]
+__all__ = ["TOLD", "Group", "as_float", "column_names", "grouped", "is_number", "told"]
 
 TOLD = ("n", "mean", "sd", "min", "max", "low", "high")
 """What is told of each column."""
@@ -35,7 +36,7 @@ class Group:
     the numbers met in each column.
     """
 
-    place: tuple[int, str]
+    place: tuple[Any, ...]
     shown: tuple[Any, ...]
     numbers: list[list[Any]]
     runs: int = 0
@@ -43,14 +44,14 @@ class Group:
 
     def row(self) -> tuple[Any, ...]:
         """Return the group as a row of a table with the columns of ``column_names``."""
-        return (*self.shown, self.runs, self.failed, *(v for n in self.numbers for v in _told(n)))
+        return (*self.shown, self.runs, self.failed, *(v for n in self.numbers for v in told(n)))
 
 
 def grouped(
     aggregate: Aggregate,
     rows: Iterable[Any],
     getters: Mapping[Column, Callable[[Any], Any]],
-    place_of: Callable[[Any], tuple[int, str]],
+    place_of: Callable[[Any], tuple[Any, ...]],
 ) -> list[tuple[Any, ...]]:
     """Return a row for each group, in the order of the plan; their numbers are held meanwhile."""
     by, of = ([getters[column] for column in each] for each in (aggregate.by, aggregate.of))
@@ -79,8 +80,10 @@ def is_number(value: Any) -> bool:
     return kind_of(value) == NUMBER and not value != value  # noqa: PLR0124, SIM202  NaN
 
 
-def _told(numbers: list[Any]) -> tuple[Any, ...]:
-    sample = Sample.of(list(map(as_float, numbers)))
+def told(numbers: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what is told of numbers, none of them NaN."""
+    are_floats = countOf(map(type, numbers), float) == len(numbers)
+    sample = Sample.of(numbers if are_floats else list(map(as_float, numbers)))
     ends = (min(numbers, default=None), max(numbers, default=None))
     return (sample.n, sample.mean, sample.sd, *ends, sample.low, sample.high)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from operator import mul
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ __all__ = ["Sample", "student_quantile"]
 
 _LEVEL = 0.95
 _MANY = 1000
+_WIDE = 1000  # binary digits, of the 1,022 that floats reach down to
 
 
 @attrs.frozen
@@ -34,18 +36,19 @@ class Sample:
         count = len(values)
         if not count:
             return cls(0)
-        if not all(map(math.isfinite, values)):
+        largest = max(map(abs, (min(values), max(values))))
+        if math.isinf(largest):
             return cls(count, sum(v for v in values if math.isinf(v)), *_undefined(count))
         # Scaled by a power of two, neither sums nor squares leave the range of floats.
-        exponent = math.frexp(max(map(abs, values)))[1]
-        scaled = [math.ldexp(value, -exponent) for value in values]
+        exponent = math.frexp(largest)[1]
+        scaled = _scaled(values, -exponent)
         middle = math.fsum(scaled) / count
         mean = _unscaled(middle, exponent)
         if count == 1:
             return cls(count, mean)
         # The mean is rounded; the second sum takes out what that adds to the squares.
-        squares = math.fsum((value - middle) ** 2 for value in scaled)
-        squares -= math.fsum(value - middle for value in scaled) ** 2 / count
+        apart = [value - middle for value in scaled]
+        squares = math.fsum(map(mul, apart, apart)) - math.fsum(apart) ** 2 / count
         sd = math.sqrt(max(squares, 0.0) / (count - 1))
         half = student_quantile(count - 1) * sd / math.sqrt(count)
         return cls(
@@ -59,6 +62,13 @@ class Sample:
 
 def _undefined(count: int) -> tuple[float | None, ...]:
     return (None if count == 1 else math.nan,) * 3
+
+
+def _scaled(values: Sequence[float], exponent: int) -> list[float]:
+    if abs(exponent) < _WIDE:  # the power is a float, and products take half the time
+        power = math.ldexp(1.0, exponent)
+        return [value * power for value in values]
+    return [math.ldexp(value, exponent) for value in values]
 
 
 def _unscaled(value: float, exponent: int) -> float:
