@@ -17,8 +17,8 @@ from metalab.cli.collection import (
     short_ids,
 )
 from metalab.cli.launches import Outlook, outlooks
-from metalab.cli.output import given, iso, local, print_json, took
-from metalab.cli.overview import Overview, show_overviews
+from metalab.cli.output import add_formats, given, iso, local, print_csv, print_json, took
+from metalab.cli.overview import Overview, overview_columns, show_overviews
 from metalab.cli.storage import crowding
 from metalab.cli.text import show_table
 from metalab.records import Status
@@ -44,12 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_store(parser)
     add_experiment(parser)
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    add_formats(parser, "list")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show how things stand."""
     store = open_store(arguments.store)
+    if arguments.csv:
+        stores = experiments_of(store, arguments.experiment)
+        print_csv(overview_columns([Overview.of(Experiment.read(each)) for each in stores]))
+        return 0
     found = [_Standing.of(each) for each in experiments_of(store, arguments.experiment)]
     if arguments.json:
         print_json([each.document() for each in found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 from metalab.harmless import harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-__all__ = ["columns", "many", "show_table", "size"]
+__all__ = ["as_it_is", "columns", "many", "say", "show_table", "size"]
 
 _STEP = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
@@ -45,6 +46,26 @@ def show_table(
             print_table([(name, place in numeric) for place, name in enumerate(header)], rows)
             return
     print(columns([header, *rows], numeric))
+
+
+def say(text: str, *, to_errors: bool = False, flush: bool = False) -> None:
+    """Print words of ours on standard output, or as an error; no name in them commands a terminal.
+
+    A line feed within is printed as one.
+    """
+    print(harmless(text), file=sys.stderr if to_errors else sys.stdout, flush=flush)
+
+
+def as_it_is() -> Callable[[str], object]:
+    """Return what writes text of a run on standard output: exactly, but harmless on a terminal.
+
+    In a pipe or a file it is UTF-8, and its ends of lines are those that the text has.
+    """
+    if sys.stdout.isatty():
+        return lambda text: sys.stdout.write(harmless(text))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    return sys.stdout.write
 
 
 def many(number: int, what: str) -> str:
