@@ -9,9 +9,8 @@ import attrs
 from metalab.cli.collection import add_store_option, find_run, open_store
 from metalab.cli.output import add_formats, cell, iso, local, print_csv, print_json, took
 from metalab.cli.provenance import provenance_lines, show_patch
-from metalab.cli.text import columns
+from metalab.cli.text import columns, say
 from metalab.cli.usage import UsageError
-from metalab.harmless import harmless
 from metalab.results import Results
 
 if TYPE_CHECKING:
@@ -50,14 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.provenance and arguments.json:
         print_json(attrs.asdict(found.provenance, recurse=False))
     elif arguments.provenance:
-        print("\n".join(map(harmless, provenance_lines(found))))
+        say("\n".join(provenance_lines(found)))
     elif arguments.json:
         print_json(_document(store, found))
     elif arguments.csv:
         only = Results.from_store(store, order=[found.run_id])
         print_csv(only.to_dict(include_derived=True))
     else:
-        print("\n".join(map(harmless, _lines(store, found))))
+        say("\n".join(_lines(store, found)))
     return 0
 
 

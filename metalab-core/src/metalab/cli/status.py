@@ -20,7 +20,7 @@ from metalab.cli.launches import Outlook, outlooks
 from metalab.cli.output import add_formats, given, iso, local, print_csv, print_json, took
 from metalab.cli.overview import Overview, overview_columns, show_overviews
 from metalab.cli.storage import crowding
-from metalab.cli.text import show_table
+from metalab.cli.text import say, show_table
 from metalab.records import Status
 
 if TYPE_CHECKING:
@@ -116,23 +116,23 @@ class _Standing:
     def show(self) -> None:
         name = self.overview.experiment_id
         if self.launch:
-            print(f"\n{name}: {_told(self.launch)}")
+            say(f"\n{name}: {_told(self.launch)}")
         for each in self.jobs:
-            print("\n".join(f"{name}: {line}" for line in each.lines()))
+            say("\n".join(f"{name}: {line}" for line in each.lines()))
         if self.running:
-            print(f"\n{name}: running")
+            say(f"\n{name}: running")
             _show_running(self.running)
         if self.lost:
-            print(f"\n{name}: lost; the next launch tries them again")
+            say(f"\n{name}: lost; the next launch tries them again")
             ids = short_ids([run.run_id for run, _ in self.lost])
             rows = [[i, why, given(run)] for i, (run, why) in zip(ids, self.lost, strict=True)]
             show_table(["run", "worker", "given"], rows, set())
         if self.failures:
-            print(f"\n{name}: failed")
+            say(f"\n{name}: failed")
             rows = [[f"{c.runs:,}", c.cause, c.example[:_SHORT]] for c in self.failures]
             show_table(["runs", "cause", "example"], rows, {0})
         if self.hint:
-            print(f"\n{name}: {self.hint}")
+            say(f"\n{name}: {self.hint}")
 
 
 def _told(launch: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from metalab.harmless import harmless
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-__all__ = ["as_it_is", "columns", "many", "say", "show_table", "size"]
+__all__ = ["as_it_is", "columns", "many", "put_bytes", "say", "show_table", "size"]
 
 _STEP = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
@@ -66,6 +66,15 @@ def as_it_is() -> Callable[[str], object]:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", newline="")
     return sys.stdout.write
+
+
+def put_bytes(content: bytes) -> None:
+    """Print what a file holds: byte for byte, but on a terminal as text, and harmless."""
+    if sys.stdout.isatty() or not isinstance(sys.stdout, io.TextIOWrapper):
+        as_it_is()(content.decode("utf-8", "replace"))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
 
 
 def many(number: int, what: str) -> str:
