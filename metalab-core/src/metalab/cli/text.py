@@ -36,16 +36,23 @@ def show_table(
     """Print a table on standard output; ``numeric`` are the places of columns of numbers."""
     header = list(map(harmless, header))
     rows = [list(map(harmless, row)) for row in rows]
-    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+    if _is_drawn():
         try:
             # A soft dependency, drawn with where the user has installed it.
-            from metalab.progress.rich import print_table  # noqa: PLC0415
+            from metalab.progress.table import print_table  # noqa: PLC0415
         except ImportError:
             pass
         else:
             print_table([(name, place in numeric) for place, name in enumerate(header)], rows)
             return
     print(columns([header, *rows], numeric))
+
+
+def _is_drawn() -> bool:
+    # With FORCE_COLOR rich takes whatever it writes to for a terminal.
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def say(text: str, *, to_errors: bool = False, flush: bool = False) -> None:

@@ -166,7 +166,7 @@ def _print_table(table: Table) -> None:
     if sys.stdout.isatty():
         try:
             # A soft dependency, drawn with where the user has installed it.
-            from metalab.progress.rich import print_table  # noqa: PLC0415
+            from metalab.progress.table import print_table  # noqa: PLC0415
         except ImportError:
             pass
         else:
