@@ -1,5 +1,6 @@
 """Reports in a browser: they sort, filter and open runs, and hostile text does nothing."""
 
+import base64
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,12 @@ FLAGS = (
     *("--disable-dev-shm-usage", "--window-size=1280,1000"),
 )
 HOSTILE = "</script><script>window.ran=1</script><img src=x onerror='window.ran=1'>\u202e\0\"'"
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+DRAWN = b"""<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="top.ran=1">
+<script>window.ran = 1; top.ran = 1</script><rect width="9" height="9"/>
+<image href="https://nowhere.invalid/x.png"/></svg>"""
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
 
 
@@ -28,6 +35,8 @@ def learn(params, seeds, capture):
     if params["lr"] > 0.2:
         raise ValueError(HOSTILE)
     capture.log(HOSTILE)
+    capture.artifact("dot", DOT)
+    capture.artifact("drawn " + HOSTILE[:60], DRAWN)
     rng = seeds.rng()
     for step in range(20):
         capture.metric("loss", (1 - params["lr"]) ** step + rng.random() / 20, step=step)
@@ -145,6 +154,16 @@ def test_a_link_to_a_run_opens_it_with_its_log(browser, page):
     wait(browser, lambda: browser.find_element(By.ID, "one").is_displayed())
     assert "window.ran=1" in browser.find_element(By.CSS_SELECTOR, "#one pre").text
     assert len(browser.find_elements(By.CSS_SELECTOR, "#one svg polyline")) == 1
+
+
+def test_a_run_shows_its_pictures_and_none_of_them_acts(browser):
+    filtered(browser, "status = success")
+    browser.find_element(By.CSS_SELECTOR, "#runs tbody a").click()
+    images = wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#one img"))
+    wide = "return arguments[0].complete && arguments[0].naturalWidth"
+    assert [wait(browser, lambda i=i: browser.execute_script(wide, i)) for i in images] == [1, 9]
+    assert images[1].get_attribute("alt") == "drawn " + HOSTILE[:60]
+    assert "dot (builtins/bytes)" in browser.find_element(By.ID, "one").text
 
 
 def test_the_headline_is_of_the_metric_that_is_chosen(browser):
