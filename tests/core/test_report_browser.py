@@ -27,6 +27,7 @@ DRAWN = b"""<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload=
 <script>window.ran = 1; top.ran = 1</script><rect width="9" height="9"/>
 <image href="https://nowhere.invalid/x.png"/></svg>"""
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+PAPER = {"width": 1032, "height": 700, "deviceScaleFactor": 1, "mobile": False}
 
 
 @metalab.operation
@@ -189,3 +190,41 @@ def test_nothing_overflows_a_phone(browser):
         assert wide <= PHONE["width"]
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.fixture
+def on_paper(browser):
+    """The browser as it lays out a page of A4 that lies on its side."""
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PAPER)
+    yield browser
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_paper_no_table_is_cut_off(on_paper):
+    wide = on_paper.execute_script(
+        """return [...document.querySelectorAll("table, .scroll, main")].map(each =>
+        Math.max(each.scrollWidth, each.getBoundingClientRect().right));"""
+    )
+    assert max(wide) <= PAPER["width"]
+
+
+def test_on_paper_what_is_folded_or_scrolled_is_there_as_a_whole(on_paper):
+    on_paper.find_element(By.CSS_SELECTOR, "#failures tbody a").click()
+    wait(on_paper, lambda: on_paper.find_element(By.ID, "one").is_displayed())
+    trace = on_paper.find_element(By.CSS_SELECTOR, "#one pre")
+    assert trace.value_of_css_property("max-height") == "none"
+    asked = on_paper.find_element(By.CSS_SELECTOR, "#question dl")
+    assert asked.rect["height"] > 0
+
+
+def test_on_paper_a_filter_is_named_and_an_empty_field_is_not_shown(on_paper):
+    field = on_paper.find_element(By.CSS_SELECTOR, "#runs input")
+    assert not field.is_displayed()
+    on_paper.execute_script(
+        "arguments[0].value = 'status = failed'; arguments[0].dispatchEvent(new Event('input'))",
+        field,
+    )
+    assert field.is_displayed()
+    assert column(on_paper, "status") == ["failed"] * 15

@@ -1,6 +1,7 @@
 "use strict";
 const main = document.querySelector("main");
 const PAGE = 50;
+const WIDE = 20;
 const SVG = "http://www.w3.org/2000/svg";
 const HUES = 8;
 
@@ -71,6 +72,9 @@ function table(parent, columns, options) {
   const box = add(parent, "div", undefined, "scroll");
   box.tabIndex = 0;
   const shown = add(box, "table");
+  // On paper it cannot be scrolled: the more columns, the smaller they are printed.
+  shown.style.setProperty("--columns", columns.length);
+  shown.classList.toggle("wide", columns.length > WIDE);
   const head = add(add(shown, "thead"), "tr");
   const body = add(shown, "tbody");
   const foot = add(parent, "p", undefined, "pages");
