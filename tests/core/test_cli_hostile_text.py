@@ -141,3 +141,33 @@ def test_warnings_and_errors_command_no_terminal(hostile, tmp_path, capsys):
     assert not COMMANDING & set(out + err)
     assert r"\x1b[2Jgone" in err
     assert "Traceback" in err
+
+
+STUDY = """
+import metalab
+
+@metalab.operation
+def echo(params, capture):
+    capture.metric("\\x1b[3Jname", 1.0)
+    if params["\\x1b[2Jx"] == 2:
+        raise ValueError("\\x1b[2Jwiped\\u202e")
+
+experiment = metalab.Experiment(
+    name="hostile", version="1", context={}, operation=echo,
+    params=metalab.manual([{"\\x1b[2Jx": 1}, {"\\x1b[2Jx": 2}]), seeds=metalab.seeds(base=1),
+)
+"""
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_a_launch_and_what_is_shown_of_it_command_no_terminal(term, in_tmp):
+    (in_tmp / "study.py").write_text(STUDY)
+    command = "import metalab; metalab.load_results('experiments').display()"
+    with Terminal(COMMAND, arguments=["run", "study.py"], TERM=term, columns=300) as terminal:
+        terminal.finish(1)
+    assert "wiped" in terminal.raw
+    with Terminal(command, TERM=term, columns=300) as shown:
+        shown.finish()
+    assert r"\x1b[2Jx" in shown.raw
+    for text in ("\x1b[2J", "\x1b[3J", "\u202e"):
+        assert text not in terminal.raw + shown.raw
