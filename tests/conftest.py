@@ -30,6 +30,14 @@ settings.register_profile(
 settings.load_profile("metalab")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_colours_are_forced():
+    """Let commands print as they do in a pipe, whatever the colours of pytest itself."""
+    with pytest.MonkeyPatch.context() as environ:
+        environ.delenv("FORCE_COLOR", raising=False)
+        yield
+
+
 @pytest.fixture
 def store(tmp_path):
     """The root of a collection that does not exist yet, as a locator."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from metalab.cli.grammar import Argument, Command, Grammar, grammar
 from metalab.cli.parser import COMMANDS
 from metalab.cli.shells import SHELLS
 
-# What is asked, and what completes it, in a folder with study.py, notes.txt and results/.
+# What is asked, and what completes it, in a folder of results/ and FILES.
+FILES = ("notes.txt", "page.html", "study.py")
 QUESTIONS = {
     "run ": ["results/", "study.py"],
     "run st": ["study.py"],
@@ -28,13 +31,24 @@ QUESTIONS = {
     "completion ": ["bash", "fish", "zsh"],
     "--debug pl": ["plan", "plugins"],
     "logs --name ": [],
+    "re": ["report", "retry"],
+    "dif": ["diff"],
+    "diff --other-store r": ["results/"],
+    "report --mod": ["--mode"],
+    "report --mode ": ["max", "min"],
+    "report -o ": ["page.html", "results/"],
+    "ls --cs": ["--csv"],
+    "status --csv r": ["results/"],
+    "show --prov": ["--provenance"],
+    "show --diff --sto": ["--store"],
+    "export r": ["results/"],
 }
 
 
 @pytest.fixture
 def folder(in_tmp):
-    (in_tmp / "study.py").touch()
-    (in_tmp / "notes.txt").touch()
+    for name in FILES:
+        (in_tmp / name).touch()
     (in_tmp / "results").mkdir()
     (in_tmp / "bin").mkdir()
     # fish completes only commands that it finds.
@@ -69,8 +83,52 @@ def _bash(question):
 
 def _fish(question):
     offered = _said("fish", f"source ./script; complete -C 'metalab {question}'")
-    # fish puts the files with the suffix first and offers the others as well.
-    return [line.split("\t")[0] for line in offered if not line.startswith("notes.txt")]
+    return _meant((line.split("\t")[0] for line in offered), question)
+
+
+def _meant(offered, question):
+    # fish puts the files with a suffix first and offers the others as well, zsh where none has it.
+    others = set(FILES).difference(QUESTIONS[question])
+    return [word for word in offered if word not in others]
+
+
+# zsh completes only what somebody types: a key asks, and what is offered goes into a file.
+_ZSH = """
+autoload -Uz compinit; compinit -D -u; source ./script
+compadd() {
+    local -a found
+    if (( ! ${@[(I)-[OAD]*]} )); then
+        builtin compadd -O found "$@"
+        print -rl -- $found >> ./offered
+    fi
+    builtin compadd "$@"
+}
+ask() { BUFFER="metalab $QUESTION"; CURSOR=$#BUFFER; zle complete-word; exit }
+zle -N ask; bindkey '^X' ask; print READY$((1 + 1))
+"""
+
+
+def _zsh(question):
+    Path("script").write_text("\n".join(SHELLS["zsh"](grammar())))
+    Path("asking").write_text(_ZSH)
+    environ = {**os.environ, "TERM": "xterm", "HOME": "/nowhere", "QUESTION": question}
+    leader, follower = pty.openpty()
+    zsh = subprocess.Popen(
+        ["zsh", "-f", "-i"], stdin=follower, stdout=follower, stderr=follower, env=environ
+    )
+    os.close(follower)
+    os.write(leader, b"source ./asking\n")
+    said = b""
+    with suppress(OSError):  # how Linux tells that the other side is closed
+        while part := os.read(leader, 65_536):
+            if b"READY2" in (said := said + part):
+                os.write(leader, b"\x18")
+                said = b""
+    zsh.wait(timeout=30)
+    os.close(leader)
+    offered = Path("offered")
+    words = set(offered.read_text().split("\n")) if offered.exists() else set()
+    return _meant(words - {"asking"}, question)
 
 
 def _said(shell, lines):
@@ -92,7 +150,8 @@ def _plain(words):
 
 
 # bash is everywhere; the others are asked where they are.
-ASKED = {shell: ask for shell, ask in (("bash", _bash), ("fish", _fish)) if shutil.which(shell)}
+ASKING = {"bash": _bash, "fish": _fish, "zsh": _zsh}
+ASKED = {shell: ask for shell, ask in ASKING.items() if shutil.which(shell)}
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

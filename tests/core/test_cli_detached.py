@@ -368,6 +368,14 @@ class TestLogs:
         assert out == f"==> {log} <==\nline 1999 {'x' * 100}\nthe last\n"
         assert len(said(capsys, "logs", "--launch", "--tail", "9999").out.splitlines()) == 2002
 
+    def test_it_is_exact_where_no_terminal_reads_it(self, study):
+        launch("--executor-option", "held=true")
+        log = place_of(study) / "1.log"
+        log.write_bytes(content := b"\x1b[2J 10 %\r 20 %\r\n\xff\x0bdone\n")
+        words = [sys.executable, "-m", "metalab", "logs", "--launch", "--tail", "2"]
+        done = subprocess.run(words, stdout=subprocess.PIPE, check=True)
+        assert done.stdout == f"==> {log} <==\n".encode() + content
+
     def test_a_run_or_a_launch_has_to_be_named(self, study, capsys):
         assert "name a run, or give --launch" in said(capsys, "logs", code=2).err
 

@@ -209,6 +209,7 @@ class TestCsv:
         assert self.rows_of(path)[0]["started_at"].endswith("Z")
         only = results.to_csv(str(tmp_path / "few.csv"), include_record=False, include_params=False)
         assert only.read_text() == "loss\n1.0\n1.0\n"
+        assert results.to_dict(include_record=False, include_params=False) == {"loss": [1.0, 1.0]}
 
     @pytest.mark.parametrize(
         ("value", "cell"),

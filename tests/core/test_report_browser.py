@@ -1,5 +1,6 @@
 """Reports in a browser: they sort, filter and open runs, and hostile text does nothing."""
 
+import base64
 import shutil
 from pathlib import Path
 
@@ -19,7 +20,14 @@ FLAGS = (
     *("--disable-dev-shm-usage", "--window-size=1280,1000"),
 )
 HOSTILE = "</script><script>window.ran=1</script><img src=x onerror='window.ran=1'>\u202e\0\"'"
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+DRAWN = b"""<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="top.ran=1">
+<script>window.ran = 1; top.ran = 1</script><rect width="9" height="9"/>
+<image href="https://nowhere.invalid/x.png"/></svg>"""
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+PAPER = {"width": 1032, "height": 700, "deviceScaleFactor": 1, "mobile": False}
 
 
 @metalab.operation
@@ -28,6 +36,8 @@ def learn(params, seeds, capture):
     if params["lr"] > 0.2:
         raise ValueError(HOSTILE)
     capture.log(HOSTILE)
+    capture.artifact("dot", DOT)
+    capture.artifact("drawn " + HOSTILE[:60], DRAWN)
     rng = seeds.rng()
     for step in range(20):
         capture.metric("loss", (1 - params["lr"]) ** step + rng.random() / 20, step=step)
@@ -147,6 +157,16 @@ def test_a_link_to_a_run_opens_it_with_its_log(browser, page):
     assert len(browser.find_elements(By.CSS_SELECTOR, "#one svg polyline")) == 1
 
 
+def test_a_run_shows_its_pictures_and_none_of_them_acts(browser):
+    filtered(browser, "status = success")
+    browser.find_element(By.CSS_SELECTOR, "#runs tbody a").click()
+    images = wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#one img"))
+    wide = "return arguments[0].complete && arguments[0].naturalWidth"
+    assert [wait(browser, lambda i=i: browser.execute_script(wide, i)) for i in images] == [1, 9]
+    assert images[1].get_attribute("alt") == "drawn " + HOSTILE[:60]
+    assert "dot (builtins/bytes)" in browser.find_element(By.ID, "one").text
+
+
 def test_the_headline_is_of_the_metric_that_is_chosen(browser):
     assert "lr=0.1, model=svm is ahead by acc" in browser.find_element(By.CLASS_NAME, "lead").text
     chooser = Select(browser.find_element(By.CSS_SELECTOR, "#headline select"))
@@ -170,3 +190,41 @@ def test_nothing_overflows_a_phone(browser):
         assert wide <= PHONE["width"]
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.fixture
+def on_paper(browser):
+    """The browser as it lays out a page of A4 that lies on its side."""
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PAPER)
+    yield browser
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_paper_no_table_is_cut_off(on_paper):
+    wide = on_paper.execute_script(
+        """return [...document.querySelectorAll("table, .scroll, main")].map(each =>
+        Math.max(each.scrollWidth, each.getBoundingClientRect().right));"""
+    )
+    assert max(wide) <= PAPER["width"]
+
+
+def test_on_paper_what_is_folded_or_scrolled_is_there_as_a_whole(on_paper):
+    on_paper.find_element(By.CSS_SELECTOR, "#failures tbody a").click()
+    wait(on_paper, lambda: on_paper.find_element(By.ID, "one").is_displayed())
+    trace = on_paper.find_element(By.CSS_SELECTOR, "#one pre")
+    assert trace.value_of_css_property("max-height") == "none"
+    asked = on_paper.find_element(By.CSS_SELECTOR, "#question dl")
+    assert asked.rect["height"] > 0
+
+
+def test_on_paper_a_filter_is_named_and_an_empty_field_is_not_shown(on_paper):
+    field = on_paper.find_element(By.CSS_SELECTOR, "#runs input")
+    assert not field.is_displayed()
+    on_paper.execute_script(
+        "arguments[0].value = 'status = failed'; arguments[0].dispatchEvent(new Event('input'))",
+        field,
+    )
+    assert field.is_displayed()
+    assert column(on_paper, "status") == ["failed"] * 15

@@ -13,7 +13,7 @@ from metalab.types import Metric, Provenance, RunRecord, Status
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from metalab.params import ParamCase
     from metalab.results.aggregates import Groups
@@ -156,6 +156,7 @@ changes: tuple[Change, ...] = differences.packages
 are_different: bool | None = differences.are_different
 manifest: Mapping[str, Any] = run.manifest
 path: Path = loaded.to_csv("out.csv")
+columns: dict[str, Sequence[Any]] = loaded.to_dict(include_record=False)
 parquet: Path = loaded.to_parquet("out.parquet", columns=["acc"])
 loaded.to_arrow(include_params=False)  # pyright: ignore[reportUnknownMemberType]  # untyped
 width: int = loaded.to_polars().width

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from metalab.cli.parser import make_parser
+from metalab.cli.text import say
 from metalab.cli.usage import UsageError
 from metalab.cli.warned import plain_warnings
 from metalab.errors import MetalabError
@@ -57,8 +58,11 @@ def _execute(words: Sequence[str]) -> int:
         # What metalab raises about what it was given. Anything else is a fault of ours, and
         # is shown as Python does.
         if _wants_traceback(arguments):
-            sys.excepthook(*sys.exc_info())
-        print(f"metalab: error: {_told(error)}", file=sys.stderr)
+            # An import that few need, and all would wait for.
+            from traceback import format_exc  # noqa: PLC0415
+
+            say(format_exc().rstrip(), to_errors=True)
+        say(f"metalab: error: {_told(error)}", to_errors=True)
         return 2 if isinstance(error, UsageError) else 1
     return code
 

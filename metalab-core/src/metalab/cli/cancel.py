@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from metalab.cli.collection import Experiment, add_experiment, add_store, experiment_of
 from metalab.cli.launches import open_runs, told
 from metalab.cli.output import print_json
+from metalab.cli.text import say
 from metalab.cli.usage import UsageError
 from metalab.detached import DetachedLaunch
 from metalab.errors import MetalabError, StoreError
@@ -84,6 +85,6 @@ def _show(
     store: Store, launch: DetachedLaunch, ended: Cancellation, counts: dict[str, int]
 ) -> None:
     state = {True: "is over", False: "is ending", None: "is to end"}[ended.is_over]
-    print(f"{store.experiment_id}: the launch {launch.name} {state}; {told(counts)}")
+    say(f"{store.experiment_id}: the launch {launch.name} {state}; {told(counts)}")
     if ended.words is not None:
-        print(f"  {ended.words}")
+        say(f"  {ended.words}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metalab.cli.collection import add_experiment, add_store, experiments_of, open_store
 from metalab.cli.output import document_of, print_json
-from metalab.cli.text import many, size
+from metalab.cli.text import many, say, size
 
 if TYPE_CHECKING:
     import argparse
@@ -52,14 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(experiment_id: str, done: Compaction) -> None:
-    print(f"{experiment_id}: {_told(done)}")
+    say(f"{experiment_id}: {_told(done)}")
     for each in done.kept:
-        print(f"  left as it is: {each.place}: {each.reason}")
+        say(f"  left as it is: {each.place}: {each.reason}")
     if done.checkpoints:
         verb = "would be" if done.bytes_after is None else "are"
-        print(f"  {many(done.checkpoints, 'checkpoint')} of runs that have ended {verb} removed")
+        say(f"  {many(done.checkpoints, 'checkpoint')} of runs that have ended {verb} removed")
     if done.dropped:
-        print(f"  {many(done.dropped, 'line')} left out; metalab fsck lists artifacts of theirs")
+        say(f"  {many(done.dropped, 'line')} left out; metalab fsck lists artifacts of theirs")
 
 
 def _told(done: Compaction) -> str:

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from metalab.cli.output import print_json
+from metalab.cli.text import say
 from metalab.store.copying import Contents
 
 if TYPE_CHECKING:
@@ -95,10 +96,10 @@ def _tell(report: TransferReport, arguments: argparse.Namespace) -> int:
     else:
         words = zip(counts.values(), _WORDS, strict=True)
         told = ", ".join(f"{count:,} {word}{'s' * (count != 1)}" for count, word in words)
-        print(f"copied {told} from {arguments.source} to {arguments.destination}")
+        say(f"copied {told} from {arguments.source} to {arguments.destination}")
         for problem in report.problems[:_SHOWN]:
-            print(f"metalab: warning: {problem}", file=sys.stderr)
+            say(f"metalab: warning: {problem}", to_errors=True)
         if len(report.problems) > _SHOWN:
             rest = f"{len(report.problems) - _SHOWN:,} more; --json lists all"
-            print(f"metalab: warning: and {rest}", file=sys.stderr)
+            say(f"metalab: warning: and {rest}", to_errors=True)
     return 1 if report.problems else 0

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from metalab.cli.collection import add_store_option, find_run, open_store
 from metalab.cli.output import cell, document_of, print_json
-from metalab.cli.text import columns
+from metalab.cli.text import columns, say
 from metalab.cli.usage import UsageError
 from metalab.errors import MetalabError
-from metalab.harmless import harmless
 from metalab.results.aspects import ASPECTS
 from metalab.results.differences import Kind
 
@@ -55,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"are_different": found.are_different, **document_of(found)})
     else:
-        print("\n".join(map(harmless, _lines(found))))
+        say("\n".join(_lines(found)))
     return int(found.are_different is not False)
 
 

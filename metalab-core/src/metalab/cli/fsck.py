@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metalab.cli.collection import add_experiment, add_store, experiments_of, open_store
 from metalab.cli.output import document_of, print_json
-from metalab.cli.text import many
+from metalab.cli.text import many, say
 from metalab.store.maintenance import Severity
 
 if TYPE_CHECKING:
@@ -54,14 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(experiment_id: str, found: Inspection) -> None:
     for flaw in found.flaws:
-        print(f"{flaw.severity.value}: {flaw.place}: {flaw.text}")
+        say(f"{flaw.severity.value}: {flaw.place}: {flaw.text}")
     for path in found.removed:
-        print(f"removed: {path}")
+        say(f"removed: {path}")
     damaged = sum(flaw.severity is Severity.DAMAGE for flaw in found.flaws)
     notes = len(found.flaws) - damaged
     verdict = many(damaged, "damaged place") if damaged else "sound"
     verdict += f", {many(notes, 'note')}" if notes else ""
-    print(
+    say(
         f"{experiment_id}: {verdict} ({many(found.segments, 'segment')}, "
         f"{many(found.lines, 'line')}, {many(found.artifacts, 'artifact')})"
     )

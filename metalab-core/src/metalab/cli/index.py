@@ -10,7 +10,7 @@ from metalab.cli.collection import add_store, open_store
 from metalab.cli.interval import add_interval, interval_of
 from metalab.cli.meter import Meter
 from metalab.cli.output import document_of, iso, local, print_json
-from metalab.cli.text import many, show_table, size
+from metalab.cli.text import many, say, show_table, size
 from metalab.cli.usage import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _counted(lines: int, done: str, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"lines": lines})
     else:
-        print(f"{done}: {many(lines, 'line')}")
+        say(f"{done}: {many(lines, 'line')}")
     return 0
 
 
@@ -71,9 +71,9 @@ def _verify(index: StoreIndex, arguments: argparse.Namespace) -> int:
         print_json({"ok": not found, "differences": found})
     else:
         for each in found:
-            print(each)
+            say(str(each))
         verdict = many(len(found), "difference") if found else "the index is what the files say"
-        print(verdict)
+        say(verdict)
     return 1 if found else 0
 
 
@@ -96,9 +96,9 @@ def _status(index: StoreIndex, arguments: argparse.Namespace) -> int:
     ]
     names = ["experiment", "runs", "segments", "lines", "bad lines", "behind"]
     show_table(names, rows, set(range(1, len(names))))
-    print(f"as of {local(status.as_of)}, {size(status.size_bytes)} in the database")
+    say(f"as of {local(status.as_of)}, {size(status.size_bytes)} in the database")
     if status.field_indexes:
-        print(f"found at once by {', '.join(status.field_indexes)}")
+        say(f"found at once by {', '.join(status.field_indexes)}")
     return 0
 
 

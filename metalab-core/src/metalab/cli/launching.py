@@ -11,6 +11,7 @@ import attrs
 from metalab.cli.causes import causes_of
 from metalab.cli.executors import add_executor, count, executor_of, goes_on_by_itself
 from metalab.cli.output import print_json
+from metalab.cli.text import say
 from metalab.resume import CodeChangePolicy
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _awaited(handle: RunHandle, *, quiet: bool) -> Results:
         return handle.result()
     except KeyboardInterrupt:
         if not quiet:
-            print(f"metalab: stopped; {_counted(handle.status)}", file=sys.stderr)
+            say(f"metalab: stopped; {_counted(handle.status)}", to_errors=True)
         raise
 
 
@@ -125,7 +126,7 @@ def _left(handle: RunHandle, arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json(_document(handle, (), handle.status))
         elif not arguments.quiet:
-            print(handle.announcement())
+            say(handle.announcement() or "")
     return 0
 
 
@@ -153,9 +154,9 @@ def _document(handle: RunHandle, failed: Iterable[Run], status: RunStatus) -> di
 
 def _show(handle: RunHandle, failed: Iterable[Run], status: RunStatus, idle: str) -> None:
     told = "; ".join(filter(None, (idle, _counted(status))))
-    print(f"{handle.store.experiment_id}: {told}, in {handle.store.locator}")
+    say(f"{handle.store.experiment_id}: {told}, in {handle.store.locator}")
     causes = causes_of(failed)
     for each in causes[:_CAUSES]:
-        print(f"  {each.runs:,} failed: {each.cause} (metalab show {each.example[:_SHORT]})")
+        say(f"  {each.runs:,} failed: {each.cause} (metalab show {each.example[:_SHORT]})")
     if len(causes) > _CAUSES:
-        print(f"  and {len(causes) - _CAUSES} other causes; metalab status lists them")
+        say(f"  and {len(causes) - _CAUSES} other causes; metalab status lists them")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from typing import TYPE_CHECKING
 
 from metalab.cli.collection import (
@@ -14,6 +14,7 @@ from metalab.cli.collection import (
 )
 from metalab.cli.executors import count
 from metalab.cli.output import print_json
+from metalab.cli.text import as_it_is, put_bytes, say
 from metalab.cli.usage import UsageError
 from metalab.detached import DetachedLaunch
 
@@ -67,43 +68,46 @@ def run(arguments: argparse.Namespace) -> int:
     store, found = find_run(open_store(arguments.store), arguments.run_id)
     names = store.list_logs(found.run_id)
     text = found.log(arguments.name)
-    lines = (text or "").splitlines(keepends=True)
-    shown = text if arguments.tail is None else "".join(lines[-arguments.tail :])
+    shown = text if arguments.tail is None else "".join(_lines(text)[-arguments.tail :])
     if arguments.json:
         print_json({"run_id": found.run_id, "name": arguments.name, "text": shown, "logs": names})
         return 0
     if not shown:
         there = f"; it has the logs {', '.join(names)}: choose with --name" if names else ""
-        print(f"metalab: the run {found.run_id} logged nothing{there}", file=sys.stderr)
-    sys.stdout.write(shown)
+        say(f"metalab: the run {found.run_id} logged nothing{there}", to_errors=True)
+    as_it_is()(shown)
     return 0
 
 
 def _print_outputs(arguments: argparse.Namespace) -> int:
     store = experiment_of(arguments.run_id or arguments.store, arguments.experiment)
     launch = DetachedLaunch.newest(store, arguments.launch or None)
-    texts = [(path, _end_of(path, arguments.tail)) for path in launch.outputs()]
+    found = [(path, _end_of(path, arguments.tail)) for path in launch.outputs()]
     if arguments.json:
-        outputs = [{"path": str(path), "text": text} for path, text in texts]
+        outputs = [{"path": str(path), "text": end.decode(errors="replace")} for path, end in found]
         print_json({"launch": launch.name, "outputs": outputs})
         return 0
-    if not texts:
-        print(f"metalab: no job of the launch {launch.name} has begun", file=sys.stderr)
-    for number, (path, text) in enumerate(texts):
-        print(f"{chr(10) if number else ''}==> {path} <==")
-        sys.stdout.write(text if not text or text.endswith("\n") else f"{text}\n")
+    if not found:
+        say(f"metalab: no job of the launch {launch.name} has begun", to_errors=True)
+    for number, (path, end) in enumerate(found):
+        say(f"{chr(10) if number else ''}==> {path} <==")
+        put_bytes(end if not end or end.endswith(b"\n") else end + b"\n")
     return 0
 
 
-def _end_of(path: Path, lines: int | None) -> str:
+def _lines(text: str) -> list[str]:
+    # Of all that str.splitlines takes for the end of a line, a log's lines end with this alone.
+    return io.StringIO(text, newline="\n").readlines()
+
+
+def _end_of(path: Path, lines: int | None) -> bytes:
     """Read a file's last lines, all by default; however long it is, no more is read."""
     if lines is None:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_bytes()
     with path.open("rb") as file:
         left, found = file.seek(0, 2), b""
         while left and found.count(b"\n") <= lines:
             step = min(_BLOCK, left)
             left = file.seek(left - step)
             found = file.read(step) + found
-    kept = found.splitlines(keepends=True)[-lines:]
-    return b"".join(kept).decode(errors="replace")
+    return b"".join(io.BytesIO(found).readlines()[-lines:])

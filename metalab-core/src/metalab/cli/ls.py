@@ -16,8 +16,8 @@ from metalab.cli.collection import (
     open_store,
     short_ids,
 )
-from metalab.cli.output import iso, print_json
-from metalab.cli.overview import Overview, show_overviews
+from metalab.cli.output import add_formats, iso, print_csv, print_json
+from metalab.cli.overview import Overview, overview_columns, show_overviews
 from metalab.cli.query import add_query, query_of
 from metalab.cli.text import show_table
 from metalab.cli.usage import UsageError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from metalab.results import Run
     from metalab.store.base import Store
     from metalab.store.query.query import Query
+    from metalab.store.query.table import Table
 
 __all__ = ["add_arguments", "run"]
 
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=f"show at most N runs, 0 for all; by default {_ON_TERMINAL} on a terminal, else all",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    add_formats(parser, "list")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,25 +69,38 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.experiment is None and not store.is_scoped:
         if query is not None:
             raise UsageError("--where, --sort and --columns need --experiment, to choose the runs")
-        found = [Overview.of(Experiment.read(each)) for each in experiments_of(store)]
-        if arguments.json:
-            print_json([each.document() for each in found])
-        else:
-            show_overviews(found, store.locator)
+        _list_experiments(store, arguments)
         return 0
     (only,) = experiments_of(store, arguments.experiment)
     if query is not None and query.columns:
-        return _list_columns(only, query, arguments)
-    results = _results(only, query)
+        _list_columns(only, query, arguments)
+    else:
+        _list_runs(only, query, arguments)
+    return 0
+
+
+def _list_experiments(store: Store, arguments: argparse.Namespace) -> None:
+    found = [Overview.of(Experiment.read(each)) for each in experiments_of(store)]
+    if arguments.json:
+        print_json([each.document() for each in found])
+    elif arguments.csv:
+        print_csv(overview_columns(found))
+    else:
+        show_overviews(found, store.locator)
+
+
+def _list_runs(store: Store, query: Query | None, arguments: argparse.Namespace) -> None:
+    results = _results(store, query)
     if query is None and arguments.status is not None:
         results = results.filter(status=arguments.status)
     shown = results[: _limit(arguments) or len(results)]
     if arguments.json:
         print_json([_described(each) for each in shown])
-        return 0
-    _show_runs(shown)
-    _show_left_out(len(results) - len(shown))
-    return 0
+    elif arguments.csv:
+        print_csv(shown.to_dict())
+    else:
+        _show_runs(shown)
+        _show_left_out(len(results) - len(shown))
 
 
 def _results(store: Store, query: Query | None) -> Results:
@@ -96,23 +110,28 @@ def _results(store: Store, query: Query | None) -> Results:
     return Results.from_store(store, order=order)
 
 
-def _list_columns(store: Store, query: Query, arguments: argparse.Namespace) -> int:
+def _list_columns(store: Store, query: Query, arguments: argparse.Namespace) -> None:
     limit = _limit(arguments)
     # One more row than is shown would not say how many are left out.
-    table = store.query(evolve(query, limit=limit if limit and arguments.json else None))
+    table = store.query(evolve(query, limit=limit if limit and _is_read(arguments) else None))
     if arguments.json:
         print_json(list(table.rows()))
-        return 0
+    elif arguments.csv:
+        print_csv(table.to_dict())
+    else:
+        _show_columns(table, limit)
+
+
+def _show_columns(table: Table, limit: int) -> None:
     shown = table.values[: limit or len(table)]
     if not shown:
         print("no runs")
-        return 0
+        return
     columns = list(zip(*shown, strict=True))
     numeric = [place for place, column in enumerate(columns) if is_numeric(column)]
     cells = list(zip(*map(written, columns), strict=True))
     show_table(list(table.columns), cells, numeric)
     _show_left_out(len(table) - len(shown))
-    return 0
 
 
 def _show_left_out(count: int) -> None:
@@ -123,7 +142,12 @@ def _show_left_out(count: int) -> None:
 def _limit(arguments: argparse.Namespace) -> int:
     if arguments.limit is not None:
         return max(int(arguments.limit), 0)
-    return _ON_TERMINAL if sys.stdout.isatty() and not arguments.json else 0
+    return _ON_TERMINAL if sys.stdout.isatty() and not _is_read(arguments) else 0
+
+
+def _is_read(arguments: argparse.Namespace) -> bool:
+    """Tell whether a program reads what is printed."""
+    return bool(arguments.json or arguments.csv)
 
 
 def _described(each: Run) -> dict[str, Any]:

@@ -8,17 +8,47 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from metalab.cli.text import as_it_is
 from metalab.identity.values import to_jsonable
 from metalab.progress.text import duration
 from metalab.results.cells import written
+from metalab.results.export import put_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import argparse
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from metalab.results import Run
 
-__all__ = ["cell", "document_of", "given", "iso", "local", "print_json", "took"]
+__all__ = [
+    "add_formats",
+    "cell",
+    "document_of",
+    "given",
+    "iso",
+    "local",
+    "print_csv",
+    "print_json",
+    "took",
+]
+
+
+def add_formats(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare the options for programs that read, of which one may be given: JSON and CSV."""
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help=f"print a JSON {what}")
+    formats.add_argument(
+        "--csv",
+        action="store_true",
+        help="print CSV; values are exact, so that a spreadsheet may take a text that begins "
+        "with = for a formula",
+    )
+
+
+def print_csv(columns: Mapping[str, Sequence[Any]]) -> None:
+    """Print columns as ``Results.to_csv`` writes them, exact but on a terminal."""
+    put_csv(columns, as_it_is())
 
 
 def print_json(document: Any) -> None:

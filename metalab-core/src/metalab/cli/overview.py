@@ -8,7 +8,7 @@ import attrs
 
 from metalab.cli.collection import LOST
 from metalab.cli.output import iso, local
-from metalab.cli.text import show_table
+from metalab.cli.text import say, show_table
 from metalab.records import Status
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from metalab.cli.collection import Experiment
 
-__all__ = ["Overview", "show_overviews"]
+__all__ = ["Overview", "overview_columns", "show_overviews"]
+
+_STATUSES = (*(status.value for status in Status), LOST)
 
 
 @attrs.frozen
@@ -48,20 +50,26 @@ class Overview:
         }
 
 
+def overview_columns(found: Sequence[Overview]) -> dict[str, list[Any]]:
+    """Return what the documents say as columns, which are there without an experiment too."""
+    names = ("experiment_id", "runs", *_STATUSES, "changed")
+    documents = [each.document() for each in found]
+    return {name: [document[name] for document in documents] for name in names}
+
+
 def show_overviews(found: Sequence[Overview], place: str) -> None:
     """Print the table, or that there is nothing in it."""
     if not found:
-        print(f"{place} holds no experiment yet")
+        say(f"{place} holds no experiment yet")
         return
-    statuses = [*(status.value for status in Status), LOST]
     rows = [
         [
             each.experiment_id,
             f"{each.runs:,}",
-            *(f"{n:,}" if (n := each.counts[status]) else "" for status in statuses),
+            *(f"{n:,}" if (n := each.counts[status]) else "" for status in _STATUSES),
             local(each.changed),
         ]
         for each in found
     ]
-    numeric = range(1, len(statuses) + 2)
-    show_table(["experiment", "runs", *statuses, "last change"], rows, numeric)
+    numeric = range(1, len(_STATUSES) + 2)
+    show_table(["experiment", "runs", *_STATUSES, "last change"], rows, numeric)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from metalab.cli.text import show_table
+from metalab.cli.text import say, show_table
 from metalab.errors import PluginError
 from metalab.plugins import EXTENSION_POINTS, ExtensionPoint
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _show(rows, check=arguments.check)
         for problem in problems:
-            print(f"\nbroken: {problem}")
+            say(f"\nbroken: {problem}")
     return 1 if problems else 0
 
 

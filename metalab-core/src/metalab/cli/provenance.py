@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 
-from metalab.cli.text import columns, size
+from metalab.cli.text import columns, put_bytes, size
 from metalab.errors import StoreError
 from metalab.identity.values import to_jsonable
 
@@ -53,14 +52,7 @@ def show_patch(run: Run) -> None:
     patch = run.patch()
     if patch is None:
         raise StoreError(f"{run.run_id[:8]}: {_why_there_is_none(run.provenance.extra.get('git'))}")
-    text = patch.decode("utf-8", "replace")
-    if sys.stdout.isatty():
-        # What a file holds is shown, and moves no cursor.
-        text = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
-        sys.stdout.write(text)
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(patch)
+    put_bytes(patch)
 
 
 def _why_there_is_none(git: Any) -> str:

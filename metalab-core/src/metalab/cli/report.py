@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metalab.cli.collection import Experiment, add_experiment, add_store, experiment_of
 from metalab.cli.executors import count
 from metalab.cli.output import print_json
+from metalab.cli.text import say
 from metalab.cli.usage import UsageError
 from metalab.errors import QueryError
 from metalab.results.lookup import NameLookupError
+from metalab.results.report import is_report
 
 if TYPE_CHECKING:
     import argparse
@@ -35,11 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-runs", metavar="N", type=count, help="list no more than the first N runs"
     )
+    parser.add_argument(
+        "--force", action="store_true", help="replace a file that is there and is no report"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page and print its path."""
+    _check(Path(arguments.output).expanduser(), force=arguments.force)
     found = Experiment.read(experiment_of(arguments.store, arguments.experiment))
     results = found.results()
     try:
@@ -60,5 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
         size = written.stat().st_size
         print_json({"path": str(written), "bytes": size, "runs": len(chosen)})
     else:
-        print(written)
+        say(str(written))
     return 0
+
+
+def _check(path: Path, *, force: bool) -> None:
+    """Raise UsageError if the page would take the place of a file that is another's."""
+    if force or not path.exists() or is_report(path):
+        return
+    if path.is_file() and not path.stat().st_size:  # as mktemp makes it
+        return
+    raise UsageError(
+        f"{path} is there, and is no report of metalab; give another name, or --force to replace it"
+    )

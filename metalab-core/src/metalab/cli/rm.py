@@ -14,8 +14,9 @@ from metalab.cli.collection import (
 )
 from metalab.cli.output import print_json
 from metalab.cli.query import filter_of
-from metalab.cli.text import many
+from metalab.cli.text import many, say
 from metalab.cli.usage import UsageError
+from metalab.harmless import harmless
 
 if TYPE_CHECKING:
     import argparse
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Forget the runs; 1 if whoever was asked says no."""
     found = _chosen(arguments)
     if not (arguments.yes or _agreed([run_id for _, run_id in found])):
-        print("metalab: nothing is forgotten", file=sys.stderr)
+        say("metalab: nothing is forgotten", to_errors=True)
         return 1
     for store in dict.fromkeys(store for store, _ in found):
         with store:
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             [{"experiment_id": home.experiment_id, "run_id": run_id} for home, run_id in found]
         )
     else:
-        print(
+        say(
             f"{many(len(found), 'run')} forgotten; the bytes stay until "
             "metalab compact --drop-attempts"
         )
@@ -91,5 +92,5 @@ def _agreed(run_ids: Sequence[str]) -> bool:
         raise UsageError("nobody can be asked here whether runs shall be forgotten; add --yes")
     more = f" and {len(run_ids) - _SHOWN} more" if len(run_ids) > _SHOWN else ""
     question = f"forget {', '.join(run_ids[:_SHOWN])}{more}? [y/N] "
-    print(question, end="", file=sys.stderr, flush=True)
+    print(harmless(question), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -162,7 +162,13 @@ def _fish_values(argument: Argument) -> str:
 
 # The values that are paths, by their name in the grammar: the suffix of the files that are
 # meant, "" for folders.
-_PATHS = {"STORE": "", "FILE[:NAME]": ".py"}
+_PATHS = {
+    "STORE": "",
+    "SOURCE": "",
+    "DESTINATION": "",
+    "FILE": ".html",
+    "FILE[:NAME]": ".py",
+}
 
 
 def _names(options: Iterable[Argument]) -> list[str]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.cli.collection import add_store_option, find_run, open_store
-from metalab.cli.output import cell, iso, local, print_json, took
+from metalab.cli.output import add_formats, cell, iso, local, print_csv, print_json, took
 from metalab.cli.provenance import provenance_lines, show_patch
-from metalab.cli.text import columns
+from metalab.cli.text import columns, say
 from metalab.cli.usage import UsageError
-from metalab.harmless import harmless
+from metalab.results import Results
 
 if TYPE_CHECKING:
     import argparse
@@ -34,24 +34,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     told.add_argument(
         "--diff", action="store_true", help="print what had been changed in the checkout's code"
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON object")
+    add_formats(parser, "object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show one run."""
-    if arguments.diff and arguments.json:
-        raise UsageError("--diff prints what git did, which is no JSON; leave --json out")
+    if arguments.diff and (arguments.json or arguments.csv):
+        raise UsageError("--diff prints what git did, which is neither JSON nor CSV")
+    if arguments.provenance and arguments.csv:
+        raise UsageError("--provenance is no table, so --csv has no form for it; take --json")
     store, found = find_run(open_store(arguments.store), arguments.run_id)
     if arguments.diff:
         show_patch(found)
     elif arguments.provenance and arguments.json:
         print_json(attrs.asdict(found.provenance, recurse=False))
     elif arguments.provenance:
-        print("\n".join(map(harmless, provenance_lines(found))))
+        say("\n".join(provenance_lines(found)))
     elif arguments.json:
         print_json(_document(store, found))
+    elif arguments.csv:
+        only = Results.from_store(store, order=[found.run_id])
+        print_csv(only.to_dict(include_derived=True))
     else:
-        print("\n".join(map(harmless, _lines(store, found))))
+        say("\n".join(_lines(store, found)))
     return 0
 
 

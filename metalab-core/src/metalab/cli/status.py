@@ -17,10 +17,10 @@ from metalab.cli.collection import (
     short_ids,
 )
 from metalab.cli.launches import Outlook, outlooks
-from metalab.cli.output import given, iso, local, print_json, took
-from metalab.cli.overview import Overview, show_overviews
+from metalab.cli.output import add_formats, given, iso, local, print_csv, print_json, took
+from metalab.cli.overview import Overview, overview_columns, show_overviews
 from metalab.cli.storage import crowding
-from metalab.cli.text import show_table
+from metalab.cli.text import say, show_table
 from metalab.records import Status
 
 if TYPE_CHECKING:
@@ -44,12 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_store(parser)
     add_experiment(parser)
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    add_formats(parser, "list")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show how things stand."""
     store = open_store(arguments.store)
+    if arguments.csv:
+        stores = experiments_of(store, arguments.experiment)
+        print_csv(overview_columns([Overview.of(Experiment.read(each)) for each in stores]))
+        return 0
     found = [_Standing.of(each) for each in experiments_of(store, arguments.experiment)]
     if arguments.json:
         print_json([each.document() for each in found])
@@ -112,23 +116,23 @@ class _Standing:
     def show(self) -> None:
         name = self.overview.experiment_id
         if self.launch:
-            print(f"\n{name}: {_told(self.launch)}")
+            say(f"\n{name}: {_told(self.launch)}")
         for each in self.jobs:
-            print("\n".join(f"{name}: {line}" for line in each.lines()))
+            say("\n".join(f"{name}: {line}" for line in each.lines()))
         if self.running:
-            print(f"\n{name}: running")
+            say(f"\n{name}: running")
             _show_running(self.running)
         if self.lost:
-            print(f"\n{name}: lost; the next launch tries them again")
+            say(f"\n{name}: lost; the next launch tries them again")
             ids = short_ids([run.run_id for run, _ in self.lost])
             rows = [[i, why, given(run)] for i, (run, why) in zip(ids, self.lost, strict=True)]
             show_table(["run", "worker", "given"], rows, set())
         if self.failures:
-            print(f"\n{name}: failed")
+            say(f"\n{name}: failed")
             rows = [[f"{c.runs:,}", c.cause, c.example[:_SHORT]] for c in self.failures]
             show_table(["runs", "cause", "example"], rows, {0})
         if self.hint:
-            print(f"\n{name}: {self.hint}")
+            say(f"\n{name}: {self.hint}")
 
 
 def _told(launch: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 from metalab.harmless import harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-__all__ = ["columns", "many", "show_table", "size"]
+__all__ = ["as_it_is", "columns", "many", "put_bytes", "say", "show_table", "size"]
 
 _STEP = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
@@ -35,16 +36,52 @@ def show_table(
     """Print a table on standard output; ``numeric`` are the places of columns of numbers."""
     header = list(map(harmless, header))
     rows = [list(map(harmless, row)) for row in rows]
-    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+    if _is_drawn():
         try:
             # A soft dependency, drawn with where the user has installed it.
-            from metalab.progress.rich import print_table  # noqa: PLC0415
+            from metalab.progress.table import print_table  # noqa: PLC0415
         except ImportError:
             pass
         else:
             print_table([(name, place in numeric) for place, name in enumerate(header)], rows)
             return
     print(columns([header, *rows], numeric))
+
+
+def _is_drawn() -> bool:
+    # With FORCE_COLOR rich takes whatever it writes to for a terminal.
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def say(text: str, *, to_errors: bool = False, flush: bool = False) -> None:
+    """Print words of ours on standard output, or as an error; no name in them commands a terminal.
+
+    A line feed within is printed as one.
+    """
+    print(harmless(text), file=sys.stderr if to_errors else sys.stdout, flush=flush)
+
+
+def as_it_is() -> Callable[[str], object]:
+    """Return what writes text of a run on standard output: exactly, but harmless on a terminal.
+
+    In a pipe or a file it is UTF-8, and its ends of lines are those that the text has.
+    """
+    if sys.stdout.isatty():
+        return lambda text: sys.stdout.write(harmless(text))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    return sys.stdout.write
+
+
+def put_bytes(content: bytes) -> None:
+    """Print what a file holds: byte for byte, but on a terminal as text, and harmless."""
+    if sys.stdout.isatty() or not isinstance(sys.stdout, io.TextIOWrapper):
+        as_it_is()(content.decode("utf-8", "replace"))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
 
 
 def many(number: int, what: str) -> str:

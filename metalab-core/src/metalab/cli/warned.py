@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from metalab.cli.text import say
 from metalab.errors import AggregateWarning, CodeChangedWarning, StoreWarning
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def plain_warnings() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if issubclass(category, _OURS):
-                print(f"metalab: warning: {message}", file=sys.stderr)
+                say(f"metalab: warning: {message}", to_errors=True)
             else:
                 as_python_does(message, category, filename, lineno, file, line)
 

@@ -13,7 +13,9 @@ from metalab.cli.collection import add_experiment, add_store, experiment_of
 from metalab.cli.following import Follower, Look
 from metalab.cli.interval import add_interval, interval_of
 from metalab.cli.output import cell
+from metalab.cli.text import say
 from metalab.errors import StoreError, StoreNotFoundError
+from metalab.harmless import harmless
 from metalab.identity.values import to_jsonable
 from metalab.progress.text import cause_line, duration
 from metalab.records import Status
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             show(look)
             last = look
         if last is not None and not last.is_done:
-            print(f"metalab: {_OVER}", file=sys.stderr)
+            say(f"metalab: {_OVER}", to_errors=True)
             return 1
     return 0
 
@@ -77,7 +79,7 @@ def _looks(follower: Follower, interval: float) -> Iterator[Look]:
             # A network file system may fail for a while, and another look may do better.
             if str(error) != told:
                 told = str(error)
-                print(f"metalab: {told}; looking again", file=sys.stderr)
+                say(f"metalab: {told}; looking again", to_errors=True)
             look = None
         if look is not None:
             yield look
@@ -101,8 +103,8 @@ class _Lines:
 
     def __call__(self, look: Look) -> None:
         for line in (*_failures(look), *self._words.of(look)):
-            print(line)
-        print(f"{look.experiment_id}: {_told(look)}", flush=True)
+            say(line)
+        say(f"{look.experiment_id}: {_told(look)}", flush=True)
 
 
 class _News:
@@ -152,9 +154,10 @@ def _bar() -> Iterator[Callable[[Look], None]]:
 
         def draw(look: Look) -> None:
             for failure in _failures(look):
-                bar.print(failure, style="red")
+                bar.print(harmless(failure), style="red")
             for line in words.of(look):
-                bar.print(line)
-            bar.draw(look.experiment_id, _told(look), look.ended, look.total)
+                bar.print(harmless(line))
+            title, status = map(harmless, (look.experiment_id, _told(look)))
+            bar.draw(title, status, look.ended, look.total)
 
         yield draw

@@ -1,14 +1,12 @@
-"""What is drawn with rich: the progress bar of a launch, and tables on a terminal."""
+"""What is drawn with rich while runs are executed: the progress bars."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, Self
 
-import rich.box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
-from rich.table import Table
 from rich.text import Text
 
 from metalab.progress import text
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
     from metalab.progress.tally import Snapshot
 
-__all__ = ["RichProgressTracker", "StatusBar", "print_table"]
+__all__ = ["RichProgressTracker", "StatusBar"]
 
 _BAR = 30
 _SHORTEST_BAR = 5
@@ -96,13 +94,3 @@ def _columns() -> list[ProgressColumn]:
         BarColumn(),
         TextColumn("{task.fields[status]}", markup=False),
     ]
-
-
-def print_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table of texts on standard output; ``columns`` are (name, is it numbers)."""
-    table = Table(box=rich.box.SIMPLE_HEAD, header_style="bold")
-    for name, numbers in columns:
-        table.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)

@@ -116,7 +116,7 @@ def counts(snapshot: Snapshot, *, final: bool = False) -> str:
             "running": 0 if final else snapshot.running,
         }
     )
-    parts += snapshot.metrics
+    parts += map(one_line, snapshot.metrics)
     if final:
         return ", ".join([*parts, f"took {duration(snapshot.elapsed)}"])
     if snapshot.rate:

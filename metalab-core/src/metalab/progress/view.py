@@ -89,7 +89,11 @@ def _differing(cases: Sequence[Mapping[str, object]]) -> frozenset[str]:
 
 
 def _told(spec: RunSpec, varying: frozenset[str]) -> str:
-    params = [f"{key}={_short(value)}" for key, value in spec.case.params.items() if key in varying]
+    params = [
+        f"{one_line(key)}={_short(value)}"
+        for key, value in spec.case.params.items()
+        if key in varying
+    ]
     if not params:
         return ""
     replicate = spec.seeds.replicate_index

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from metalab.errors import AggregateWarning, QueryError
+from metalab.harmless import harmless
 from metalab.records import Status
 from metalab.results.lookup import missing
 from metalab.store.query.groups import is_number
@@ -63,7 +64,7 @@ class Comparison:
         text = f"{self.metric}: ({self.a}) - ({self.b}) = {_short(self.difference)}"
         if self.low is not None:
             text += f", 95 % interval {_short(self.low)} to {_short(self.high)}"
-        return f"{text}, over {self.pairs:,} pairs of equal {by}"
+        return harmless(f"{text}, over {self.pairs:,} pairs of equal {by}")
 
 
 def compare(one: Rows, other: Rows, metric: str, names: tuple[str, str]) -> Comparison:

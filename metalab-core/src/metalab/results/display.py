@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from metalab.harmless import harmless
 from metalab.progress.text import duration
 from metalab.records import Status
 from metalab.results.cells import is_numeric, written
@@ -37,7 +38,7 @@ class Table:
 
     def text(self) -> str:
         """Write the table as plain text, numbers aligned to the right."""
-        headers = list(self.columns)
+        headers = list(map(harmless, self.columns))
         cells = [written(column) for column in self.columns.values()]
         widths = [max(map(len, [h, *column])) for h, column in zip(headers, cells, strict=True)]
         numeric = list(map(is_numeric, self.columns.values()))
@@ -165,11 +166,13 @@ def _print_table(table: Table) -> None:
     if sys.stdout.isatty():
         try:
             # A soft dependency, drawn with where the user has installed it.
-            from metalab.progress.rich import print_table  # noqa: PLC0415
+            from metalab.progress.table import print_table  # noqa: PLC0415
         except ImportError:
             pass
         else:
-            columns = [(name, is_numeric(column)) for name, column in table.columns.items()]
+            columns = [
+                (harmless(name), is_numeric(column)) for name, column in table.columns.items()
+            ]
             print_table(columns, list(zip(*map(written, table.columns.values()), strict=True)))
             return
     _print(table.text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any, TextIO, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
@@ -14,14 +14,14 @@ from metalab.results.derived import as_derived_metrics
 from metalab.results.reducers import Reducers, reduced_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from metalab.results.derived import DerivedMetrics
     from metalab.results.reader import Reader
     from metalab.results.rows import Rows
 
-__all__ = ["TableOptions", "columns_of", "write_csv"]
+__all__ = ["TableOptions", "columns_of", "put_csv", "write_csv"]
 
 _LINE_END = "\r\n"
 
@@ -71,26 +71,35 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
 
 def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
     """Write columns as a CSV file in UTF-8 and return its path."""
-    cells = [list(map(_CELLS.get(name, _cell), column)) for name, column in columns.items()]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(_Lines(file), lineterminator=_LINE_END)
-        writer.writerow(columns)
-        writer.writerows(zip(*cells, strict=True))
+        put_csv(columns, file.write)
     return path
 
 
+def put_csv(columns: Mapping[str, Sequence[Any]], write: Callable[[str], object]) -> None:
+    """Hand columns on as CSV, line by line.
+
+    Values are exact. A text that a spreadsheet would take for a formula stays as it is, too:
+    whatever marks it as a text would be read as a part of it by everything else.
+    """
+    cells = [list(map(_CELLS.get(name, _cell), column)) for name, column in columns.items()]
+    writer = csv.writer(_Lines(write), lineterminator=_LINE_END)
+    writer.writerow(columns)
+    writer.writerows(zip(*cells, strict=True))
+
+
 class _Lines:
-    """Ends the lines of a file with a line feed alone.
+    """Ends lines with a line feed alone.
 
     csv may leave a carriage return in a cell unquoted unless lines end with one too, and a
     reader would take it for the end of the line.
     """
 
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
 
-    def write(self, line: str) -> int:
-        return self._file.write(line.removesuffix(_LINE_END) + "\n")
+    def write(self, line: str) -> None:
+        self._write(line.removesuffix(_LINE_END) + "\n")
 
 
 def _cell(value: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from metalab.errors import AggregateWarning, MissingExtraError
+from metalab.harmless import harmless
 from metalab.records import Status
 from metalab.results.aggregates import unbalanced
 from metalab.results.cells import written
@@ -105,7 +106,8 @@ class Pivot:
         for place, title in enumerate(titles):
             table[_free(title, table)] = [row[place] for row in self.cells]
         across = ", ".join(self.columns)
-        return f"{self.aggregate} of {self.values}, across {across}\n{ShownTable(table).text()}"
+        told = harmless(f"{self.aggregate} of {self.values}, across {across}")
+        return f"{told}\n{ShownTable(table).text()}"
 
 
 @attrs.define

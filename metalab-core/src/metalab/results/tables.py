@@ -14,7 +14,7 @@ from metalab.results.frames import frame_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     import polars as pl
@@ -101,14 +101,21 @@ class Tables:
         made = curves(self._reader, self._rows, name)
         return frame_of(made, len(made["step"]))
 
+    def to_dict(self, **options: Unpack[TableOptions]) -> dict[str, Sequence[Any]]:
+        """Return the columns of ``to_dataframe`` by their names, with a value for each run.
+
+        Takes the options of ``to_dataframe``. Moments are ISO 8601 in UTC, tags are tuples, what
+        is missing is None. pandas is not needed.
+        """
+        return columns_of(self._reader, self._rows, options)
+
     def to_csv(self, path: str | os.PathLike[str], **options: Unpack[TableOptions]) -> Path:
         """Write a CSV file with the columns of ``to_dataframe`` and return its path.
 
         Takes the options of ``to_dataframe``. Floats are written so that they read back
         exactly, what is missing stays empty, structures are JSON. pandas is not needed.
         """
-        columns = columns_of(self._reader, self._rows, options)
-        return write_csv(columns, Path(path).expanduser())
+        return write_csv(self.to_dict(**options), Path(path).expanduser())
 
     def to_arrow(self, **options: Unpack[TableOptions]) -> pa.Table:
         """Make an Arrow table with the columns and options of ``to_dataframe``.

@@ -2,6 +2,6 @@
 
 from metalab.results.report.contents import contents_of
 from metalab.results.report.headline import Mode
-from metalab.results.report.page import write_report
+from metalab.results.report.page import is_report, write_report
 
-__all__ = ["Mode", "contents_of", "write_report"]
+__all__ = ["Mode", "contents_of", "is_report", "write_report"]

@@ -11,6 +11,7 @@ from metalab.results.report.bands import bands_of
 from metalab.results.report.details import details_of
 from metalab.results.report.embedding import packed
 from metalab.results.report.headline import headlines, metrics_of, places_of, settings_of
+from metalab.results.report.pictures import artifacts_of, pictures_of
 from metalab.results.report.question import question_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def contents_of(
     columns = rows.columns(Columns())
     settings, places = settings_of(groups), places_of(columns, groups)
     return {
+        "artifacts": packed({"artifacts": artifacts_of(rows)}),
         "bands": bands_of(reader, rows, settings, places),
         "by": list(groups)[: list(groups).index("runs")],
         "counts": list(map(list, Counter(columns["status"]).items())),
@@ -50,6 +52,7 @@ def contents_of(
         "groups_are_cut": len(groups["runs"]) > _MOST_GROUPS,
         "groups": packed(_fewer(groups)),
         "headlines": headlines(columns, groups, metric, mode),
+        "pictures": pictures_of(reader, rows),
         "question": question_of(reader, rows, columns),
         "runs": packed(_in_order(columns)),
         "runs_in_all": len(rows),

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from metalab.results.placing import placed
 from metalab.results.report.embedding import embedded
+from metalab.results.report.pictures import fewer, of_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["LIMIT", "write_report"]
+__all__ = ["LIMIT", "is_report", "write_report"]
 
 LIMIT = 20_000_000
 """How many bytes a page has at most, as far as runs can be left out."""
@@ -25,6 +26,8 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
+_MARK = '<meta name="generator" content="metalab report">'
+_HEAD = 4096
 _MARGIN = 0.95
 _PARTS = ("traces", "logs", "series")
 
@@ -39,11 +42,15 @@ def write_report(
 ) -> Path:
     """Write the page, replacing a file that is there; return its path.
 
-    Where it would have more bytes than the limit, or more runs than wanted, the last ones are
-    left out, which it says. Equal contents give equal pages but for the moment of writing.
+    Where it would have more bytes than the limit, pictures are left out, and then the last
+    runs, as those beyond ``max_runs``, which it says. Equal contents give equal pages but for the
+    moment of writing.
     """
     count = contents["runs_in_all"] if max_runs is None else max_runs
     page = _page(title, _first(contents, count))
+    if (excess := len(page) - limit) > 0:
+        contents = {**contents, "pictures": fewer(contents["pictures"], excess)}
+        page = _page(title, _first(contents, count))
     while len(page) > limit and count:
         count = int(min(count, contents["runs_in_all"]) * min(limit / len(page), 1) * _MARGIN)
         page = _page(title, _first(contents, count))
@@ -52,21 +59,33 @@ def write_report(
     return path
 
 
+def is_report(path: Path) -> bool:
+    """Tell whether a file is a page that ``write_report`` has written."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _MARK.encode() in file.read(_HEAD)
+
+
 def _first(contents: Mapping[str, Any], count: int) -> dict[str, Any]:
     """Return the contents with no more than some runs."""
     if count >= contents["runs_in_all"]:
         return dict(contents)
-    runs = [{**each, "cells": each["cells"][:count]} for each in contents["runs"]]
     details = contents["details"]
     cut = {part: [each for each in details[part] if each[0] < count] for part in _PARTS}
-    kept = [_used(column) for column in runs]
-    return {**contents, "runs": kept, "details": {**details, **cut}}
+    return {
+        **contents,
+        **{name: [_cut(each, count) for each in contents[name]] for name in ("artifacts", "runs")},
+        "details": {**details, **cut},
+        "pictures": of_first(contents["pictures"], count),
+    }
 
 
-def _used(column: dict[str, Any]) -> dict[str, Any]:
+def _cut(column: Mapping[str, Any], count: int) -> dict[str, Any]:
     # Texts are numbered in the order of their first use.
-    last = max((cell[0] for cell in column["cells"] if isinstance(cell, list)), default=-1)
-    return {**column, "texts": column["texts"][: last + 1]}
+    cells = column["cells"][:count]
+    last = max((cell[0] for cell in cells if isinstance(cell, list)), default=-1)
+    return {**column, "cells": cells, "texts": column["texts"][: last + 1]}
 
 
 def _page(title: str, contents: Mapping[str, Any]) -> bytes:
@@ -77,6 +96,7 @@ def _page(title: str, contents: Mapping[str, Any]) -> bytes:
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     text = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f"{_MARK}\n"
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{name}</title>\n<style>{style}</style></head>\n"

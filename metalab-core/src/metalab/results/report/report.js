@@ -1,6 +1,7 @@
 "use strict";
 const main = document.querySelector("main");
 const PAGE = 50;
+const WIDE = 20;
 const SVG = "http://www.w3.org/2000/svg";
 const HUES = 8;
 
@@ -71,6 +72,9 @@ function table(parent, columns, options) {
   const box = add(parent, "div", undefined, "scroll");
   box.tabIndex = 0;
   const shown = add(box, "table");
+  // On paper it cannot be scrolled: the more columns, the smaller they are printed.
+  shown.style.setProperty("--columns", columns.length);
+  shown.classList.toggle("wide", columns.length > WIDE);
   const head = add(add(shown, "thead"), "tr");
   const body = add(shown, "tbody");
   const foot = add(parent, "p", undefined, "pages");
@@ -279,6 +283,14 @@ function series(data) {
   }
 }
 
+function picture(parent, name, [media, content]) {
+  const figure = add(parent, "figure");
+  const image = add(figure, "img");
+  image.alt = name;
+  image.src = `data:${media};base64,${content}`;
+  add(figure, "figcaption", name);
+}
+
 function oneRun(data, made) {
   const wanted = /^#run=(.+)$/.exec(location.hash);
   made.hidden = !wanted;
@@ -297,6 +309,14 @@ function oneRun(data, made) {
     for (const [, name, x, y] of data.details.series.filter(each => each[0] === place)) {
       const none = x.map(() => null);
       plot(plots, name, "step", [{ name, x, y, low: none, high: none }], true);
+    }
+    for (const [, name, number] of data.pictures.shown.filter(each => each[0] === place)) {
+      picture(plots, name, data.pictures.images[number]);
+    }
+    const artifacts = valueOf(data.artifacts[0], place);
+    if (artifacts !== null) {
+      pairs(made, [["artifacts", artifacts]]);
+      if (data.pictures.left_out) add(made, "p", "This page has no room for all pictures; the store has them.", "note");
     }
     const trace = data.details.traces.find(each => each[0] === place);
     if (trace) {
