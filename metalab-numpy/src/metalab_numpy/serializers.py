@@ -19,10 +19,8 @@ _MAX_HEADER = 2**20
 # The first version of the format has room for 65,535 bytes, of shape and layout too.
 _LONG_HEADER = 60_000
 _ENDING = ".npy"
-_READ_HEADER: Any = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_MAGIC = 8  # bytes that say what it is, and the format's version
+_LENGTHS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # bytes that hold the header's length, by version
 
 
 @attrs.frozen
@@ -48,16 +46,12 @@ class NpySerializer:
 
     def view(self, memory: memoryview) -> Any:
         """Show the array in the bytes of its file; raises ValueError as load does."""
-        file = io.BytesIO(memory[:_MAX_HEADER])
-        version = np.lib.format.read_magic(file)
-        if version not in _READ_HEADER:  # numpy keeps how it reads names beyond ASCII to itself
-            return _sealed(_read(io.BytesIO(memory)))
-        shape, fortran_order, dtype = _READ_HEADER[version](file, max_header_size=_MAX_HEADER)
+        shape, fortran_order, dtype, start = _header_of(memory)
         if dtype.hasobject:
             raise ValueError("the file holds pickled objects")
         if not (dtype.itemsize and math.prod(shape)):
             return _sealed(np.empty(shape, dtype))
-        flat = np.frombuffer(memory, dtype, math.prod(shape), file.tell())
+        flat = np.frombuffer(memory, dtype, math.prod(shape), start)
         return flat.reshape(shape, order="F" if fortran_order else "C")
 
 
@@ -112,6 +106,23 @@ def _write(file: IO[bytes], array: Any) -> None:
 
 def _read(file: IO[bytes]) -> Any:
     return np.lib.format.read_array(file, allow_pickle=False, max_header_size=_MAX_HEADER)
+
+
+def _header_of(memory: memoryview) -> tuple[tuple[int, ...], bool, Any, int]:
+    """Return shape, order, dtype and where the values begin, copying the header alone."""
+    version = np.lib.format.read_magic(io.BytesIO(memory[:_MAGIC]))
+    if version not in _LENGTHS:
+        raise ValueError(f"the file is of version {version} of the npy format, which is not known")
+    begin = _MAGIC + _LENGTHS[version]
+    start = begin + int.from_bytes(memory[_MAGIC:begin], "little")
+    if start > min(len(memory), begin + _MAX_HEADER):
+        raise ValueError(f"the file has no whole header: its header would end at byte {start:,}")
+    header = bytes(memory[begin:start])
+    if version == (3, 0):  # numpy has no function for it alone; escaped, it is one of version 2
+        header = header.decode().encode("ascii", "backslashreplace")
+    file = io.BytesIO(len(header).to_bytes(4, "little") + header)
+    read = np.lib.format.read_array_header_2_0  # of version 1 but for the length's length
+    return *read(file, max_header_size=_MAX_HEADER), start
 
 
 def _sealed(array: Any) -> Any:

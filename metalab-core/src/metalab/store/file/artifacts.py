@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import mmap
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metalab.records import ArtifactDescriptor, AttemptKey
     from metalab.store.file.layout import Folder
 
-__all__ = ["file_of", "keep_large", "map_uri", "member_name", "open_uri", "sha256", "small_bytes"]
+__all__ = ["file_of", "keep_large", "member_name", "open_uri", "sha256", "small_bytes"]
 
 _BLOCK = 1 << 20
 _uri = re.compile(r"artifacts/(?!\.)[a-z0-9%._~-]+/(?!\.)[a-z0-9%._~-]+")
@@ -68,7 +68,7 @@ def open_uri(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
         )
     try:
         if packed is None:
-            return (folder / uri).open("rb")
+            return _opened(folder, artifact)
         name, offset, size = packed
         data = disk.read_from(folder / "packs" / name, offset, size)
     except FileNotFoundError as error:
@@ -76,24 +76,6 @@ def open_uri(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
     if len(data) < size or not _is_content(data, artifact):
         raise StoreError(f"the bytes of {uri} are damaged in {folder / 'packs' / name}")
     return io.BytesIO(data)
-
-
-def map_uri(folder: Path, artifact: ArtifactDescriptor) -> memoryview | None:
-    """Map the bytes of an artifact; see ``Store.map_artifact``."""
-    with open_uri(folder, artifact) as file:  # which checks the uri, and what is small
-        if not file.seek(0, io.SEEK_END):
-            return None  # no file system maps nothing
-    packed = parse_pack_uri(artifact.uri)
-    name, offset, size = packed or ("", 0, None)
-    path = folder / "packs" / name if packed else folder / artifact.uri
-    start = offset - offset % mmap.ALLOCATIONGRANULARITY
-    length = 0 if size is None else offset - start + size
-    try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), length, offset=start, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # a file system that maps no files: it is read instead
-        return None
-    return memoryview(mapped)[offset - start :]
 
 
 def file_of(folder: Path, artifact: ArtifactDescriptor) -> ArtifactFile:
@@ -113,6 +95,20 @@ def file_of(folder: Path, artifact: ArtifactDescriptor) -> ArtifactFile:
 
 def _ending(name: str, beginning: str) -> str:
     return name.removeprefix(beginning) if name.startswith(beginning) else ""
+
+
+def _opened(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
+    if isinstance(artifact, str):
+        return (folder / artifact).open("rb")
+    file = (folder / artifact.uri).open("rb")
+    size, kept = os.fstat(file.fileno()).st_size, artifact.size_bytes
+    if kept is None or size == kept:
+        return file
+    file.close()
+    raise StoreError(
+        f"the bytes of {artifact.uri} are damaged: {folder / artifact.uri} has {size:,} bytes, "
+        f"it was kept with {kept:,}"
+    )
 
 
 def _is_content(data: bytes, artifact: ArtifactDescriptor | str) -> bool:
