@@ -28,7 +28,23 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_WORKLOADS = ("P1", "S1", "S2", "S3", "S4", "S5", "S6", "W1", "W2", "W3", "W4", "W5", "W6", "W7")
+_WORKLOADS = (
+    "P1",
+    "S1",
+    "S2",
+    "S3",
+    "S4",
+    "S5",
+    "S6",
+    "S7",
+    "W1",
+    "W2",
+    "W3",
+    "W4",
+    "W5",
+    "W6",
+    "W7",
+)
 _SIZES = {
     "P1": (100_000,),
     "P1 counts": (100_000,),
@@ -39,6 +55,7 @@ _SIZES = {
     "S4": (10_000,),
     "S5": (100_000,),
     "S6": (100_000,),
+    "S7": (300,),
     "W1": (1_000, 10_000, 100_000),
     "W2": (10_000, 100_000),
     "W3": (10_000, 100_000),
@@ -60,6 +77,7 @@ _SMALL = {
     "S4": (10_000,),
     "S5": (100_000,),
     "S6": (100_000,),
+    "S7": (200,),
     "W1": (10_000,),
     "W2": (10_000,),
     "W3": (10_000,),
@@ -72,7 +90,7 @@ _SMALL = {
     "W7 submit": (100_000,),
 }
 _LARGE = 1_000_000
-_NEVER_LARGE = {"S4", "W5 1 ms", "W5 10 ms", "W5 100 ms", "W7"}  # files, or hours
+_NEVER_LARGE = {"S4", "S7", "W5 1 ms", "W5 10 ms", "W5 100 ms", "W7"}  # files, or hours
 _BEST_OF = 3
 _IMPORTS = 12
 _SCRIPTS = 5
@@ -222,7 +240,7 @@ def _circumstances(folder: Path) -> str:
         f"{datetime.now(UTC):%Y-%m-%d}, metalab-core {version('metalab-core')}, "
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores, {_file_system(folder)}. "
-        "CPU time (user and system) per run; of W5, W7 and P1, the time that passes."
+        "CPU time (user and system) per run; of S7, W5, W7 and P1, the time that passes."
     )
 
 

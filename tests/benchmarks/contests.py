@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from benchmarks.cost import CPU, EFFICIENCY, THROUGHPUT, Gauge
+from benchmarks.cost import CPU, EFFICIENCY, THROUGHPUT, WALL, Gauge
 from benchmarks.measure import Phase
 
 __all__ = ["CONTESTS", "Contender", "Contest"]
@@ -133,6 +133,12 @@ CONTESTS = (
                 Phase("store_ours:cached_columns", after=_APPEND),
             ),
         ),
+    ),
+    Contest(
+        "S7",
+        Phase("store_floors:save"),
+        (Contender("runs that keep an array of 1 MB", Phase("store_ours:save")),),
+        WALL,
     ),
     _efficiency(1),
     _efficiency(

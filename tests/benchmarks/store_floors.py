@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from benchmarks.store_work import GROUP, POLLS, lines, plan_ids, segments, whole_columns
+from benchmarks.store_work import ARRAY, GROUP, POLLS, lines, plan_ids, segments, whole_columns
 from benchmarks.work import METRIC
 
 if TYPE_CHECKING:
@@ -133,6 +133,26 @@ def arrays(work: Work) -> Callable[[], int]:
                 elif not name.endswith(".codes"):
                     made[name] = kept[name]
         return len(pd.DataFrame(made))
+
+    return phase
+
+
+def save(work: Work) -> Callable[[], int]:
+    """S7: save an array a run, with the syncs of file and folder that make it last."""
+    import numpy as np
+
+    work.folder.mkdir(parents=True)
+
+    def phase() -> int:
+        for number in range(work.runs):
+            with (work.folder / f"{number}.npy").open("wb") as file:
+                np.save(file, np.full(ARRAY, 0.5))
+                file.flush()
+                os.fsync(file.fileno())
+            folder = os.open(work.folder, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+        return work.runs
 
     return phase
 

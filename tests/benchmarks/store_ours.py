@@ -8,7 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import metalab
+from benchmarks.ours import running
 from benchmarks.store_work import (
+    ARRAY,
     COLUMNS,
     EXPERIMENT,
     GROUP,
@@ -18,6 +20,8 @@ from benchmarks.store_work import (
     records,
     whole_columns,
 )
+from benchmarks.work import sweep
+from metalab.plugins import SERIALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +125,26 @@ def poll(work: Work) -> Callable[[], int]:
         return len(log)
 
     return phase
+
+
+def save(work: Work) -> Callable[[], int]:
+    """S7: capture an array a run, in the caller's thread as the floor does."""
+    import numpy as np
+
+    @metalab.operation
+    def saving(capture: metalab.Capture) -> None:
+        capture.artifact("array", np.full(ARRAY, 0.5))
+
+    experiment = metalab.Experiment(
+        name="saving",
+        version="1",
+        context={},
+        operation=saving,
+        params=metalab.grid(**sweep(work.runs)),
+        seeds=metalab.seeds(base=42),
+    )
+    SERIALIZERS["numpy"]
+    return running(work, experiment, "inline")
 
 
 def one_writer(work: Work) -> Callable[[], int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from metalab.records import RunRecord
 
 __all__ = [
+    "ARRAY",
     "COLUMNS",
     "EXPERIMENT",
     "GROUP",
@@ -26,6 +27,8 @@ __all__ = [
     "whole_columns",
 ]
 
+ARRAY = 125_000
+"""How many float64 an array has that is kept as an artifact: 1 MB."""
 EXPERIMENT = "trivial:1"
 GROUP = 1_000
 """How many lines are made durable together."""
