@@ -216,7 +216,7 @@ class TestArrays:
             (np.zeros(2, [("a", object)]), "holds references to Python objects"),
             (np.zeros(2, "g"), r"convert it with \.astype\(float\)"),
             (np.zeros(2, "G"), r"\.astype\(complex\)"),
-            (np.ma.masked_array([1, 2]), r"is more than an array; write np\.asarray"),
+            (np.ma.masked_array([1, 2]), r"is more than an array: its mask would be lost"),
             (np.zeros(2, "i4").view(np.recarray), r"write np\.asarray"),
             (
                 np.zeros(2, {"names": ["a", "b"], "formats": ["i4", "i2"], "offsets": [0, 2]}),

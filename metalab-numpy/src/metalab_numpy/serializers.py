@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from metalab_numpy.dtypes import why_not
+from metalab_numpy.plain import is_plain, more_than_an_array
 
 __all__ = ["NpySerializer", "NpzSerializer"]
 
@@ -19,6 +20,7 @@ _MAX_HEADER = 2**20
 # The first version of the format has room for 65,535 bytes, of shape and layout too.
 _LONG_HEADER = 60_000
 _ENDING = ".npy"
+_OR_PICKLE = 'or use kind="pickle" with Experiment(allow_pickle=True)'
 _MAGIC = 8  # bytes that say what it is, and the format's version
 _LENGTHS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # bytes that hold the header's length, by version
 
@@ -32,11 +34,11 @@ class NpySerializer:
     extension: str = "npy"
 
     def can_handle(self, obj: object) -> bool:
-        """Tell whether it is an ndarray of values; subclasses and object arrays are not."""
-        return type(obj) is np.ndarray and why_not(obj.dtype) is None
+        """Tell whether it is an ndarray of values, or a memmap, which comes back as one."""
+        return is_plain(obj) and why_not(obj.dtype) is None  # type: ignore[attr-defined]
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
-        """Write an array; raises TypeError for anything else, ValueError for object arrays."""
+        """Write an array; raises TypeError for what is more or none, ValueError for its dtype."""
         _check(obj, "an array")
         _write(file, obj)
 
@@ -136,7 +138,9 @@ def _is_name(name: str) -> bool:
 
 
 def _check(obj: Any, what: str) -> None:
-    if type(obj) is not np.ndarray:
+    if not isinstance(obj, np.ndarray):
         raise TypeError(f"{what} must be an ndarray, not a {type(obj).__name__}; use np.asarray")
+    if not is_plain(obj):
+        raise TypeError(f"{what} cannot be kept: {more_than_an_array(obj)}, {_OR_PICKLE}")
     if reason := why_not(obj.dtype):
-        raise ValueError(f"{what} cannot be stored: {reason}; convert it with .astype(...)")
+        raise ValueError(f"{what} cannot be kept: {reason}, {_OR_PICKLE}")
