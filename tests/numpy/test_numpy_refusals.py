@@ -156,9 +156,8 @@ def test_an_archive_names_the_array_at_fault(name):
         capture.artifact("x", {"good": np.zeros(1), "bad": array}, format="numpy/npz")
 
 
-@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="numpy 1 has 32 dimensions")
 def test_as_many_dimensions_as_numpy_has_are_kept(tmp_path):
-    array = np.zeros((1,) * 64)
+    array = np.zeros((1,) * (32 if np.__version__.startswith("1.") else 64))
     run = through_a_run(tmp_path, {"deep": array})
     for mapped in (True, False):
         assert_same(run.artifact("deep", mmap=mapped), array)
