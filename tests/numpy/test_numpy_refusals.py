@@ -64,7 +64,6 @@ LOST = {
         r"a matrix is more than an array: write np\.asarray",
     ),
     "records": (records(), r"a recarray is more than an array: write np\.asarray"),
-    "texts": (np.char.array(["a"]), r"a chararray is more than an array: write np\.asarray"),
     "of a library": (np.arange(3).view(Unit), r"an Unit is more .*: write np\.asarray"),
     "masked": (np.ma.array([1], mask=[1]), r"a MaskedArray .*: its mask would be lost; .*filled"),
     "a masked value": (np.ma.masked, "a MaskedConstant .*: its mask would be lost"),
