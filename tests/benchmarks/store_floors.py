@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from benchmarks.store_work import ARRAY, GROUP, POLLS, lines, plan_ids, segments, whole_columns
+from benchmarks.store_work import GROUP, POLLS, lines, one_array, plan_ids, segments, whole_columns
 from benchmarks.work import METRIC
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def arrays(work: Work) -> Callable[[], int]:
 
 
 def save(work: Work) -> Callable[[], int]:
-    """S7: save an array a run, with the syncs of file and folder that make it last."""
+    """S7: save the arrays, with the syncs of file and folder that make each of them last."""
     import numpy as np
 
     work.folder.mkdir(parents=True)
@@ -146,7 +146,7 @@ def save(work: Work) -> Callable[[], int]:
     def phase() -> int:
         for number in range(work.runs):
             with (work.folder / f"{number}.npy").open("wb") as file:
-                np.save(file, np.full(ARRAY, 0.5))
+                np.save(file, one_array())
                 file.flush()
                 os.fsync(file.fileno())
             folder = os.open(work.folder, os.O_RDONLY)

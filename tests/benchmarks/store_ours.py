@@ -7,15 +7,17 @@ from importlib import import_module
 from itertools import count
 from typing import TYPE_CHECKING
 
+import attrs
+
 import metalab
 from benchmarks.ours import running
 from benchmarks.store_work import (
-    ARRAY,
     COLUMNS,
     EXPERIMENT,
     GROUP,
     POLLS,
     lines,
+    one_array,
     plan_ids,
     records,
     whole_columns,
@@ -128,23 +130,39 @@ def poll(work: Work) -> Callable[[], int]:
 
 
 def save(work: Work) -> Callable[[], int]:
-    """S7: capture an array a run, in the caller's thread as the floor does."""
-    import numpy as np
+    """S7: capture the arrays in one run, in the caller's thread as the floor does."""
 
     @metalab.operation
     def saving(capture: metalab.Capture) -> None:
-        capture.artifact("array", np.full(ARRAY, 0.5))
+        for number in range(work.runs):
+            capture.artifact(f"array {number}", one_array())
 
+    return _saving(work, saving, 1)
+
+
+def save_by_runs(work: Work) -> Callable[[], int]:
+    """S7: capture an array in each of as many runs."""
+
+    @metalab.operation
+    def saving(capture: metalab.Capture) -> None:
+        capture.artifact("array", one_array())
+
+    return _saving(work, saving, work.runs)
+
+
+def _saving(work: Work, operation: metalab.Operation, runs: int) -> Callable[[], int]:
     experiment = metalab.Experiment(
         name="saving",
         version="1",
         context={},
-        operation=saving,
-        params=metalab.grid(**sweep(work.runs)),
+        operation=operation,
+        params=metalab.grid(**sweep(runs)),
         seeds=metalab.seeds(base=42),
     )
     SERIALIZERS["numpy"]
-    return running(work, experiment, "inline")
+    one_array()
+    phase = running(attrs.evolve(work, runs=runs), experiment, "inline")
+    return lambda: phase() * work.runs // runs
 
 
 def one_writer(work: Work) -> Callable[[], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import islice, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.work import METRIC, Work, sweep
 
@@ -15,20 +15,18 @@ if TYPE_CHECKING:
     from metalab.records import RunRecord
 
 __all__ = [
-    "ARRAY",
     "COLUMNS",
     "EXPERIMENT",
     "GROUP",
     "POLLS",
     "lines",
+    "one_array",
     "plan_ids",
     "records",
     "segments",
     "whole_columns",
 ]
 
-ARRAY = 125_000
-"""How many float64 an array has that is kept as an artifact: 1 MB."""
 EXPERIMENT = "trivial:1"
 GROUP = 1_000
 """How many lines are made durable together."""
@@ -75,6 +73,13 @@ def lines(runs: int) -> list[bytes]:
         record_line(record, Stamp(writer, 1, number, "launch"))
         for number, record in enumerate(records(runs), 1)
     ]
+
+
+def one_array() -> Any:
+    """Return an array of 1 MB."""
+    import numpy as np
+
+    return np.full(125_000, 0.5)
 
 
 def plan_ids(runs: int) -> list[str]:

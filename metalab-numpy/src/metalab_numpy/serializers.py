@@ -99,7 +99,13 @@ def _write(file: IO[bytes], array: Any) -> None:
     version = (2, 0) if len(header) > _LONG_HEADER else (1, 0)
     if not header.isascii():
         version = (3, 0)
-    np.lib.format.write_array(file, array, version, allow_pickle=False)
+    if version != (1, 0) or not (array.size and array.dtype.itemsize and array.flags.forc):
+        np.lib.format.write_array(file, array, version, allow_pickle=False)
+        return
+    # Numpy would copy what it hands to a file that is none of the system's.
+    description = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(file, description)
+    file.write(array.ravel("K").view("u1").data)
 
 
 def _read(file: IO[bytes]) -> Any:

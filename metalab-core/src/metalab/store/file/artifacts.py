@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from metalab.errors import StoreError
 from metalab.store.file import disk
+from metalab.store.file.hashing import Hashing, sha256
 from metalab.store.file.packs import LARGEST, member_at, parse_pack_uri
 from metalab.store.names import file_name
 from metalab.store.reading import ArtifactFile
 
 if TYPE_CHECKING:
     from metalab.records import ArtifactDescriptor, AttemptKey
+    from metalab.store.file.freshnames import FreshNames
     from metalab.store.file.layout import Folder
 
-__all__ = ["file_of", "keep_large", "member_name", "open_uri", "sha256", "small_bytes"]
+__all__ = ["file_of", "keep_large", "member_name", "open_uri", "small_bytes"]
 
 _BLOCK = 1 << 20
 _uri = re.compile(r"artifacts/(?!\.)[a-z0-9%._~-]+/(?!\.)[a-z0-9%._~-]+")
@@ -41,9 +43,14 @@ def member_name(run: AttemptKey, name: str, extension: str) -> str:
 
 
 def keep_large(
-    folder: Folder, run: AttemptKey, name: str, source: bytes | Path, extension: str
+    folder: Folder,
+    names: FreshNames,
+    run: AttemptKey,
+    name: str,
+    source: bytes | Path,
+    extension: str,
 ) -> tuple[str, str, int]:
-    """Keep an artifact as a file of its own, durably: its uri, sha256 and size.
+    """Keep an artifact as a file of its own, durably but for its name: its uri, sha256, size.
 
     The name holds the content's hash: equal content is kept once, and no attempt overwrites
     another.
@@ -51,10 +58,11 @@ def keep_large(
     run_name = file_name(run.run_id)
     target = folder.make("artifacts", run_name[:2])
     with disk.temporary(target) as (file, written):
-        digest, size = _copy(source, file)
+        digest, size = _write(source, file)
         path = target / f"{run_name}.{file_name(name)}.{digest[:12]}{_extension(extension)}"
         if not (path.exists() and path.stat().st_size == size):
-            disk.replace(file, written, path, size)
+            disk.rename(written, path, size)
+    names.add(target)  # also where another has given the name, which may be as fresh
     return f"artifacts/{target.name}/{path.name}", digest, size
 
 
@@ -117,15 +125,22 @@ def _is_content(data: bytes, artifact: ArtifactDescriptor | str) -> bool:
     return sha256(data) == artifact.content_hash
 
 
-def sha256(data: bytes) -> str:
-    """Return the hash by which an artifact's content is known."""
-    return hashlib.sha256(data).hexdigest()
+def _write(source: bytes | Path, file: BinaryIO) -> tuple[str, int]:
+    """Write an artifact durably; return its sha256 and size."""
+    if isinstance(source, Path):
+        digest, size = _copy(source, file)
+        disk.finish(file)
+        return digest, size
+    hashing = Hashing(source)  # while the disk is waited for
+    file.write(source)
+    disk.finish(file)
+    return hashing.result(), len(source)
 
 
-def _copy(source: bytes | Path, file: BinaryIO) -> tuple[str, int]:
+def _copy(source: Path, file: BinaryIO) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as content:
+    with source.open("rb") as content:
         while block := content.read(_BLOCK):
             digest.update(block)
             file.write(block)
