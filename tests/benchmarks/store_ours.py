@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 import metalab
-from benchmarks.ours import running
 from benchmarks.store_work import (
     COLUMNS,
     EXPERIMENT,
@@ -22,7 +21,6 @@ from benchmarks.store_work import (
     records,
     whole_columns,
 )
-from benchmarks.work import sweep
 from metalab.plugins import SERIALIZERS
 
 if TYPE_CHECKING:
@@ -130,39 +128,22 @@ def poll(work: Work) -> Callable[[], int]:
 
 
 def save(work: Work) -> Callable[[], int]:
-    """S7: capture the arrays in one run, in the caller's thread as the floor does."""
+    """S7: capture the arrays in one run, until its record is durable."""
+    from metalab.capture import Capture
 
-    @metalab.operation
-    def saving(capture: metalab.Capture) -> None:
-        for number in range(work.runs):
-            capture.artifact(f"array {number}", one_array())
-
-    return _saving(work, saving, 1)
-
-
-def save_by_runs(work: Work) -> Callable[[], int]:
-    """S7: capture an array in each of as many runs."""
-
-    @metalab.operation
-    def saving(capture: metalab.Capture) -> None:
-        capture.artifact("array", one_array())
-
-    return _saving(work, saving, work.runs)
-
-
-def _saving(work: Work, operation: metalab.Operation, runs: int) -> Callable[[], int]:
-    experiment = metalab.Experiment(
-        name="saving",
-        version="1",
-        context={},
-        operation=operation,
-        params=metalab.grid(**sweep(runs)),
-        seeds=metalab.seeds(base=42),
-    )
-    SERIALIZERS["numpy"]
+    (run,) = records(1)
+    store = _store(work)
     one_array()
-    phase = running(attrs.evolve(work, runs=runs), experiment, "inline")
-    return lambda: phase() * work.runs // runs
+    SERIALIZERS["numpy"]
+
+    def phase() -> int:
+        with store.writer("launch") as writer, Capture(run, writer) as capture:
+            for number in range(work.runs):
+                capture.artifact(f"array {number}", one_array())
+            writer.put(attrs.evolve(run, artifacts=capture.artifacts))
+        return len(capture.artifacts)
+
+    return phase
 
 
 def one_writer(work: Work) -> Callable[[], int]:
