@@ -113,7 +113,9 @@ def assert_same(found, array):
 def test_what_is_kept_comes_back_as_it_was(tmp_path, mapped):
     run = through_a_run(tmp_path, KEPT)
     for name, array in KEPT.items():
-        assert_same(run.artifact(name, mmap=mapped), array)
+        found = run.artifact(name, mmap=mapped)
+        assert_same(found, array)
+        assert found.flags.writeable is not mapped
     assert run.artifact("in Fortran order", mmap=mapped).flags.f_contiguous
 
 
