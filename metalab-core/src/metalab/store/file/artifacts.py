@@ -61,7 +61,7 @@ def keep_large(
         digest, size = _write(source, file)
         path = target / f"{run_name}.{file_name(name)}.{digest[:12]}{_extension(extension)}"
         if not (path.exists() and path.stat().st_size == size):
-            disk.rename(written, path, size)
+            disk.move(written, path, size, lasting=False)
     names.add(target)  # also where another has given the name, which may be as fresh
     return f"artifacts/{target.name}/{path.name}", digest, size
 
@@ -129,12 +129,18 @@ def _write(source: bytes | Path, file: BinaryIO) -> tuple[str, int]:
     """Write an artifact durably; return its sha256 and size."""
     if isinstance(source, Path):
         digest, size = _copy(source, file)
-        disk.finish(file)
+        _finish(file)
         return digest, size
     hashing = Hashing(source)  # while the disk is waited for
     file.write(source)
-    disk.finish(file)
+    _finish(file)
     return hashing.result(), len(source)
+
+
+def _finish(file: BinaryIO) -> None:
+    file.flush()
+    disk.sync(file.fileno())
+    file.close()
 
 
 def _copy(source: Path, file: BinaryIO) -> tuple[str, int]:

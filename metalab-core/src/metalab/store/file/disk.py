@@ -34,7 +34,6 @@ __all__ = [
     "create",
     "explain",
     "explained",
-    "finish",
     "folders",
     "is_gone",
     "is_hopeless",
@@ -53,7 +52,6 @@ __all__ = [
     "read_last",
     "reading",
     "remove",
-    "rename",
     "replace",
     "size_of",
     "sync",
@@ -231,31 +229,22 @@ def _copy_new(source: Path, name: Path) -> bool:
 
 def replace(file: BinaryIO, written: Path, path: Path, size: int) -> None:
     """Move a finished temporary file to its name, durably."""
-    finish(file)
-    move(written, path, size)
-
-
-def finish(file: BinaryIO) -> None:
-    """Close a file once what was written to it would survive the machine."""
     file.flush()
     sync(file.fileno())
     file.close()
+    move(written, path, size)
 
 
-def move(written: Path, path: Path, size: int) -> None:
-    """Move a file whose data is durable to its name, durably; ``size`` is the file's."""
-    rename(written, path, size)
-    sync_directory(path.parent)
-
-
-def rename(written: Path, path: Path, size: int) -> None:
-    """Move a file to its name, which is durable once the directory is synced."""
+def move(written: Path, path: Path, size: int, *, lasting: bool = True) -> None:
+    """Move a file of a size to its name, durably unless the caller syncs the directory."""
     try:
         written.replace(path)
     except FileNotFoundError:
         # A network file system may replay a rename that has been done.
         if not (path.exists() and path.stat().st_size == size):
             raise
+    if lasting:
+        sync_directory(path.parent)
 
 
 def names(directory: Path) -> list[str]:
