@@ -36,6 +36,7 @@ _WORKLOADS = (
     "S4",
     "S5",
     "S6",
+    "S7",
     "S8",
     "W1",
     "W2",
@@ -55,6 +56,7 @@ _SIZES = {
     "S4": (10_000,),
     "S5": (100_000,),
     "S6": (100_000,),
+    "S7": (100,),
     "S8": (100_000,),
     "W1": (1_000, 10_000, 100_000),
     "W2": (10_000, 100_000),
@@ -77,6 +79,7 @@ _SMALL = {
     "S4": (10_000,),
     "S5": (100_000,),
     "S6": (100_000,),
+    "S7": (100,),
     "S8": (100_000,),
     "W1": (10_000,),
     "W2": (10_000,),
@@ -90,8 +93,9 @@ _SMALL = {
     "W7 submit": (100_000,),
 }
 _LARGE = 1_000_000
-_NEVER_LARGE = {"S4", "W5 1 ms", "W5 10 ms", "W5 100 ms", "W7"}  # files, or hours
+_NEVER_LARGE = {"S4", "S7", "W5 1 ms", "W5 10 ms", "W5 100 ms", "W7"}  # files, or hours
 _BEST_OF = 3
+_BEST_OF_SYNCS = 9  # short ones, since others make a disk wait for seconds
 _IMPORTS = 12
 _SCRIPTS = 5
 _TASKS, _FEW_TASKS = 1_000, 100
@@ -230,6 +234,8 @@ def _sizes(name: str, options: argparse.Namespace) -> Sequence[int]:
 def _repetitions(contest: Contest, runs: int, options: argparse.Namespace) -> int:
     if options.repetitions:
         return options.repetitions
+    if contest.key == "S7":
+        return _BEST_OF_SYNCS
     if contest.gauge.best:
         return 1 if runs > 100_000 else 2 if options.small else _BEST_OF
     return 5 if runs <= 10_000 else 3 if runs <= 100_000 else 1
@@ -240,7 +246,7 @@ def _circumstances(folder: Path) -> str:
         f"{datetime.now(UTC):%Y-%m-%d}, metalab-core {version('metalab-core')}, "
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores, {_file_system(folder)}. "
-        "CPU time (user and system) per run; of W5, W7 and P1, the time that passes."
+        "CPU time (user and system) per run; of S7, W5, W7 and P1, the time that passes."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from benchmarks.cost import CPU, EFFICIENCY, THROUGHPUT, Gauge
+from benchmarks.cost import CPU, EFFICIENCY, THROUGHPUT, WALL, Gauge
 from benchmarks.measure import Phase
 
 __all__ = ["CONTESTS", "Contender", "Contest"]
@@ -134,6 +134,12 @@ CONTESTS = (
                 Phase("store_ours:cached_columns", after=_APPEND),
             ),
         ),
+    ),
+    Contest(
+        "S7",
+        Phase("store_floors:save"),
+        (Contender("capture arrays of 1 MB", Phase("store_ours:save")),),
+        WALL,
     ),
     Contest(
         "S8",

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from benchmarks.store_work import BY, GROUP, POLLS, TOLD, lines, plan_ids, segments, whole_columns
+from benchmarks.store_work import (
+    BY,
+    GROUP,
+    POLLS,
+    TOLD,
+    lines,
+    one_array,
+    plan_ids,
+    segments,
+    whole_columns,
+)
 from benchmarks.work import METRIC, sweep
 
 if TYPE_CHECKING:
@@ -156,6 +166,26 @@ def arrays(work: Work) -> Callable[[], int]:
                 elif not name.endswith(".codes"):
                     made[name] = kept[name]
         return len(pd.DataFrame(made))
+
+    return phase
+
+
+def save(work: Work) -> Callable[[], int]:
+    """S7: save the arrays, with the syncs of file and folder that make each of them last."""
+    import numpy as np
+
+    work.folder.mkdir(parents=True)
+
+    def phase() -> int:
+        for number in range(work.runs):
+            with (work.folder / f"{number}.npy").open("wb") as file:
+                np.save(file, one_array())
+                file.flush()
+                os.fsync(file.fileno())
+            folder = os.open(work.folder, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+        return work.runs
 
     return phase
 

@@ -8,6 +8,8 @@ from importlib import import_module
 from itertools import count
 from typing import TYPE_CHECKING
 
+import attrs
+
 import metalab
 from benchmarks.store_work import (
     BY,
@@ -18,10 +20,12 @@ from benchmarks.store_work import (
     TOLD,
     lines,
     measured,
+    one_array,
     plan_ids,
     records,
     whole_columns,
 )
+from metalab.plugins import SERIALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +150,25 @@ def poll(work: Work) -> Callable[[], int]:
             if store.read(log) is not log:
                 raise SystemExit("nothing was added, and something was read")
         return len(log)
+
+    return phase
+
+
+def save(work: Work) -> Callable[[], int]:
+    """S7: capture the arrays in one run, until its record is durable."""
+    from metalab.capture import Capture
+
+    (run,) = records(1)
+    store = _store(work)
+    one_array()
+    SERIALIZERS["numpy"]
+
+    def phase() -> int:
+        with store.writer("launch") as writer, Capture(run, writer) as capture:
+            for number in range(work.runs):
+                capture.artifact(f"array {number}", one_array())
+            writer.put(attrs.evolve(run, artifacts=capture.artifacts))
+        return len(capture.artifacts)
 
     return phase
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime
 from itertools import islice, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -26,6 +26,7 @@ __all__ = [
     "TOLD",
     "lines",
     "measured",
+    "one_array",
     "plan_ids",
     "records",
     "segments",
@@ -90,6 +91,13 @@ def lines(runs: int) -> list[bytes]:
         record_line(record, Stamp(writer, 1, number, "launch"))
         for number, record in enumerate(records(runs), 1)
     ]
+
+
+def one_array() -> Any:
+    """Return an array of 1 MB."""
+    import numpy as np
+
+    return np.full(125_000, 0.5)
 
 
 def plan_ids(runs: int) -> list[str]:

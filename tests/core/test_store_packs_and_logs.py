@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -194,3 +197,105 @@ class TestLogsOnAFailingDisk:
         monkeypatch.undo()
         writer.close()
         assert len(store.get_log(run_id())) > 1_000_000
+
+
+class TestLargeArtifacts:
+    def put_one(self, writer, number: int, acknowledged=None) -> ArtifactDescriptor:
+        run = made(number)
+        kept = writer.put_artifact(run, "a", b"%d" % number * 300_000, extension="bin")
+        artifact = ArtifactDescriptor("id", "a", "bytes", "bytes", *kept)
+        writer.put(made(number, artifacts=[artifact]), acknowledged)
+        return artifact
+
+    @pytest.fixture
+    def synced(self, monkeypatch):
+        """The kind of what is synced, in order."""
+        found = []
+        file, directory = disk.sync, disk.sync_directory
+
+        def sync(fd):
+            name = Path(f"/proc/self/fd/{fd}").readlink().name
+            found.append("data" if name.startswith(disk.TEMPORARY) else Path(name).suffix)
+            file(fd)
+
+        def sync_directory(path):
+            found.append("name" if path.parent.name == "artifacts" else path.name)
+            directory(path)
+
+        monkeypatch.setattr(disk, "sync", sync)
+        monkeypatch.setattr(disk, "sync_directory", sync_directory)
+        return found
+
+    def test_data_and_name_are_durable_before_the_line(self, tmp_path, synced):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            self.put_one(writer, 1)
+            writer.flush()
+            synced.clear()
+            self.put_one(writer, 2)
+            assert synced == ["data"]
+            writer.flush()
+            assert synced == ["data", "name", ".jsonl"]
+
+    def test_one_sync_serves_all_names_of_a_directory(self, tmp_path, synced):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            self.put_one(writer, 0)
+            writer.flush()
+            synced.clear()
+            for number in range(1, 6):
+                self.put_one(writer, number)
+            writer.flush()
+        assert (synced.count("data"), synced.count("name")) == (5, 1)
+
+    def test_a_flush_makes_names_durable_that_no_line_refers_to(self, tmp_path, synced):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            writer.put_artifact(made(1), "a", b"x" * 300_000, extension="bin")
+            writer.flush()
+            assert synced.count("name") == 1
+
+    def test_a_name_that_is_not_durable_holds_its_line_back(self, tmp_path, monkeypatch):
+        store = store_at(tmp_path, commit_interval=30)
+        acknowledged = []
+        with store.writer("w") as writer:
+            self.put_one(writer, 1)
+            writer.flush()
+            seen = []
+            real = disk.sync_directory
+
+            def sync_directory(path):
+                seen.append((path.parent.name, len(acknowledged)))
+                if len(seen) < 4:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                real(path)
+
+            monkeypatch.setattr(disk, "sync_directory", sync_directory)
+            artifact = self.put_one(writer, 2, lambda: acknowledged.append(2))
+            writer.flush()
+        assert seen[:4] == [("artifacts", 0)] * 4
+        assert acknowledged == [2]
+        assert store.list_artifacts(run_id(2)) == [artifact]
+        assert store.read().damage == ()
+
+    def test_a_directory_that_somebody_removed_holds_nothing_back(self, tmp_path):
+        store = store_at(tmp_path, commit_interval=30)
+        acknowledged = []
+        with store.writer("w") as writer:
+            self.put_one(writer, 1, lambda: acknowledged.append(1))
+            shutil.rmtree(store.get_working_directory() / "artifacts")
+            writer.flush()
+        assert acknowledged == [1]
+
+    def test_where_no_thread_can_be_started_it_is_hashed_all_the_same(self, tmp_path, monkeypatch):
+        store = store_at(tmp_path, commit_interval=30)
+        with store.writer("w") as writer:
+            self.put_one(writer, 1)
+            with monkeypatch.context() as patched:
+                patched.setattr(threading.Thread, "start", _no_thread)
+                artifact = writer.put_artifact(made(2), "a", b"2" * 300_000, extension="bin")
+        assert artifact[1] == hashlib.sha256(b"2" * 300_000).hexdigest()
+
+
+def _no_thread(_thread):
+    raise RuntimeError("can't start new thread")

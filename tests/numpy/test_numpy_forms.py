@@ -216,7 +216,7 @@ class TestArrays:
             (np.zeros(2, [("a", object)]), "holds references to Python objects"),
             (np.zeros(2, "g"), r"convert it with \.astype\(float\)"),
             (np.zeros(2, "G"), r"\.astype\(complex\)"),
-            (np.ma.masked_array([1, 2]), r"is more than an array; write np\.asarray"),
+            (np.ma.masked_array([1, 2]), r"is more than an array: its mask would be lost"),
             (np.zeros(2, "i4").view(np.recarray), r"write np\.asarray"),
             (
                 np.zeros(2, {"names": ["a", "b"], "formats": ["i4", "i2"], "offsets": [0, 2]}),
@@ -227,14 +227,6 @@ class TestArrays:
     def test_what_has_no_certain_bytes_is_refused(self, array, text):
         with pytest.raises(IdentityError, match=rf"params\['x'\]\[0\]: .*{text}"):
             canonical_bytes({"x": [array]}, "params")
-
-    def test_text_of_variable_length_is_refused(self):
-        if not hasattr(np.dtypes, "StringDType"):
-            pytest.skip("numpy 1 has no text of variable length")
-        array = np.array(["a", "a longer text than fits in sixteen bytes"], np.dtypes.StringDType())
-        for write in (canonical_bytes, to_jsonable):
-            with pytest.raises(IdentityError, match="dtype"):
-                write(array)
 
     def test_object_arrays_are_not_written(self):
         with pytest.raises(IdentityError, match="cannot be written as bytes and read back"):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
+import os
 import resource
+import sys
+import tracemalloc
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +32,8 @@ ARRAYS = {
     "names": np.array([(1,)], [("größe", "<i8")]),
     "nothing": np.zeros(3, "S0"),
 }
+FILES = Path("/proc/self/fd")
+CLOSES_FILES = sys.version_info >= (3, 13)  # of what it maps
 
 
 def once(operation):
@@ -47,6 +55,7 @@ def run(tmp_path):
             capture.artifact(name, array)
         capture.artifact("text", "no array")
         capture.artifact("several", {"a": np.arange(3)})
+        capture.artifact("archive", {"a": np.arange(3)}, format="numpy/npz")
 
     (found,) = metalab.run(once(keep), tmp_path / "store", progress=False).result()
     assert found.status == "success", found.error
@@ -57,6 +66,32 @@ def owner_of(array):
     while isinstance(array, np.ndarray):
         array = array.base
     return array.obj if isinstance(array, memoryview) else array
+
+
+def file_of_large(run):
+    (path,) = Path(run._reader.store.get_working_directory()).rglob("*.large.*.npy")
+    return path
+
+
+def open_files():
+    return len(list(FILES.iterdir()))
+
+
+@contextmanager
+def room_for_files():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(int(each.name) for each in FILES.iterdir()) + 4
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        yield most
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def file_with(array):
+    file = BytesIO()
+    NpySerializer().dump(array, file)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -89,6 +124,51 @@ def test_where_nothing_can_be_mapped_it_is_read_and_cannot_be_written_to_either(
 def test_what_is_no_array_is_read(run):
     assert run.artifact("text", mmap=True) == "no array"
     assert run.artifact("several", mmap=True)["a"].tolist() == [0, 1, 2]
+    assert run.artifact("archive", mmap=True)["a"].tolist() == [0, 1, 2]
+
+
+def test_it_is_aligned_as_its_dtype_wants(run):
+    for name in ("small", "large", "fortran", "moments"):
+        assert run.artifact(name, mmap=True).flags.aligned
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize("change", [-4096, -1, 1])
+def test_a_file_of_another_size_is_damaged(run, change, mapped):
+    path = file_of_large(run)
+    size = path.stat().st_size
+    os.truncate(path, size + change)
+    text = f"damaged: .* has {size + change:,} bytes, it was kept with {size:,}"
+    with pytest.raises(StoreError, match=text):
+        run.artifact("large", mmap=mapped)
+
+
+def test_a_pack_that_ends_early_is_damaged(run):
+    (path,) = Path(run._reader.store.get_working_directory()).rglob("*.tar")
+    os.truncate(path, 600)
+    with pytest.raises(StoreError, match="damaged in"):
+        run.artifact("small", mmap=True)
+
+
+class TestFiles:
+    def test_the_arrays_of_one_pack_share_what_is_mapped(self, run):
+        before = open_files()
+        arrays = [run.artifact(name, mmap=True) for name in ("small", "structure", "moments")] * 2
+        assert len({id(owner_of(array)) for array in arrays}) == 1
+        assert open_files() - before == (0 if CLOSES_FILES else 1)
+
+    def test_a_large_array_that_goes_gives_its_file_back(self, run):
+        gc.collect()
+        before = open_files()
+        arrays = [run.artifact("large", mmap=True) for _ in range(3)]
+        assert open_files() - before == (0 if CLOSES_FILES else 3)
+        del arrays
+        assert open_files() == before
+
+    def test_more_files_than_may_be_open_are_an_error_that_says_so(self, run):
+        refused = pytest.raises(StoreError, match=r"open files.*raise the limit .*ulimit -n")
+        with room_for_files() as most, nullcontext() if CLOSES_FILES else refused:
+            assert len([run.artifact("large", mmap=True) for _ in range(most)]) == most
 
 
 def test_a_large_array_takes_no_memory(tmp_path):
@@ -125,6 +205,33 @@ def test_any_array_is_seen_in_its_bytes(array):
         assert seen[name].tobytes() == array[name].tobytes()
     if array.dtype.names is None:
         assert seen.tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize("name", ["a", "größe"])
+def test_looking_copies_the_header_alone(name):
+    memory = memoryview(file_with(np.zeros(1_000_000, [(name, "<i8")])))
+    NpySerializer().view(memory)
+    tracemalloc.start()
+    seen = NpySerializer().view(memory)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seen.dtype.names == (name,)
+    assert peak < 50_000
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "magic"),
+        (b"no such file at all", "magic"),
+        (file_with(np.zeros(3))[:20], "no whole header"),
+        (file_with(np.zeros(3))[:-1], "smaller than requested"),
+        (file_with(np.zeros(3)).replace(b"\x93NUMPY\x01", b"\x93NUMPY\x09"), r"version \(9, 0\)"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(content, text):
+    with pytest.raises(ValueError, match=text):
+        NpySerializer().view(memoryview(content))
 
 
 def test_a_pickle_is_refused():

@@ -8,14 +8,13 @@ import numpy as np
 
 from metalab.errors import IdentityError
 from metalab.identity.canonical import CanonicalForm
-from metalab_numpy.dtypes import describe, dtype_of
+from metalab_numpy.dtypes import describe, dtype_of, why_not
+from metalab_numpy.plain import is_plain, more_than_an_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["form_of", "revive"]
-
-_DOUBLE, _COMPLEX_DOUBLE = 8, 16
 
 
 def form_of(obj: object) -> CanonicalForm | None:
@@ -29,10 +28,10 @@ def form_of(obj: object) -> CanonicalForm | None:
         return CanonicalForm(None, obj.item())  # type: ignore[attr-defined]
     if isinstance(obj, np.generic) and cls.__module__ == "numpy":
         return _form_of_scalar(obj)
-    if cls is np.ndarray:
-        return CanonicalForm("ndarray", _payload(obj))
     if isinstance(obj, np.ndarray):
-        raise IdentityError(f"a {cls.__name__} is more than an array; write np.asarray(...)")
+        if not is_plain(obj):
+            raise IdentityError(more_than_an_array(obj))
+        return CanonicalForm("ndarray", _payload(np.asarray(obj)))
     if isinstance(obj, np.dtype):
         return CanonicalForm("dtype", describe(obj))
     name = obj.__name__ if isinstance(obj, np.ufunc) else None
@@ -66,6 +65,8 @@ def _ticks(scalar: Any) -> int:
 
 
 def _payload(array: Any) -> tuple[object, tuple[int, ...], object]:
+    if reason := why_not(array.dtype):
+        raise IdentityError(reason)
     return describe(array.dtype), array.shape, _content(array)
 
 
@@ -79,11 +80,6 @@ def _content(array: Any) -> object:
 
 
 def _with_one_nan(array: Any) -> Any:
-    if array.dtype.itemsize > (_DOUBLE if array.dtype.kind == "f" else _COMPLEX_DOUBLE):
-        raise IdentityError(
-            f"an array of dtype {array.dtype} has bytes that are no part of its values; "
-            "convert it with .astype(float) or .astype(complex)"
-        )
     if not np.isnan(array).any():
         return array
     # A NaN out of arithmetic and np.nan differ in bits, but mean the same.
@@ -107,7 +103,8 @@ def _revive_array(payload: Any) -> Any:
 
 def _fill(array: Any, content: Any) -> None:
     if array.dtype.names is None:
-        array[...] = np.frombuffer(content, array.dtype).reshape(array.shape)
+        if array.dtype.itemsize:
+            array[...] = np.frombuffer(content, array.dtype).reshape(array.shape)
         return
     for name, part in zip(array.dtype.names, content, strict=True):
         _fill(array[name], part)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from metalab.hookspecs import hookimpl
 from metalab_numpy import forms
 from metalab_numpy.serializers import NpySerializer, NpzSerializer
@@ -36,9 +38,11 @@ def metalab_revive(tag: str, payload: object) -> object | None:
 
 @hookimpl
 def metalab_serializer_for(obj: object) -> Serializer | None:
-    """Store arrays as npy; a dict of arrays becomes npz only where the format is named."""
-    npy = _SERIALIZERS[0]
-    return npy if npy.can_handle(obj) else None
+    """Store arrays as npy, even those that ``dump`` has a reason to refuse.
+
+    A dict of arrays becomes npz only where the format is named.
+    """
+    return _SERIALIZERS[0] if isinstance(obj, np.ndarray) else None
 
 
 @hookimpl

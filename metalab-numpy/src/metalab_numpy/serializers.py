@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from metalab_numpy.dtypes import why_not
+from metalab_numpy.plain import is_plain, more_than_an_array
 
 __all__ = ["NpySerializer", "NpzSerializer"]
 
@@ -19,10 +20,9 @@ _MAX_HEADER = 2**20
 # The first version of the format has room for 65,535 bytes, of shape and layout too.
 _LONG_HEADER = 60_000
 _ENDING = ".npy"
-_READ_HEADER: Any = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_OR_PICKLE = 'or use kind="pickle" with Experiment(allow_pickle=True)'
+_MAGIC = 8  # bytes that say what it is, and the format's version
+_LENGTHS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # bytes that hold the header's length, by version
 
 
 @attrs.frozen
@@ -34,11 +34,11 @@ class NpySerializer:
     extension: str = "npy"
 
     def can_handle(self, obj: object) -> bool:
-        """Tell whether it is an ndarray of values; subclasses and object arrays are not."""
-        return type(obj) is np.ndarray and why_not(obj.dtype) is None
+        """Tell whether it is an ndarray of values, or a memmap, which comes back as one."""
+        return is_plain(obj) and why_not(obj.dtype) is None  # type: ignore[attr-defined]
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
-        """Write an array; raises TypeError for anything else, ValueError for object arrays."""
+        """Write an array; raises TypeError for what is more or none, ValueError for its dtype."""
         _check(obj, "an array")
         _write(file, obj)
 
@@ -48,16 +48,12 @@ class NpySerializer:
 
     def view(self, memory: memoryview) -> Any:
         """Show the array in the bytes of its file; raises ValueError as load does."""
-        file = io.BytesIO(memory[:_MAX_HEADER])
-        version = np.lib.format.read_magic(file)
-        if version not in _READ_HEADER:  # numpy keeps how it reads names beyond ASCII to itself
-            return _sealed(_read(io.BytesIO(memory)))
-        shape, fortran_order, dtype = _READ_HEADER[version](file, max_header_size=_MAX_HEADER)
+        shape, fortran_order, dtype, start = _header_of(memory)
         if dtype.hasobject:
             raise ValueError("the file holds pickled objects")
         if not (dtype.itemsize and math.prod(shape)):
             return _sealed(np.empty(shape, dtype))
-        flat = np.frombuffer(memory, dtype, math.prod(shape), file.tell())
+        flat = np.frombuffer(memory, dtype, math.prod(shape), start)
         return flat.reshape(shape, order="F" if fortran_order else "C")
 
 
@@ -70,12 +66,8 @@ class NpzSerializer:
     extension: str = "npz"
 
     def can_handle(self, obj: object) -> bool:
-        """Tell whether it is a dict from names to ndarrays of values."""
-        return (
-            type(obj) is dict
-            and all(type(name) is str and _is_name(name) for name in obj)
-            and all(NpySerializer().can_handle(array) for array in obj.values())
-        )
+        """Tell whether it is a dict; ``dump`` names the key or the array at fault."""
+        return type(obj) is dict
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
         """Write a dict of arrays; raises TypeError or ValueError that names the key at fault."""
@@ -107,11 +99,34 @@ def _write(file: IO[bytes], array: Any) -> None:
     version = (2, 0) if len(header) > _LONG_HEADER else (1, 0)
     if not header.isascii():
         version = (3, 0)
-    np.lib.format.write_array(file, array, version, allow_pickle=False)
+    if version != (1, 0) or not (array.size and array.dtype.itemsize and array.flags.forc):
+        np.lib.format.write_array(file, array, version, allow_pickle=False)
+        return
+    # Numpy would copy what it hands to a file that is none of the system's.
+    description = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(file, description)
+    file.write(array.ravel("K").view("u1").data)
 
 
 def _read(file: IO[bytes]) -> Any:
     return np.lib.format.read_array(file, allow_pickle=False, max_header_size=_MAX_HEADER)
+
+
+def _header_of(memory: memoryview) -> tuple[tuple[int, ...], bool, Any, int]:
+    """Return shape, order, dtype and where the values begin, copying the header alone."""
+    version = np.lib.format.read_magic(io.BytesIO(memory[:_MAGIC]))
+    if version not in _LENGTHS:
+        raise ValueError(f"the file is of version {version} of the npy format, which is not known")
+    begin = _MAGIC + _LENGTHS[version]
+    start = begin + int.from_bytes(memory[_MAGIC:begin], "little")
+    if start > min(len(memory), begin + _MAX_HEADER):
+        raise ValueError(f"the file has no whole header: its header would end at byte {start:,}")
+    header = bytes(memory[begin:start])
+    if version == (3, 0):  # numpy has no function for it alone; escaped, it is one of version 2
+        header = header.decode().encode("ascii", "backslashreplace")
+    file = io.BytesIO(len(header).to_bytes(4, "little") + header)
+    read = np.lib.format.read_array_header_2_0  # of version 1 but for the length's length
+    return *read(file, max_header_size=_MAX_HEADER), start
 
 
 def _sealed(array: Any) -> Any:
@@ -125,7 +140,9 @@ def _is_name(name: str) -> bool:
 
 
 def _check(obj: Any, what: str) -> None:
-    if type(obj) is not np.ndarray:
+    if not isinstance(obj, np.ndarray):
         raise TypeError(f"{what} must be an ndarray, not a {type(obj).__name__}; use np.asarray")
+    if not is_plain(obj):
+        raise TypeError(f"{what} cannot be kept: {more_than_an_array(obj)}, {_OR_PICKLE}")
     if reason := why_not(obj.dtype):
-        raise ValueError(f"{what} cannot be stored: {reason}; convert it with .astype(...)")
+        raise ValueError(f"{what} cannot be kept: {reason}, {_OR_PICKLE}")

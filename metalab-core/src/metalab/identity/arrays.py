@@ -15,13 +15,15 @@ __all__ = ["dump_array", "dump_scalar", "is_array", "is_scalar", "load_array", "
 
 # The kinds of dtype whose bytes are their value; objects and variable-length text are pointers.
 _KINDS = frozenset("biufcmMSUV")
+# Beyond these bytes, machines write one number in different ways.
+_LONGEST = {"f": 8, "c": 16}
 # Numpy's mark of a dtype that another library added.
 _FOREIGN = 2
 
 
 def is_array(cls: type) -> bool:
-    """Tell whether a class is numpy's ndarray itself."""
-    return cls.__module__ == "numpy" and cls.__name__ == "ndarray"
+    """Tell whether a class is numpy's ndarray itself, or the one of arrays that lie in a file."""
+    return cls.__module__ == "numpy" and cls.__name__ in {"ndarray", "memmap"}
 
 
 def is_scalar(cls: type) -> bool:
@@ -39,8 +41,10 @@ def dump_array(array: Any) -> list[Any]:
 def load_array(payload: Any) -> Any:
     """Return the array that ``dump_array`` described, writable and in C order."""
     dtype, shape, text = payload
-    flat = import_module("numpy").frombuffer(bytearray(a2b_base64(text)), _load_dtype(dtype))
-    return flat.reshape(shape)
+    numpy, made_of = import_module("numpy"), _load_dtype(dtype)
+    if not made_of.itemsize:  # of which no bytes tell how many there are
+        return numpy.zeros(shape, made_of)
+    return numpy.frombuffer(bytearray(a2b_base64(text)), made_of).reshape(shape)
 
 
 def dump_scalar(scalar: Any) -> list[Any]:
@@ -59,12 +63,28 @@ def _text(data: bytes) -> str:
 
 
 def _dump_dtype(dtype: Any) -> object:
-    if dtype.hasobject or dtype.kind not in _KINDS or dtype.isbuiltin == _FOREIGN:
-        raise IdentityError(
-            f"an array of dtype {dtype} cannot be written as bytes and read back; "
-            "convert it to a dtype of fixed size with .astype(...)"
-        )
-    return dtype.str if dtype.names is None else _lists(_format().dtype_to_descr(dtype))
+    if dtype.hasobject or dtype.isbuiltin == _FOREIGN or not _is_value(dtype):
+        raise _refusal(dtype)
+    if dtype.names is None:
+        return dtype.str
+    try:
+        return _lists(_format().dtype_to_descr(dtype))
+    except ValueError as error:  # fields that overlap
+        raise _refusal(dtype) from error
+
+
+def _is_value(dtype: Any) -> bool:
+    dtype = dtype.base
+    if dtype.names is not None:
+        return all(_is_value(dtype.fields[name][0]) for name in dtype.names)
+    return dtype.kind in _KINDS and dtype.itemsize <= _LONGEST.get(dtype.kind, dtype.itemsize)
+
+
+def _refusal(dtype: Any) -> IdentityError:
+    return IdentityError(
+        f"an array of dtype {dtype} cannot be written as bytes and read back on every machine; "
+        "convert it to a dtype of fixed size with .astype(...)"
+    )
 
 
 def _lists(descr: Any) -> Any:

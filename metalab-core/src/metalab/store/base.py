@@ -211,7 +211,8 @@ class Store(abc.ABC):
     def open_artifact(self, artifact: ArtifactDescriptor | str) -> BinaryIO:
         """Open an artifact's bytes, by descriptor or uri.
 
-        Raises ValueError for a uri that leaves the store, StoreError if the bytes are gone.
+        Raises ValueError for a uri that leaves the store, StoreError if the bytes are gone or,
+        as far as that is seen without reading a large artifact, damaged.
         """
 
     def map_artifact(self, artifact: ArtifactDescriptor) -> memoryview | None:  # noqa: ARG002  for stores of files

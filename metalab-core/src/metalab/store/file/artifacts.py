@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import io
-import mmap
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from metalab.errors import StoreError
 from metalab.store.file import disk
+from metalab.store.file.hashing import Hashing, sha256
 from metalab.store.file.packs import LARGEST, member_at, parse_pack_uri
 from metalab.store.names import file_name
 from metalab.store.reading import ArtifactFile
 
 if TYPE_CHECKING:
     from metalab.records import ArtifactDescriptor, AttemptKey
+    from metalab.store.file.freshnames import FreshNames
     from metalab.store.file.layout import Folder
 
-__all__ = ["file_of", "keep_large", "map_uri", "member_name", "open_uri", "sha256", "small_bytes"]
+__all__ = ["file_of", "keep_large", "member_name", "open_uri", "small_bytes"]
 
 _BLOCK = 1 << 20
 _uri = re.compile(r"artifacts/(?!\.)[a-z0-9%._~-]+/(?!\.)[a-z0-9%._~-]+")
@@ -41,9 +43,14 @@ def member_name(run: AttemptKey, name: str, extension: str) -> str:
 
 
 def keep_large(
-    folder: Folder, run: AttemptKey, name: str, source: bytes | Path, extension: str
+    folder: Folder,
+    names: FreshNames,
+    run: AttemptKey,
+    name: str,
+    source: bytes | Path,
+    extension: str,
 ) -> tuple[str, str, int]:
-    """Keep an artifact as a file of its own, durably: its uri, sha256 and size.
+    """Keep an artifact as a file of its own, durably but for its name: its uri, sha256, size.
 
     The name holds the content's hash: equal content is kept once, and no attempt overwrites
     another.
@@ -51,10 +58,11 @@ def keep_large(
     run_name = file_name(run.run_id)
     target = folder.make("artifacts", run_name[:2])
     with disk.temporary(target) as (file, written):
-        digest, size = _copy(source, file)
+        digest, size = _write(source, file)
         path = target / f"{run_name}.{file_name(name)}.{digest[:12]}{_extension(extension)}"
         if not (path.exists() and path.stat().st_size == size):
-            disk.replace(file, written, path, size)
+            disk.move(written, path, size, lasting=False)
+    names.add(target)  # also where another has given the name, which may be as fresh
     return f"artifacts/{target.name}/{path.name}", digest, size
 
 
@@ -68,7 +76,7 @@ def open_uri(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
         )
     try:
         if packed is None:
-            return (folder / uri).open("rb")
+            return _opened(folder, artifact)
         name, offset, size = packed
         data = disk.read_from(folder / "packs" / name, offset, size)
     except FileNotFoundError as error:
@@ -76,24 +84,6 @@ def open_uri(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
     if len(data) < size or not _is_content(data, artifact):
         raise StoreError(f"the bytes of {uri} are damaged in {folder / 'packs' / name}")
     return io.BytesIO(data)
-
-
-def map_uri(folder: Path, artifact: ArtifactDescriptor) -> memoryview | None:
-    """Map the bytes of an artifact; see ``Store.map_artifact``."""
-    with open_uri(folder, artifact) as file:  # which checks the uri, and what is small
-        if not file.seek(0, io.SEEK_END):
-            return None  # no file system maps nothing
-    packed = parse_pack_uri(artifact.uri)
-    name, offset, size = packed or ("", 0, None)
-    path = folder / "packs" / name if packed else folder / artifact.uri
-    start = offset - offset % mmap.ALLOCATIONGRANULARITY
-    length = 0 if size is None else offset - start + size
-    try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), length, offset=start, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # a file system that maps no files: it is read instead
-        return None
-    return memoryview(mapped)[offset - start :]
 
 
 def file_of(folder: Path, artifact: ArtifactDescriptor) -> ArtifactFile:
@@ -115,21 +105,48 @@ def _ending(name: str, beginning: str) -> str:
     return name.removeprefix(beginning) if name.startswith(beginning) else ""
 
 
+def _opened(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
+    if isinstance(artifact, str):
+        return (folder / artifact).open("rb")
+    file = (folder / artifact.uri).open("rb")
+    size, kept = os.fstat(file.fileno()).st_size, artifact.size_bytes
+    if kept is None or size == kept:
+        return file
+    file.close()
+    raise StoreError(
+        f"the bytes of {artifact.uri} are damaged: {folder / artifact.uri} has {size:,} bytes, "
+        f"it was kept with {kept:,}"
+    )
+
+
 def _is_content(data: bytes, artifact: ArtifactDescriptor | str) -> bool:
     if isinstance(artifact, str) or artifact.content_hash is None:
         return True
     return sha256(data) == artifact.content_hash
 
 
-def sha256(data: bytes) -> str:
-    """Return the hash by which an artifact's content is known."""
-    return hashlib.sha256(data).hexdigest()
+def _write(source: bytes | Path, file: BinaryIO) -> tuple[str, int]:
+    """Write an artifact durably; return its sha256 and size."""
+    if isinstance(source, Path):
+        digest, size = _copy(source, file)
+        _finish(file)
+        return digest, size
+    hashing = Hashing(source)  # while the disk is waited for
+    file.write(source)
+    _finish(file)
+    return hashing.result(), len(source)
 
 
-def _copy(source: bytes | Path, file: BinaryIO) -> tuple[str, int]:
+def _finish(file: BinaryIO) -> None:
+    file.flush()
+    disk.sync(file.fileno())
+    file.close()
+
+
+def _copy(source: Path, file: BinaryIO) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as content:
+    with source.open("rb") as content:
         while block := content.read(_BLOCK):
             digest.update(block)
             file.write(block)

@@ -235,15 +235,16 @@ def replace(file: BinaryIO, written: Path, path: Path, size: int) -> None:
     move(written, path, size)
 
 
-def move(written: Path, path: Path, size: int) -> None:
-    """Move a file whose data is durable to its name, durably; ``size`` is the file's."""
+def move(written: Path, path: Path, size: int, *, lasting: bool = True) -> None:
+    """Move a file of a size to its name, durably unless the caller syncs the directory."""
     try:
         written.replace(path)
     except FileNotFoundError:
         # A network file system may replay a rename that has been done.
         if not (path.exists() and path.stat().st_size == size):
             raise
-    sync_directory(path.parent)
+    if lasting:
+        sync_directory(path.parent)
 
 
 def names(directory: Path) -> list[str]:

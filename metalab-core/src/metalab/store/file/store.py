@@ -16,13 +16,14 @@ from metalab.errors import StoreError
 from metalab.store.base import ArtifactFile, RunLog, Store, StoreWriter
 from metalab.store.claiming import UNITS
 from metalab.store.file import disk, layout, patches, payloads
-from metalab.store.file.artifacts import file_of, map_uri, open_uri
+from metalab.store.file.artifacts import file_of, open_uri
 from metalab.store.file.beside import is_closed, root_beside
 from metalab.store.file.claims import FileClaims
 from metalab.store.file.config import FileStoreConfig
 from metalab.store.file.inquiry import Inquiry
 from metalab.store.file.liveness import Liveness
 from metalab.store.file.logs import LogLines, log_files, read_logs
+from metalab.store.file.mapping import map_uri
 from metalab.store.file.reader import read_runs
 from metalab.store.file.runlog import FileRunLog
 from metalab.store.file.writer import FileWriter

@@ -17,6 +17,8 @@ from metalab.store.base import Acknowledge, StoreWriter
 from metalab.store.document import record_line
 from metalab.store.file import artifacts, disk
 from metalab.store.file.backlog import Parts, Rewrite
+from metalab.store.file.freshnames import FreshNames
+from metalab.store.file.hashing import sha256
 from metalab.store.file.host import (
     host_name,
     metalab_version,
@@ -78,6 +80,7 @@ class FileWriter(StoreWriter):
         self.name = writer_name(self._launch, self._task, host_name(), secrets.token_hex(4))
         self._seq = count(1)
         self._pack = Pack(self.name, partial(self._make, "packs"), self._journal.touch)
+        self._names = FreshNames(self._journal.touch)
         self._log = LogFile(self.name, partial(self._make, "logs"))
         self._log_parts: dict[str, int] | None = None
 
@@ -135,9 +138,9 @@ class FileWriter(StoreWriter):
         with disk.explained(f"the artifact {name!r} cannot be kept"):
             small = artifacts.small_bytes(source)
             if small is None:
-                return artifacts.keep_large(self._folder, run, name, source, extension)
+                return artifacts.keep_large(self._folder, self._names, run, name, source, extension)
             uri = self._pack.add(artifacts.member_name(run, name, extension), small)
-        return uri, artifacts.sha256(small), len(small)
+        return uri, sha256(small), len(small)
 
     def append_log(self, run: AttemptKey, text: str, name: str = "run") -> None:
         """Add one line to a log of a run."""
@@ -235,6 +238,7 @@ class FileWriter(StoreWriter):
         return line_of({"t": "close", "writer": self.name, "part": part, "lines": lines})
 
     def _prepare(self) -> Rewrite | None:
+        self._names.sync()
         return self._rewritten if self._pack.sync(durable=self._options.durable) else None
 
     def _rewritten(self, line: bytes) -> bytes:
