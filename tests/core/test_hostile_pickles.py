@@ -23,7 +23,7 @@ from metalab.serializers import serializer_named
 from metalab.store import FileStore
 
 NEEDED = {"pandas": "pyarrow", "polars": "polars", "PIL": "PIL"}
-# Every format that is read without the caller's word, but for tensors, which have tests of their own.
+# Every format that is read without the caller's word; tensors have tests of their own.
 FORMATS = [
     *("builtins/json", "builtins/text", "builtins/bytes"),
     *("numpy/npy", "numpy/npz"),
