@@ -123,11 +123,11 @@ def test_the_values_that_json_lacks_are_read_elsewhere_as_what_they_were(read, s
     check_kept(read, store, {"value": value, "deep": [{"in": (value,)}]})
 
 
-@given(given_=any_params())
+@given(value=values(), more=any_params())
 @settings(max_examples=25)
-def test_any_structure_is_read_elsewhere_as_what_it_was(read, given_):
+def test_any_structure_is_read_elsewhere_as_what_it_was(read, value, more):
     with tempfile.TemporaryDirectory() as folder:
-        check_kept(read, f"{folder}/store", given_)
+        check_kept(read, f"{folder}/store", {"value": value, "more": more})
 
 
 @given(value=values())
