@@ -118,7 +118,7 @@ def check_kept(read, store, given_):
         assert same(run["data"][f"at {place}"], value)
 
 
-@pytest.mark.parametrize("value", NAMED, ids=ascii)
+@pytest.mark.parametrize("value", NAMED, ids=lambda value: type(value).__name__)
 def test_the_values_that_json_lacks_are_read_elsewhere_as_what_they_were(read, store, value):
     check_kept(read, store, {"value": value, "deep": [{"in": (value,)}]})
 

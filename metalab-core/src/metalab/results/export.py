@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypedDict
 import msgspec
 
 from metalab.identity.values import to_jsonable
+from metalab.results.cells import spelled
 from metalab.results.columns import Columns, spread
 from metalab.results.computed import derived_values
 from metalab.results.derived import as_derived_metrics
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["TableOptions", "columns_of", "write_csv"]
 
 _LINE_END = "\r\n"
+_LONG_BITS = 10_000  # of integers that may have more digits than str() writes
 
 
 class TableOptions(TypedDict, total=False):
@@ -70,9 +72,13 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
 
 
 def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
-    """Write columns as a CSV file in UTF-8 and return its path."""
+    r"""Write columns as a CSV file in UTF-8 and return its path.
+
+    Halves of surrogate pairs, which UTF-8 lacks, are written as ``\ud800``, and integers that
+    Python does not write in decimal as hexadecimal ones.
+    """
     cells = [list(map(_CELLS.get(name, _cell), column)) for name, column in columns.items()]
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(_Lines(file), lineterminator=_LINE_END)
         writer.writerow(columns)
         writer.writerows(zip(*cells, strict=True))
@@ -94,6 +100,8 @@ class _Lines:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > _LONG_BITS:
+        return spelled(value)
     if value is None or isinstance(value, (str, int, float)):
         return value
     return msgspec.json.encode(to_jsonable(value)).decode()
