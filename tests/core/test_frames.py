@@ -311,6 +311,12 @@ class TestReducers:
             frame = self.reduced(curves, lambda curve: {"x": 1 / (curve[0] - 1)})
         assert list(frame["x"].isna()) == [True, True, False]
 
+    @pytest.mark.parametrize("values", [{1: 1, "1": 2}, {"\ud800": 1}], ids=["twice", "no text"])
+    def test_names_that_no_column_can_have_are_a_failure(self, curves, values):
+        with pytest.warns(ReducerWarning, match=r"(two values|a value) named '"):
+            frame = curves.to_dataframe(artifact_reducers={"curve": lambda _: values})
+        assert list(frame) == list(curves.to_dataframe())
+
     def test_a_column_that_is_taken_is_renamed(self, curves):
         frame = self.reduced(curves, lambda _: {"loss": 7})
         assert list(frame) == ["loss", "artifact_loss"]
