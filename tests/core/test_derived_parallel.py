@@ -158,6 +158,27 @@ def test_what_was_ended_is_tried_again_and_no_process_is_left(results, tmp_path)
     assert results[0].derived == {"stuck_at_first": 0}
 
 
+def test_what_a_function_left_behind_does_not_hold_up_the_rest(results, tmp_path):
+    seen = tmp_path / "seen"
+
+    def daemonic(run):
+        if run.params["x"] != 1:
+            return run.params["x"]
+        if not os.fork():
+            os.setsid()
+            seen.write_text(str(os.getpid()))
+            time.sleep(600)
+        while True:
+            time.sleep(600)
+
+    try:
+        with pytest.warns(DerivedMetricWarning, match="timeout=2 seconds"):
+            results[:3].compute_derived(daemonic, workers=1, timeout=2)
+    finally:
+        os.kill(int(seen.read_text()), signal.SIGKILL)
+    assert [run.derived.get("daemonic") for run in results[:3]] == [0, None, 2]
+
+
 def test_a_timeout_is_of_one_run_and_not_of_what_a_worker_is_given(results):
     def slow(run):
         time.sleep(0.15)

@@ -166,6 +166,9 @@ class _Worker:
 
     def finding(self, metrics: Sequence[DerivedMetric]) -> Finding | None:
         """Return what it found of its next task, or blame its death on that; None if it began."""
+        # What the function started may have left the group, and hold the line of one that is gone.
+        if self.verdict is not None and not self.line.poll():
+            return self._obituary(metrics)
         try:
             told = pickle.loads(self.line.recv_bytes())  # noqa: S301  started by this process
         except (EOFError, OSError):
@@ -187,6 +190,7 @@ class _Worker:
         if not self.line.poll():
             self.verdict = f"it took longer than timeout={timeout:g} seconds and was ended"
             self._kill()
+            self.process.wait()
 
     def _turn(self) -> None:
         self.since = time.monotonic() if self.has_begun else inf
