@@ -114,6 +114,38 @@ class TestValues:
         with pytest.raises(DerivedMetricError, match=words):
             compute(odd, results[0])
 
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            ({1: 1, "1": 2}, "returned two values named '1'"),
+            ({"\ud800": 1}, r"returned a value named '\\ud800', which no file can hold"),
+        ],
+    )
+    def test_names_that_no_column_can_have_are_refused(self, results, value, words):
+        def odd(run):
+            return value
+
+        with pytest.raises(DerivedMetricError, match=words):
+            compute(odd, results[0])
+
+    def test_leaving_the_interpreter_is_the_failure_of_the_function_alone(self, results):
+        def leaves(run):
+            raise SystemExit(3)
+
+        with pytest.raises(DerivedMetricError, match="raised SystemExit: 3"):
+            compute(leaves, results[0])
+
+    def test_what_is_raised_may_have_no_text(self, results):
+        class MuteError(Exception):
+            def __str__(self):
+                raise KeyError("text")
+
+        def mute(run):
+            raise MuteError
+
+        with pytest.raises(DerivedMetricError, match=r"raised MuteError: .*KeyError"):
+            compute(mute, results[0])
+
     def test_what_a_function_raises_names_the_run(self, results):
         with pytest.raises(DerivedMetricError, match="raised ZeroDivisionError") as info:
             compute(fragile, results[0])

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,12 @@ def structured(run):
 
 def process(run):
     return os.getpid()
+
+
+def endless(run):
+    while run.params["x"] in {2, 7}:
+        pass
+    return run.params["x"]
 
 
 def values(results):
@@ -120,6 +127,81 @@ def test_a_worker_that_dies_costs_its_run_alone(results):
     assert "exit status 7" in str(caught[0].message)
     kept = [run.derived.get("deadly") for run in results]
     assert kept == [None if x in {3, 5} else x for x in range(12)]
+
+
+def test_a_function_that_never_returns_costs_its_run_alone(results):
+    with pytest.warns(DerivedMetricWarning, match=r"longer than timeout=1 seconds") as caught:
+        results.compute_derived(endless, workers=2, timeout=1)
+    blamed = [each for each in (2, 7) for w in caught if results[each].run_id in str(w.message)]
+    assert blamed == [2, 7]
+    assert len(caught) == 2
+    kept = [run.derived.get("endless") for run in results]
+    assert kept == [None if x in {2, 3, 7} else x for x in range(12)]
+
+
+def test_what_was_ended_is_tried_again_and_no_process_is_left(results, tmp_path):
+    seen = tmp_path / "seen"
+
+    def stuck_at_first(run):
+        if not seen.exists():
+            child = subprocess.Popen(["sleep", "600"])
+            seen.write_text(f"{os.getpid()} {child.pid}")
+            child.wait()
+        return run.params["x"]
+
+    with pytest.warns(DerivedMetricWarning, match="timeout=0.5"):
+        results[:1].compute_derived(stuck_at_first, workers=1, timeout=0.5)
+    worker, child = map(int, seen.read_text().split())
+    assert not _alive(worker)
+    _wait_for_the_end_of(child)
+    results[:1].compute_derived(stuck_at_first, workers=1, timeout=60)
+    assert results[0].derived == {"stuck_at_first": 0}
+
+
+def test_what_a_function_left_behind_does_not_hold_up_the_rest(results, tmp_path):
+    seen = tmp_path / "seen"
+
+    def daemonic(run):
+        if run.params["x"] != 1:
+            return run.params["x"]
+        if not os.fork():
+            os.setsid()
+            seen.write_text(str(os.getpid()))
+            time.sleep(600)
+        while True:
+            time.sleep(600)
+
+    try:
+        with pytest.warns(DerivedMetricWarning, match="timeout=2 seconds"):
+            results[:3].compute_derived(daemonic, workers=1, timeout=2)
+    finally:
+        os.kill(int(seen.read_text()), signal.SIGKILL)
+    assert [run.derived.get("daemonic") for run in results[:3]] == [0, None, 2]
+
+
+def test_a_timeout_is_of_one_run_and_not_of_what_a_worker_is_given(results):
+    def slow(run):
+        time.sleep(0.15)
+        return run.params["x"]
+
+    results.compute_derived(slow, workers=1, timeout=1)
+    assert len([run for run in results if "slow" in run.derived]) == 11
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_that_is_no_time_is_refused(results, timeout):
+    with pytest.raises(ValueError, match="not more than 0 seconds"):
+        results.compute_derived(cubed, workers=1, timeout=timeout)
+
+
+def test_a_timeout_needs_workers(results):
+    with pytest.raises(ValueError, match="needs workers="):
+        results.compute_derived(cubed, timeout=1)
+
+
+def test_a_timeout_without_end_is_none(results):
+    results.compute_derived(cubed, workers=1, timeout=float("inf"))
+    assert len([run for run in results if "cubed" in run.derived]) == 11
 
 
 def test_what_raises_or_is_no_scalar_is_a_warning_that_names_the_run(results):
@@ -196,6 +278,52 @@ def test_a_script_needs_no_main_guard(results, tmp_path):
     )
     assert done.stderr == ""
     assert done.stdout == f"{[None if x == 3 else 3 * x for x in range(12)]}\n"
+
+
+OPTIONS = """
+    import sys
+    import metalab
+
+    def started_with(run):
+        return f"{sys.warnoptions} {sorted(sys._xoptions.items())}"
+
+    results = metalab.load_results(sys.argv[1])[:1]
+    results.compute_derived(started_with, workers=1)
+    print(results[0].derived["started_with"])
+    print(started_with(None))
+"""
+
+
+def test_workers_are_started_with_the_options_of_their_interpreter(results, tmp_path):
+    path = tmp_path / "options.py"
+    path.write_text(textwrap.dedent(OPTIONS))
+    options = ["-X", "utf8=1", "-X", "faulthandler", "-W", "ignore::UserWarning:there"]
+    done = subprocess.run(
+        [sys.executable, *options, str(path), results.store.locator],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    inside, outside = done.stdout.splitlines()
+    assert inside == outside
+    assert "('utf8', '1')" in inside
+    assert "ignore::UserWarning:there" in inside
+
+
+def _wait_for_the_end_of(pid):
+    deadline = time.monotonic() + 60
+    while _alive(pid) and not _is_zombie(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _is_zombie(pid):
+    # Whoever adopts it may never ask how it ended.
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def _alive(pid):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -17,7 +19,7 @@ from metalab.errors import MissingExtraError
 from metalab.records import ArtifactDescriptor, RunRecord
 from metalab.results import Results
 from metalab.results.columns import RECORD_COLUMNS, metric_column
-from metalab.results.export import write_csv
+from metalab.results.export import _CELLS, write_csv
 from metalab.results.reducers import ReducerWarning
 from metalab.store import FileStore
 
@@ -234,6 +236,23 @@ class TestCsv:
         (row,) = self.rows_of(results.to_csv(tmp_path / "out.csv"))
         assert row["param_x"] == cell
 
+    def test_a_file_that_fails_leaves_the_one_that_was_there(self, tmp_path, monkeypatch):
+        path = tmp_path / "out.csv"
+        path.write_text("before")
+        monkeypatch.setitem(_CELLS, "bad", lambda value: 1 // value)
+        with pytest.raises(ZeroDivisionError):
+            write_csv({"bad": [1, 0]}, path)
+        assert path.read_text() == "before"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_a_pipe_is_written_to(self, tmp_path):
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(pipe.read_text)
+            write_csv({"x": [1]}, pipe)
+            assert read.result() == "x\n1\n"
+
     @given(st.lists(st.floats(), min_size=1))
     def test_floats_read_back_exactly(self, tmp_path_factory, values):
         path = tmp_path_factory.mktemp("csv") / "x.csv"
@@ -311,6 +330,12 @@ class TestReducers:
         with pytest.warns(ReducerWarning, match=r"artifact 'curve' of run 0+1 .*ZeroDivisionError"):
             frame = self.reduced(curves, lambda curve: {"x": 1 / (curve[0] - 1)})
         assert list(frame["x"].isna()) == [True, True, False]
+
+    @pytest.mark.parametrize("values", [{1: 1, "1": 2}, {"\ud800": 1}], ids=["twice", "no text"])
+    def test_names_that_no_column_can_have_are_a_failure(self, curves, values):
+        with pytest.warns(ReducerWarning, match=r"(two values|a value) named '"):
+            frame = curves.to_dataframe(artifact_reducers={"curve": lambda _: values})
+        assert list(frame) == list(curves.to_dataframe())
 
     def test_a_column_that_is_taken_is_renamed(self, curves):
         frame = self.reduced(curves, lambda _: {"loss": 7})

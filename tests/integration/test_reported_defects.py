@@ -116,6 +116,28 @@ class TestNothingIsLost:
         assert config.list_experiments() == ["A_B:c", "a:b_c", "a_b:c"]
         assert all(len(metalab.load_results(tmp_path, each)) == 3 for each in ("a_b:c", "a:b_c"))
 
+    def test_a_damaged_line_costs_its_run_alone_which_is_executed_again(self, tmp_path):
+        executed = []
+
+        @metalab.operation
+        def tells(params):
+            executed.append(params["x"])
+            return {"y": params["x"]}
+
+        second = run(experiment(tells), tmp_path)[1].run_id
+        executed.clear()
+        (segment,) = tmp_path.rglob("runs/*.jsonl")
+        segment.write_bytes(
+            b"".join(
+                line[: len(line) // 2] + b"\n" if second.encode() in line else line
+                for line in segment.read_bytes().splitlines(keepends=True)
+            )
+        )
+        assert len(metalab.load_results(tmp_path)) == 2
+        results = run(experiment(tells), tmp_path)
+        assert executed == [2]
+        assert [found.metrics["y"] for found in results] == [1, 2, 3]
+
     def test_a_store_that_is_removed_while_runs_go_on_has_all_their_results_again(self, tmp_path):
         @metalab.operation
         def removes(params):

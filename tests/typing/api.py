@@ -181,6 +181,8 @@ def metalab_make_executor(name: str, options: Mapping[str, Any]) -> metalab.Exec
     return metalab.ThreadExecutor(**options)
 
 
-loaded.compute_derived([above, "module:function"], overwrite=True, progress=False, workers=2)
+loaded.compute_derived(
+    [above, "module:function"], overwrite=True, progress=False, workers=2, timeout=60
+)
 groups: Groups = loaded.aggregate("score", interval="bootstrap", resamples=999, seed=1)
 page: Path = loaded.report("report.html", title="api", metric="score", mode="max", max_runs=10)

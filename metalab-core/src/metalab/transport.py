@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
 import sys
 from collections import ChainMap
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.machinery import ModuleSpec
 
-__all__ = ["Surroundings", "by_value", "dumped", "is_found", "own_modules"]
+__all__ = ["Surroundings", "by_value", "dumped", "interpreter", "is_found", "own_modules"]
 
 
 @attrs.frozen
@@ -57,6 +58,16 @@ class Surroundings:
             os.chdir(self.directory)
         sys.path[:] = self.path
         sys.argv[:] = self.arguments
+
+
+def interpreter() -> list[str]:
+    """Return the words that start another interpreter like this one: -X, -W, -E and the like.
+
+    -P is among them: a file of the working folder must not stand in for a module that a worker
+    begins with.
+    """
+    flags: Any = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing uses it, too
+    return [sys.executable, *flags, "-P"]
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it ships no types

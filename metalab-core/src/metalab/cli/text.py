@@ -71,7 +71,7 @@ def as_it_is() -> Callable[[str], object]:
     if sys.stdout.isatty():
         return lambda text: sys.stdout.write(harmless(text))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", newline="")
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
     return sys.stdout.write
 
 

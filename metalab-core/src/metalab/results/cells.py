@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from metalab.harmless import harmless
+from metalab.identity.values import to_jsonable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["is_numeric", "written"]
+__all__ = ["is_numeric", "spelled", "written"]
 
 _DIGITS = 6
 _LARGE = 1e6
@@ -37,7 +40,8 @@ def written(values: Sequence[Any]) -> list[str]:
 
 
 def _numbers(values: Sequence[float | None]) -> list[str]:
-    sizes = [abs(v) for v in values if v and math.isfinite(v)]
+    # An integer may be too large for isfinite().
+    sizes = [abs(v) for v in values if v and (isinstance(v, int) or math.isfinite(v))]
     if sizes and (max(sizes) >= _LARGE or min(sizes) < _SMALL):
         return [_one(v, f".{_DIGITS}g") for v in values]
     fixed = [_one(v, f".{_DIGITS}f") for v in values]
@@ -51,7 +55,21 @@ def _numbers(values: Sequence[float | None]) -> list[str]:
 def _one(value: float | None, form: str) -> str:
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else format(value, form)
+    return _text(value) if isinstance(value, int) else format(value, form)
+
+
+def spelled(value: Any, how: Callable[[Any], str] = repr) -> str:
+    """Return what ``repr`` or ``str`` makes of a value.
+
+    They refuse integers of more than 4,300 digits: alone, these are hexadecimal, and a structure
+    that holds one is tagged JSON.
+    """
+    try:
+        return how(value)
+    except ValueError:
+        if isinstance(value, int):
+            return hex(value)
+        return msgspec.json.encode(to_jsonable(value)).decode()
 
 
 def _text(value: Any) -> str:
@@ -59,6 +77,6 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return format(value, f".{_DIGITS}g")
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else spelled(value)
     text = harmless(" ".join(text.split()))
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -15,8 +15,9 @@ import attrs
 from metalab.errors import AggregateWarning, QueryError
 from metalab.harmless import harmless
 from metalab.records import Status
+from metalab.results.cells import spelled
 from metalab.results.lookup import missing
-from metalab.store.query.groups import is_number
+from metalab.store.query.groups import as_float, is_number
 from metalab.store.query.interval import Sample
 from metalab.store.query.order import sort_key
 
@@ -128,7 +129,7 @@ class _Side:
                     f"several runs of ({name}) are alike in replicate"
                     f"{''.join(f', {each}' for each in params)}; choose among them"
                 )
-            found[key] = float(value)
+            found[key] = as_float(value)
         if not found:
             there = dict.fromkeys(each for row in self.rows for each in row.metrics)
             raise missing(f"the successful runs of ({name}) have", "number", metric, there)
@@ -171,4 +172,4 @@ def text_of(given: Setting) -> str:
     """Return the text of a setting."""
     if isinstance(given, str):
         return given
-    return ", ".join(f"{name}={value!r}" for name, value in given.items())
+    return ", ".join(f"{name}={spelled(value)}" for name, value in given.items())

@@ -36,14 +36,18 @@ def keep_derived(
     overwrite: bool,
     progress: bool,
     workers: int | None = None,
+    timeout: float | None = None,
 ) -> None:
     """Compute what is missing or does not hold any more, or all, and keep it."""
     if workers is not None and workers < 1:
         raise ValueError(f"workers={workers} is less than 1; None computes in this process")
+    if timeout is not None:
+        _check_timeout(timeout, workers)
     if not metrics:
         return
     if workers is not None:
-        _keep_found(reader, _tasks(reader, rows, metrics, overwrite), metrics, workers, progress)
+        tasks = _tasks(reader, rows, metrics, overwrite)
+        _keep_found(reader, tasks, metrics, progress=progress, workers=workers, timeout=timeout)
         return
     with reader.writer() as writer:
         for run in watched(_runs(reader, rows), len(rows), "derived metrics", progress):
@@ -52,6 +56,16 @@ def keep_derived(
                 for metric, values in _computed(run, stale(entries, metrics)):
                     keep(writer, reader, run.run_id, metric, values)
     reader.refresh()
+
+
+def _check_timeout(timeout: float, workers: int | None) -> None:
+    if not timeout > 0:
+        raise ValueError(f"timeout={timeout} is not more than 0 seconds; None waits for ever")
+    if workers is None:
+        raise ValueError(
+            f"timeout={timeout} ends a process that takes longer, so it needs workers=; "
+            "workers=1 computes one run after the other"
+        )
 
 
 def _tasks(
@@ -71,14 +85,16 @@ def _keep_found(
     reader: Reader,
     tasks: list[Task],
     metrics: Sequence[DerivedMetric],
-    workers: int,
+    *,
     progress: bool,
+    workers: int,
+    timeout: float | None,
 ) -> None:
     # Few who look at results need processes, and what starts them takes long to import.
     from metalab.results.parallel import computed_by_workers  # noqa: PLC0415
 
     with (
-        closing(computed_by_workers(reader.store, metrics, tasks, workers)) as findings,
+        closing(computed_by_workers(reader.store, metrics, tasks, workers, timeout)) as findings,
         reader.writer() as writer,
     ):
         for found in watched(findings, len(tasks), "derived metrics", progress):

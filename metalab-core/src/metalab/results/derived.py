@@ -40,6 +40,8 @@ __all__ = [
     "derive",
     "keep",
     "lacking",
+    "named",
+    "said",
     "stale",
 ]
 
@@ -73,12 +75,15 @@ class DerivedMetric:
         """
         try:
             value = self.function(run)
-        except Exception as error:  # a user's function may raise anything
-            raise self._fault(run, f"raised {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:  # a user's function may raise anything
+            raise self._fault(run, f"raised {type(error).__name__}: {said(error)}") from error
         if value is None:
             return {}
-        values = value if isinstance(value, Mapping) else {self.name: value}
-        return {str(name): self._scalar(run, name, item) for name, item in values.items()}
+        try:
+            values = named(value) if isinstance(value, Mapping) else {self.name: value}
+        except ValueError as error:
+            raise self._fault(run, f"returned {error}") from error
+        return {name: self._scalar(run, name, item) for name, item in values.items()}
 
     def _scalar(self, run: Run, name: object, value: Any) -> Metric:
         # The scalars of array libraries have a shape without dimensions.
@@ -93,6 +98,29 @@ class DerivedMetric:
 
     def _fault(self, run: Run, what: str) -> DerivedMetricError:
         return DerivedMetricError(f"derived metric {self.name!r} of run {run.run_id} {what}")
+
+
+def said(error: BaseException) -> str:
+    """Return the text of an exception, even of one that has none."""
+    try:
+        return str(error)
+    except Exception as reason:  # noqa: BLE001  a user's exception may raise anything, too
+        return f"(its text cannot be had: {type(reason).__name__})"
+
+
+def named(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return values by their names as texts; ValueError for names that no column can have."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = str(key)
+        if name in found:
+            raise ValueError(f"two values named {name!r}")
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"a value named {name!r}, which no file can hold") from None
+        found[name] = value
+    return found
 
 
 def as_derived_metrics(

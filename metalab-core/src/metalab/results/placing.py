@@ -17,9 +17,13 @@ __all__ = ["placed"]
 def placed(path: Path) -> Iterator[Path]:
     """Lend a path beside another for a file to be made at, which then takes the other's place.
 
-    Nothing is left of it where that fails. Unlike those of tempfile it is as readable as any
+    Nothing is left of it where that fails. What is there and no regular file, as ``/dev/stdout``
+    or a pipe, is lent itself. Unlike those of tempfile it is as readable as any
     file of this user's: it is made to be handed on.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
     aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         yield aside

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metalab.progress.iteration import watched
+from metalab.results.derived import named, said
 from metalab.results.run import Run
 
 if TYPE_CHECKING:
@@ -42,16 +43,12 @@ def reduced_values(
 def _reduced(run: Run, name: str, function: Callable[[Any, Run], Any]) -> dict[str, Any]:
     try:
         value = function(run.artifact(name), run)
+        return named(value) if isinstance(value, Mapping) else {name: value}
     except Exception as error:  # noqa: BLE001  a user's function may raise anything
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {said(error)}"
         text = f"artifact {name!r} of run {run.run_id} was not reduced: {reason}"
         warnings.warn(text, ReducerWarning, stacklevel=2)
         return {}
-    return (
-        {str(key): item for key, item in value.items()}
-        if isinstance(value, Mapping)
-        else {name: value}
-    )
 
 
 def _of_object_and_run(function: Callable[..., Any]) -> Callable[[Any, Run], Any]:

@@ -275,6 +275,7 @@ class Results(Tables, Sequence[Run]):
         overwrite: bool = False,
         progress: bool = False,
         workers: int | None = None,
+        timeout: float | None = None,
     ) -> None:
         """Compute metrics from the successful runs and keep them in the store.
 
@@ -283,7 +284,9 @@ class Results(Tables, Sequence[Run]):
         another record or by other code; ``overwrite`` computes all. A function that raises
         is a DerivedMetricWarning that names the run. With ``workers`` that many processes
         compute, where a function that ends its process costs its run alone; the values are
-        the same. Raises PayloadError for functions that cannot be sent to them.
+        the same. With ``timeout`` a worker that is at one run for more than that many seconds
+        is ended, and a warning names the run. Raises PayloadError for functions that cannot be
+        sent to workers, ValueError for a timeout without workers.
         """
         wanted = as_derived_metrics(metrics)
         keep_derived(
@@ -293,6 +296,7 @@ class Results(Tables, Sequence[Run]):
             overwrite=overwrite,
             progress=progress,
             workers=workers,
+            timeout=timeout,
         )
 
     def summary(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from metalab.results.cells import spelled
 from metalab.results.experiment import ExperimentInfo
 from metalab.results.freshness import values_of
 from metalab.results.lookup import missing
@@ -218,7 +219,7 @@ class Run:
 
     def __repr__(self) -> str:
         """Name the run by the first digits of its id, its status and what it was given."""
-        shown = [f"{key}={value!r}" for key, value in list(self.params.items())[:_SHOWN]]
+        shown = [f"{key}={spelled(value)}" for key, value in list(self.params.items())[:_SHOWN]]
         if self.replicate is not None:
             shown.append(f"replicate={self.replicate}")
         return f"Run({' '.join([self.run_id[:_SHORT], str(self.status), *shown])})"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections import deque
 from contextlib import ExitStack
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from metalab.execution.process.board import STATUSES, Board
 from metalab.execution.process.channel import Channel
@@ -24,6 +23,7 @@ from metalab.execution.process.host import (
 )
 from metalab.execution.process.lane import Lane
 from metalab.execution.process.words import readable
+from metalab.transport import interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -237,19 +237,12 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     words = [name, *map(str, given), str(int(sheltered))]
     return subprocess.Popen(  # noqa: S603  this interpreter
-        [sys.executable, *_flags(), "-P", "-m", _CHILD, *words],
+        [*interpreter(), "-m", _CHILD, *words],
         stdin=subprocess.DEVNULL,
         pass_fds=given,
         start_new_session=True,
         env=_environment(threads),
     )
-
-
-def _flags() -> list[str]:
-    # What -X, -W, -E and the like say of this interpreter holds for its workers. -P beside them:
-    # a file of the working folder must not stand in for a module that a worker begins with.
-    flags: Any = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing uses it, too
-    return list(flags)
 
 
 def _environment(threads: int) -> Mapping[str, str]:

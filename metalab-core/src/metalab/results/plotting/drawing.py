@@ -6,7 +6,7 @@ import math
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from metalab.results.plotting.canvas import COLOURS, place_legend, ticks_for
+from metalab.results.plotting.canvas import COLOURS, label_of, place_legend, ticks_for
 from metalab.results.plotting.sweep import is_geometric
 from metalab.store.query.order import sort_key
 
@@ -28,7 +28,7 @@ def draw_lines(ax: Axes, points: Sequence[Point], hues: Sequence[Any], hue: str 
     for colour, value, mine in _by_hue(points, hues):
         mine.sort(key=lambda point: point.x)
         xs = [point.x for point in mine]
-        label = None if hue is None else str(value)
+        label = None if hue is None else label_of(value)
         marker = "o" if len(mine) <= 2 * len(COLOURS) else ""
         ax.plot(xs, [point.mean for point in mine], color=colour, marker=marker, label=label)
         known = [point for point in mine if point.low is not None and point.high is not None]
@@ -57,7 +57,7 @@ def draw_bars(
             fmt="o",
             capsize=3,
             color=colour,
-            label=None if hue is None else str(value),
+            label=None if hue is None else label_of(value),
         )
     ticks_for(ax.xaxis, xs)
     ax.margins(x=0.15)
@@ -76,7 +76,7 @@ def draw_map(
     image = ax.imshow(cells, origin="lower", aspect="auto", cmap="cividis")
     ticks_for(ax.xaxis, xs)
     ticks_for(ax.yaxis, ys)
-    ax.figure.colorbar(image, ax=ax, label=metric)
+    ax.figure.colorbar(image, ax=ax, label=label_of(metric))
     if len(points) <= _CELLS:
         middle = image.norm.vmin, image.norm.vmax
         for row, line in enumerate(cells):
@@ -112,7 +112,7 @@ def draw_parallel(
     for column, (_, values) in enumerate(axes):
         ax.axvline(column, color="0.8", zorder=0)
         for number, value in enumerate(values):
-            text = str(value).replace("$", r"\$")
+            text = label_of(value)
             ax.annotate(
                 text,
                 (column, number / max(1, len(values) - 1)),
@@ -123,7 +123,7 @@ def draw_parallel(
     ticks_for(ax.xaxis, [name for name, _ in axes])
     ax.set_yticks([])
     ax.margins(x=0.15)
-    ax.figure.colorbar(colours, ax=ax, label=metric)
+    ax.figure.colorbar(colours, ax=ax, label=label_of(metric))
 
 
 def draw_scatter(
@@ -136,7 +136,7 @@ def draw_scatter(
     for colour, value in zip(cycle(COLOURS), hues, strict=False):
         mine = [(x, y) for x, y, each in points if sort_key(each) == sort_key(value)]
         if mine:
-            label = None if hue is None else str(value)
+            label = None if hue is None else label_of(value)
             xs, ys = zip(*mine, strict=True)
             ax.scatter(xs, ys, color=colour, s=18, alpha=0.7, label=label)
     place_legend(ax, hue)

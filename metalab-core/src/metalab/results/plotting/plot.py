@@ -10,7 +10,7 @@ from metalab.errors import AggregateWarning
 from metalab.records import Status
 from metalab.results.columns import Columns, metric_column
 from metalab.results.lookup import missing
-from metalab.results.plotting.canvas import new_axes
+from metalab.results.plotting.canvas import label_of, new_axes, plain
 from metalab.results.plotting.choice import Choice, choose
 from metalab.results.plotting.drawing import (
     draw_bars,
@@ -129,8 +129,9 @@ def _values(sweep: Sweep, name: str | None) -> list[Any]:
 def _label(ax: Axes, choice: Choice, sweep: Sweep) -> None:
     """Name the axes, and say what the picture leaves out or takes together."""
     if choice.kind != "parallel":
-        ax.set_xlabel(choice.x or "")
-        ax.set_ylabel(choice.hue if choice.kind == "heat" and choice.hue else choice.y)
+        ax.set_xlabel(label_of(choice.x or ""))
+        up = choice.hue if choice.kind == "heat" and choice.hue else choice.y
+        ax.set_ylabel(label_of(up))
     told = []
     free = [] if choice.kind == "parallel" else sweep.free(choice.x, choice.hue)
     if free and choice.kind != "scatter":
@@ -140,4 +141,4 @@ def _label(ax: Axes, choice: Choice, sweep: Sweep) -> None:
     if sweep.failed:
         told.append(f"{sweep.failed:,} failed run{'s' * (sweep.failed != 1)} left out")
     if told:
-        ax.set_title("; ".join(told).replace("$", r"\$"), fontsize="small")
+        ax.set_title(plain("; ".join(told)), fontsize="small")

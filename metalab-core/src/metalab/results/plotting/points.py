@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Error", "Point", "of_settings", "of_steps"]
 
+_FAR = 2**63
 Error = Literal["ci", "sd", "sem"] | None
 
 
@@ -70,7 +71,9 @@ def of_steps(
             groups.setdefault(key, (step, value_of_hue, []))[2].append(as_float(value))
     for step, value_of_hue, values in sorted(groups.values(), key=lambda group: group[0]):
         told = attrs.asdict(Sample.of(values))
-        yield _point(step, value_of_hue, told, error)
+        # matplotlib has no place for an integer that numpy has no type for.
+        x = step if abs(step) < _FAR else as_float(step)
+        yield _point(x, value_of_hue, told, error)
 
 
 def _point(x: Any, hue: Any, told: Mapping[str, Any], error: Error) -> Point:

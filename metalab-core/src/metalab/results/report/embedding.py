@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from metalab.identity.values import to_jsonable
+from metalab.results.cells import spelled
 from metalab.results.columns import EXACT
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _plain(value: Any) -> str | float | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return value if abs(value) < EXACT else str(value)
+        return value if abs(value) < EXACT else spelled(value, str)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, (tuple, list)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from metalab.records import Status
+from metalab.results.cells import spelled
 from metalab.results.columns import metric_column
 from metalab.results.lookup import missing
 from metalab.store.query.expression import Column
@@ -177,5 +178,5 @@ class _Race:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value)
+    text = spelled(value, str)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
