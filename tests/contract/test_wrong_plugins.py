@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,7 +20,8 @@ from plugin_tools import install
 WRONG = Path(__file__).parent / "wrong"
 
 # The distributions: what they require, the name they serve, and their module.
-RANGE = "metalab-core>=0.1,<0.2"
+_MAJOR, _MINOR, *_ = map(int, version("metalab-core").split("."))
+RANGE = f"metalab-core>={_MAJOR}.{_MINOR},<{_MAJOR}.{_MINOR + 1}"
 HOOKS = """
 from metalab.hookspecs import hookimpl
 
@@ -35,8 +37,8 @@ DISTRIBUTIONS = {
     "misspelt": (RANGE, "misspelt", HOOKS.replace("config_from", "config_form")),
     "inventive": (RANGE, "inventive", HOOKS.replace("(locator)", "(locator, flavour)")),
     "half": (RANGE, "half", HOOKS.partition("\n@hookimpl\ndef metalab_store_config_from")[0]),
-    "endless": ("metalab-core>=0.1", "endless", HOOKS),
-    "outdated": ("metalab-core>=0.0.1,<0.1", "outdated", HOOKS),
+    "endless": (f"metalab-core>={_MAJOR}.{_MINOR}", "endless", HOOKS),
+    "outdated": ("metalab-core>=0.0.1,<0.0.2", "outdated", HOOKS),
     "rival": (RANGE, "contested", HOOKS),
     "contested": (RANGE, "contested", HOOKS),
     "capital": (RANGE, "Capital_S", HOOKS),
@@ -99,7 +101,7 @@ def failures(tmp_path_factory):
     tests = [f"{kits}::Test_{name}::{test}" for name, test in CAUGHT.items()]
     tests += [f"{kits}::Test_{name}" for name in SOUND]
     report = root / "report.xml"
-    options = ["-q", "-n", "2", "-p", "no:cacheprovider", "--noconftest", "-c", os.devnull]
+    options = ["-q", "-p", "no:cacheprovider", "--noconftest", "-c", os.devnull]
     paths = [WRONG, *sorted(folder for folder in root.iterdir() if folder.is_dir())]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", *tests],

@@ -4,6 +4,17 @@ A plugin is a module named by an entry point of one of the four groups. Its hook
 implementations are marked with ``metalab.hookimpl``; each may take fewer arguments than
 its specification. What a factory returns is a typed object of core (``Store``,
 ``Executor``, ``Serializer``, ``ParamSource``).
+
+The hooks and those types are a contract, and metalab-core's version is the version of it: a
+plugin asks for ``metalab-core>=0.1,<0.2``. A hook, an argument or a method with a default may
+be added in any version, for implementations take the arguments they know. What is to go is
+first deprecated for a minor version: an argument through its specification,
+
+    @_hookspec(firstresult=True, warn_on_impl_args={"url": DeprecationWarning("...")})
+
+which warns, at the line of the implementation that takes it, whoever runs the plugin's tests,
+and a whole hook through ``warn_on_impl``. The text names the version it goes away in and what
+to take instead. Until then both work.
 """
 
 from __future__ import annotations
