@@ -35,7 +35,17 @@ class ParamSourceContract:
     """What every param source does. Override ``source``, and ``many`` or ``is_listed``.
 
     The attributes say what a source promises; the strictest promise is the default, and where
-    one is not given the test of it asks for less.
+    one is not given the test of it asks for less::
+
+        class TestSobol(ParamSourceContract):
+            def source(self):
+                return sobol({"x": (0, 1), "y": (0, 1)}, points=8, seed=1)
+
+            def many(self):
+                return sobol({"x": (0, 1)}, points=2**20, seed=1)
+
+    A source is not asked to be pickled by name: workers are sent it with cloudpickle, or find
+    it by its manifest.
     """
 
     is_distinct: ClassVar[bool] = True

@@ -45,7 +45,13 @@ class PluginContract:
     """What every distribution with plugins does. Set ``distribution`` at least.
 
     The distribution is installed, an editable install included, for what it promises stands in
-    its metadata.
+    its metadata::
+
+        class TestDistribution(PluginContract):
+            distribution = "metalab-dask"
+            libraries = ("dask",)
+
+    A plugin is a module or an object that an entry point names; nothing of it is pickled.
     """
 
     distribution: ClassVar[str]

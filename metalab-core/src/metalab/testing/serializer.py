@@ -14,6 +14,8 @@ from base64 import b64decode, b64encode
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from metalab.capture import Capture, MemoryWriter
+from metalab.records import RunRecord
 from metalab.serializers.base import Mappable, Serializer
 from metalab.serializers.registry import serializer_named
 from metalab.testing.elsewhere import HASH_SEEDS, ask
@@ -38,7 +40,16 @@ class SerializerContract(RefusalContract, IdentityContract):
     """What every serializer does: set ``format`` and override ``objects``, as ``Written`` says.
 
     Give ``refused`` what cannot be kept, ``parameters`` if the plugin identifies objects, and
-    ``same`` where ``==`` does not answer with True or False.
+    ``same`` where ``==`` does not answer with True or False::
+
+        class TestSquares(SerializerContract):
+            format = "shapes/square"
+
+            def objects(self):
+                return [Square(1.5), Square(math.inf)]
+
+            def refused(self):
+                return [Square("a text")]
     """
 
     def test_its_plugin_finds_it_by_its_format(self) -> None:
@@ -106,6 +117,19 @@ class SerializerContract(RefusalContract, IdentityContract):
             again = self._ask("written_again", files, seed)
             if self.is_exact and self.is_deterministic:
                 assert again == files, "what another process reads is written as other bytes"
+
+    def test_an_artifact_of_a_run_says_how_it_is_read(self) -> None:
+        writer = MemoryWriter()
+        record = RunRecord.running(run_id="0" * 32)
+        found = self._serializer()
+        with Capture(record, writer, allow_pickle=not self.is_safe) as capture:
+            for place, obj in enumerate(self._objects()):
+                kept = capture.artifact(f"object {place}", obj, format=self.format)
+                assert (kept.kind, kept.format) == (found.kind, found.format)
+                assert kept.uri.endswith(f".{found.extension}")
+                data = writer.artifacts[kept.uri]
+                if self.is_exact:
+                    assert self.same(self._load(data), obj), f"{obj!r} is kept as another"
 
     def test_what_is_viewed_is_what_is_loaded(self) -> None:
         found = self._serializer()
