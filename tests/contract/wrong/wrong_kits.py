@@ -24,6 +24,7 @@ class Bags(SerializerContract):
             self.kind(),
             self.kind(WORDS),
             self.kind(["x"], [2.5, 1.5]),
+            self.kind(["x"], [1.5]),
             self.kind(["y"], [math.nan, -0.0, math.inf]),
         ]
 
@@ -54,6 +55,16 @@ Test_closing = bags("closing")
 Test_yes = bags("yes")
 
 
+Test_dotted = bags("dotted")
+Test_misnamed = bags("misnamed")
+Test_blinkered = bags("blinkered")
+Test_grasping = bags("grasping")
+Test_picky = bags("picky")
+Test_merging = bags("merging")
+Test_unchecked = bags("unchecked", detects_damage=True)
+Test_claiming = bags("claiming")
+
+
 class IdentifiedBags(Bags):
     def parameters(self):
         return [self.kind(WORDS), self.kind(["x"], [1.5]), self.kind(["x"], [2.5])]
@@ -61,6 +72,11 @@ class IdentifiedBags(Bags):
 
 Test_by_hash = bags("by_hash", IdentifiedBags, kind=wrong_serializers.HashedBag)
 Test_by_label = bags("by_label", IdentifiedBags, kind=wrong_serializers.LabelledBag)
+
+
+Test_by_time = bags("by_time", IdentifiedBags, kind=wrong_serializers.TimedBag)
+Test_bare = bags("bare", IdentifiedBags, kind=wrong_serializers.BareBag)
+Test_lost = bags("lost", IdentifiedBags, kind=wrong_serializers.LostBag)
 
 
 class Orderless(SerializerContract):
@@ -100,6 +116,13 @@ Test_counting_points = lines(wrong_sources.Counting)
 Test_names_of_its_hash_seed = lines(wrong_sources.OfItsHashSeed)
 Test_wrapping = lines(wrong_sources.Wrapping)
 Test_repeating = lines(wrong_sources.Repeating)
+Test_forward_only = lines(wrong_sources.ForwardOnly)
+Test_lenient = lines(wrong_sources.Lenient)
+Test_listing = lines(wrong_sources.Listing)
+Test_orphaned = lines(wrong_sources.Orphaned)
+Test_remembering = lines(wrong_sources.Remembering)
+Test_bound = lines(wrong_sources.Bound)
+Test_short = lines(wrong_sources.Short)
 Test_mislabelling = lines(wrong_sources.Mislabelling)
 
 

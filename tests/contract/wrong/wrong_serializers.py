@@ -171,6 +171,62 @@ class Closing(Sound):
             return super().load(file)
 
 
+class Dotted(Sound):
+    """Its files end in two dots."""
+
+    extension = ".json"
+
+
+class Misnamed(Sound):
+    """Has another name than the one it is found by."""
+
+    def __init__(self, name):
+        self.format = f"{name}/JSON"
+
+
+class Blinkered(Sound):
+    """Shows the words of its file, and no number."""
+
+    def view(self, memory):
+        return Bag(json.loads(bytes(memory))[0])
+
+
+class Grasping(Sound):
+    """Takes tuples for lists, as JSON does."""
+
+    def can_handle(self, obj):
+        return type(obj) is Bag or type(obj) is tuple
+
+    def written(self, bag):
+        return super().written(bag) if type(bag) is Bag else bag
+
+    def load(self, file):
+        kept = json.loads(file.read())
+        return Bag(*kept) if len(kept) == 2 and type(kept[0]) is list else kept
+
+
+class Picky(Sound):
+    """Declines an empty bag."""
+
+    def can_handle(self, obj):
+        return type(obj) is Bag and bool(obj.words)
+
+
+class Merging(Sound):
+    """Writes the words alone, and remembers the numbers by them."""
+
+    _kept: dict = {}  # noqa: RUF012  what is wrong with it
+
+    def written(self, bag):
+        words = sorted(bag.words)
+        self._kept[tuple(words)] = list(bag.numbers)
+        return words
+
+    def load(self, file):
+        words = json.loads(file.read())
+        return Bag(words, self._kept[tuple(words)])
+
+
 class Orderless:
     """Writes arrays with the names of their dtypes, which do not tell the order of bytes."""
 
@@ -234,6 +290,70 @@ class ByLabel(ByHash):
         return [0, sorted(obj.words)]
 
 
+class TimedBag(Bag):
+    __module__ = "by_time"
+
+
+class BareBag(Bag):
+    __module__ = "bare"
+
+
+class LostBag(Bag):
+    __module__ = "lost"
+
+
+class ByTime(ByHash):
+    """Identifies each bag apart from every other."""
+
+    bag = TimedBag
+
+    def payload(self, obj):
+        return [next(_times), sorted(obj.words), obj.numbers]
+
+
+class Bare(ByHash):
+    """Returns the payload as it is."""
+
+    bag = BareBag
+
+    @hookimpl
+    def metalab_canonical_form(self, obj):
+        return (None, sorted(obj.words)) if type(obj) is self.bag else None
+
+
+class Lost(ByHash):
+    """Does not rebuild the tag it wrote."""
+
+    bag = LostBag
+
+    def payload(self, obj):
+        return [0, sorted(obj.words), obj.numbers]
+
+    @hookimpl
+    def metalab_revive(self, tag, payload):
+        return None
+
+
+class Claiming(Plugin):
+    """Identifies everything by its type."""
+
+    @hookimpl
+    def metalab_canonical_form(self, obj):
+        return CanonicalForm("any", type(obj).__name__)
+
+
+class OfTimedBags(Sound):
+    takes = TimedBag
+
+
+class OfBareBags(Sound):
+    takes = BareBag
+
+
+class OfLostBags(Sound):
+    takes = LostBag
+
+
 class OfHashedBags(Sound):
     takes = HashedBag
 
@@ -253,6 +373,17 @@ obliging = Plugin(Obliging, "obliging")
 counting = Plugin(Counting, "counting")
 tidy = Plugin(Tidy, "tidy")
 closing = Plugin(Closing, "closing")
+dotted = Plugin(Dotted, "dotted")
+misnamed = Yes(Misnamed, "misnamed")
+blinkered = Plugin(Blinkered, "blinkered")
+grasping = Plugin(Grasping, "grasping")
+picky = Plugin(Picky, "picky")
+merging = Plugin(Merging, "merging")
+unchecked = Plugin(Sound, "unchecked")
+claiming = Claiming(Sound, "claiming")
+by_time = ByTime(OfTimedBags, "by_time")
+bare = Bare(OfBareBags, "bare")
+lost = Lost(OfLostBags, "lost")
 orderless = Plugin(Orderless, "orderless")
 yes = Yes(Sound, "yes")
 by_hash = ByHash(OfHashedBags, "by_hash")

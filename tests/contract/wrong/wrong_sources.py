@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import ClassVar
 
 from metalab.hookspecs import hookimpl
@@ -125,6 +126,81 @@ class Repeating(Line):
         return super().case(max(index, 1))
 
 
+class ForwardOnly(Line):
+    """Knows no end to count from."""
+
+    kind = "forward_only"
+
+    def __getitem__(self, index):
+        if type(index) is int and index < 0:
+            raise IndexError(index)
+        return super().__getitem__(index)
+
+
+class Lenient(Line):
+    """Makes a number of what it is given."""
+
+    kind = "lenient"
+
+    def __getitem__(self, index):
+        return super().__getitem__(index if isinstance(index, slice) else int(index))
+
+
+class Listing(Line):
+    """A slice of it is a list."""
+
+    kind = "listing"
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        return list(found) if isinstance(index, slice) else found
+
+
+class Orphaned(Line):
+    """Its manifest names no plugin."""
+
+    kind = "orphaned"
+
+    def to_manifest_dict(self):
+        return {**super().to_manifest_dict(), "kind": "nobodys"}
+
+
+class Remembering(Line):
+    """Its manifest says how often it was looked at."""
+
+    kind = "remembering"
+
+    def __init__(self, size, step=0.1234567):
+        super().__init__(size, step)
+        self._looks = 0
+
+    def case(self, index):
+        self._looks += 1
+        return super().case(index)
+
+    def to_manifest_dict(self):
+        return {**super().to_manifest_dict(), "looks": self._looks}
+
+
+class Bound(Line):
+    """Holds what cannot be sent to another process."""
+
+    kind = "bound"
+
+    def __init__(self, size, step=0.1234567):
+        super().__init__(size, step)
+        self._lock = threading.Lock()
+
+
+class Short(Line):
+    """Leaves out its last point when all are asked for."""
+
+    kind = "short"
+
+    def __iter__(self):
+        return map(self.case, range(self.size - 1))
+
+
 class Mislabelling(Line):
     """Identifies a point by its place."""
 
@@ -143,4 +219,11 @@ counting_points = Plugin(Counting)
 of_its_hash_seed = Plugin(OfItsHashSeed)
 wrapping = Plugin(Wrapping)
 repeating = Plugin(Repeating)
+forward_only = Plugin(ForwardOnly)
+lenient = Plugin(Lenient)
+listing = Plugin(Listing)
+orphaned = Plugin(Orphaned)
+remembering = Plugin(Remembering)
+bound = Plugin(Bound)
+short = Plugin(Short)
 mislabelling = Plugin(Mislabelling)

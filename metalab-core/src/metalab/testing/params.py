@@ -201,7 +201,11 @@ class ParamSourceContract:
         source = self._source()
         points = _told(source)
         for given in (self._source(), source):  # one that was looked at, and one that was not
-            assert _told(cloudpickle.loads(cloudpickle.dumps(given))) == points
+            try:
+                data = cloudpickle.dumps(given)
+            except Exception as error:
+                raise AssertionError(f"it cannot be sent to another process: {error}") from error
+            assert _told(cloudpickle.loads(data)) == points, "what arrives has other points"
 
     def test_a_million_points_are_not_enumerated(self) -> None:
         if self.is_listed:

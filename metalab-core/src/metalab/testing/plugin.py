@@ -107,7 +107,9 @@ class PluginContract:
     def test_its_names_are_those_that_its_groups_look_for(self) -> None:
         for _, info in self._plugins():
             rule, words = _RULES[info.group]
-            assert re.fullmatch(rule, info.name), f"{info.name!r} in {info.group} is {words}"
+            assert re.fullmatch(rule, info.name), (
+                f"{info.name!r} is no name in {info.group}, where a name is {words}"
+            )
 
     def test_no_other_distribution_serves_its_names(self) -> None:
         names = Counter((one.group, one.name) for point in EXTENSION_POINTS for one in _all(point))

@@ -55,12 +55,13 @@ class SerializerContract(RefusalContract, IdentityContract):
     def test_its_plugin_finds_it_by_its_format(self) -> None:
         found = self._serializer()
         assert isinstance(found, Serializer), f"{found!r} lacks what a Serializer has"
-        assert found.format == self.format
+        assert found.format == self.format, f"asked for {self.format!r} it is {found.format!r}"
         assert _FORMAT.fullmatch(self.format), f"{self.format!r} is not written library/form"
 
     def test_its_plugin_declines_a_format_it_does_not_write(self) -> None:
         unknown = f"{self._library()}/no-such-form"
-        assert self._hooks().metalab_serializer_named(format=unknown) is None
+        answer = self._hooks().metalab_serializer_named(format=unknown)
+        assert answer is None, f"for the format {unknown!r} it returns {answer!r}"
 
     def test_its_kind_is_a_word_and_its_extension_has_no_dot(self) -> None:
         found = self._serializer()
@@ -72,7 +73,7 @@ class SerializerContract(RefusalContract, IdentityContract):
             offer = self._hooks().metalab_serializer_for(obj=obj)
             if offer is not None:
                 named = serializer_named(offer.format, allow_pickle=True)
-                assert named.format == offer.format
+                assert named.format == offer.format, f"{offer.format!r} finds {named.format!r}"
 
     def test_it_takes_the_objects_it_is_for(self) -> None:
         for obj in self._objects():
