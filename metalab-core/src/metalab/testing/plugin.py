@@ -36,7 +36,6 @@ _TOGETHER = {
     "metalab_store_config": "metalab_store_config_from_dict",
     "metalab_store_config_from_dict": "metalab_store_config",
     "metalab_serializer_for": "metalab_serializer_named",
-    "metalab_canonical_form": "metalab_revive",
     "metalab_executor_class": "metalab_make_executor",
 }
 
@@ -54,7 +53,7 @@ class PluginContract:
     A plugin is a module or an object that an entry point names; nothing of it is pickled.
     """
 
-    distribution: ClassVar[str]
+    distribution: ClassVar[str] = ""
     """The distribution under test, as installers call it."""
     libraries: ClassVar[Sequence[str]] = ()
     """Packages that loading its plugins leaves alone, to be imported when they are needed.
@@ -136,6 +135,7 @@ class PluginContract:
         assert not early, f"loading the plugins imports {', '.join(early)}"
 
     def _plugins(self) -> list[tuple[ExtensionPoint, PluginInfo]]:
+        assert self.distribution, f"{type(self).__name__}.distribution names the one under test"
         wanted = _normalised(self.distribution)
         return [
             (point, info)

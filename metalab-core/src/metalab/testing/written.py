@@ -29,7 +29,7 @@ class Written:
     not given the test of it asks for less.
     """
 
-    format: ClassVar[str]
+    format: ClassVar[str] = ""
     """The format under test, as ``library/form``."""
     is_exact: ClassVar[bool] = True
     """Whether ``load`` gives back an object that is the same; not where it is drawn, say."""
@@ -66,12 +66,14 @@ class Written:
         return is_same(one, other)
 
     def _library(self) -> str:
+        assert self.format, f"{type(self).__name__}.format names the format under test"
         return self.format.partition("/")[0]
 
     def _hooks(self) -> Any:
         return SERIALIZERS[self._library()]
 
     def _serializer(self) -> Serializer:
+        assert self._library() in SERIALIZERS, SERIALIZERS.missing(self._library())
         return serializer_named(self.format, allow_pickle=True)
 
     def _objects(self) -> Sequence[Any]:
