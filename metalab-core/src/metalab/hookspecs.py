@@ -87,7 +87,7 @@ class SerializerHooks:
 
     @_hookspec(firstresult=True)
     def metalab_serializer_named(self, format: str) -> Serializer | None:  # noqa: A002
-        """Return the serializer that reads a format the plugin writes, by the format's name."""
+        """Return the serializer that reads a format, or None if the plugin does not write it."""
 
     @_hookspec(firstresult=True)
     def metalab_canonical_form(self, obj: object) -> CanonicalForm | None:
@@ -99,7 +99,10 @@ class SerializerHooks:
 
     @_hookspec(firstresult=True)
     def metalab_revive(self, tag: str, payload: object) -> object | None:
-        """Rebuild the object of a tagged payload that ``metalab_canonical_form`` made."""
+        """Rebuild the object of a tagged payload that ``metalab_canonical_form`` made.
+
+        None for a tag that is not the plugin's own.
+        """
 
 
 class ParamSourceHooks:
