@@ -4,6 +4,17 @@ A plugin is a module named by an entry point of one of the four groups. Its hook
 implementations are marked with ``metalab.hookimpl``; each may take fewer arguments than
 its specification. What a factory returns is a typed object of core (``Store``,
 ``Executor``, ``Serializer``, ``ParamSource``).
+
+The hooks and those types are a contract, and metalab-core's version is the version of it: a
+plugin asks for ``metalab-core>=0.1,<0.2``. A hook, an argument or a method with a default may
+be added in any version, for implementations take the arguments they know. What is to go is
+first deprecated for a minor version: an argument through its specification,
+
+    @_hookspec(firstresult=True, warn_on_impl_args={"url": DeprecationWarning("...")})
+
+which warns, at the line of the implementation that takes it, whoever runs the plugin's tests,
+and a whole hook through ``warn_on_impl``. The text names the version it goes away in and what
+to take instead. Until then both work.
 """
 
 from __future__ import annotations
@@ -76,7 +87,7 @@ class SerializerHooks:
 
     @_hookspec(firstresult=True)
     def metalab_serializer_named(self, format: str) -> Serializer | None:  # noqa: A002
-        """Return the serializer that reads a format the plugin writes, by the format's name."""
+        """Return the serializer that reads a format, or None if the plugin does not write it."""
 
     @_hookspec(firstresult=True)
     def metalab_canonical_form(self, obj: object) -> CanonicalForm | None:
@@ -88,7 +99,10 @@ class SerializerHooks:
 
     @_hookspec(firstresult=True)
     def metalab_revive(self, tag: str, payload: object) -> object | None:
-        """Rebuild the object of a tagged payload that ``metalab_canonical_form`` made."""
+        """Rebuild the object of a tagged payload that ``metalab_canonical_form`` made.
+
+        None for a tag that is not the plugin's own.
+        """
 
 
 class ParamSourceHooks:

@@ -38,6 +38,12 @@ _KNOWN_EXTRAS = {
     ("metalab.stores", "postgresql"): "metalab[postgres]",
 }
 _SPECIFICATIONS = (StoreHooks, ExecutorHooks, SerializerHooks, ParamSourceHooks)
+_HOOKS = [
+    name
+    for specification in _SPECIFICATIONS
+    for name in vars(specification)
+    if name.startswith("metalab_")
+]
 
 
 @attrs.frozen(order=True)
@@ -147,7 +153,7 @@ class ExtensionPoint:
             info = _info(entry)
             raise PluginError(
                 f"{info.distribution} {info.version} does not load its {self.group} plugin "
-                f"{info.name!r} ({info.module}): {type(error).__name__}: {error}"
+                f"{info.name!r} ({info.module}): {type(error).__name__}: {error}{_meant(error)}"
             ) from error
         if fault := self._fault(plugin, manager):
             info = _info(entry)
@@ -163,6 +169,14 @@ class ExtensionPoint:
         for hook in self._hooks:
             if hook not in implemented and callable(getattr(plugin, hook, None)):
                 return f"its function {hook} is not marked with @metalab.hookimpl"
+        unmarked = [
+            name
+            for name in dir(plugin)
+            if name.startswith("metalab_") and manager.parse_hookimpl_opts(plugin, name) is None
+        ]
+        for name in unmarked:
+            if name not in _HOOKS and (close := _close(name)):
+                return f"its {name} is no hook; did you mean {close}?"
         if implemented.isdisjoint(self._hooks):
             return f"it implements none of that group's hooks: {', '.join(self._hooks)}"
         return None
@@ -177,6 +191,17 @@ def read_metadata() -> None:
 def _scan() -> Any:
     # One scan for all groups: it reads a file of every distribution on sys.path.
     return entry_points()
+
+
+def _meant(error: Exception) -> str:
+    """Name the hook that a misspelt one may have been meant to be."""
+    misspelt = re.match(r"unknown hook '(\w+)'", str(error))
+    hook = _close(misspelt[1]) if misspelt else None
+    return f"; did you mean {hook}?" if hook else ""
+
+
+def _close(name: str) -> str | None:
+    return next(iter(get_close_matches(name, _HOOKS, n=1, cutoff=0.8)), None)
 
 
 def _info(entry: EntryPoint) -> PluginInfo:

@@ -7,8 +7,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from metalab.cli.conformity import problem_of
 from metalab.cli.finding import Finding, State
-from metalab.cli.plugins import problem_of
 from metalab.errors import PluginError
 from metalab.execution.choice import executor_class
 from metalab.plugins import EXECUTORS, EXTENSION_POINTS, SERIALIZERS

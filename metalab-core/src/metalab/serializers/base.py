@@ -32,15 +32,25 @@ class Serializer(Protocol):
         ...
 
     def can_handle(self, obj: object) -> bool:
-        """Tell whether ``dump`` takes the object and ``load`` gives an equal one back."""
+        """Tell whether ``dump`` takes the object and ``load`` gives an equal one back.
+
+        It is asked about any object, raises nothing and imports nothing: what no module has
+        imported yet, no object is of.
+        """
         ...
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
-        """Write the object; raises TypeError or ValueError that says what cannot be kept."""
+        """Write the object; raises TypeError or ValueError that says what cannot be kept.
+
+        Objects that are the same give the same bytes, in every process.
+        """
         ...
 
     def load(self, file: BinaryIO) -> Any:
-        """Read the object back."""
+        """Read the object back; any error where the file is not whole, never another object.
+
+        A format whose files may run code when they are read has the kind ``pickle``.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import attrs
 
 from metalab.hookspecs import hookimpl
-from metalab.serializers.soft import not_installed
+from metalab.serializers.soft import class_in_use
 
 if TYPE_CHECKING:
     from metalab.serializers.base import Serializer
@@ -27,7 +27,8 @@ class FigureSerializer:
 
     def can_handle(self, obj: object) -> bool:
         """Tell whether it is a Figure."""
-        return isinstance(obj, _figure())
+        figure = class_in_use("matplotlib.figure", "Figure")
+        return figure is not None and isinstance(obj, figure)
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
         """Draw a figure, which stays open; TypeError refuses all else."""
@@ -38,14 +39,6 @@ class FigureSerializer:
     def load(self, file: BinaryIO) -> bytes:
         """Return the PNG file's bytes; matplotlib is not needed."""
         return file.read()
-
-
-def _figure() -> Any:
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  a soft dependency, slow to import
-    except ImportError as error:
-        raise not_installed("figures", "matplotlib", "metalab[plot]") from error
-    return Figure
 
 
 _FIGURE = FigureSerializer()

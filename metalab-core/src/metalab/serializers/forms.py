@@ -50,7 +50,7 @@ class JsonSerializer:
             return True
         try:
             json_text(obj, "value", exact=True)
-        except IdentityError:
+        except Exception:  # noqa: BLE001  an object may answer questions with any error
             return False
         return True
 
@@ -76,7 +76,9 @@ class TextSerializer:
         return type(obj) is str
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
-        """Write the string; ValueError if it holds half of a surrogate pair."""
+        """Write the string; ValueError if it holds half of a surrogate pair, TypeError if none."""
+        if not self.can_handle(obj):
+            raise TypeError(f"a str is wanted, not {type(obj).__name__}")
         file.writelines(
             obj[start : start + _SLICE].encode() for start in range(0, len(obj), _SLICE)
         )
@@ -99,7 +101,9 @@ class BytesSerializer:
         return type(obj) is bytes
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
-        """Write the bytes."""
+        """Write the bytes; TypeError refuses all else."""
+        if not self.can_handle(obj):
+            raise TypeError(f"bytes are wanted, not {type(obj).__name__}")
         file.write(obj)
 
     def load(self, file: BinaryIO) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import attrs
 
 from metalab.hookspecs import hookimpl
-from metalab.serializers.soft import not_installed
+from metalab.serializers.soft import class_in_use, not_installed
 
 if TYPE_CHECKING:
     from metalab.serializers.base import Serializer
@@ -75,10 +75,10 @@ def _fault(image: Any, back: Any) -> str | None:
 
 
 def _is_image(obj: object) -> bool:
-    image = _pillow()
-    from PIL.ImageFile import ImageFile  # noqa: PLC0415  as Pillow
-
-    return type(obj) is image.Image or isinstance(obj, ImageFile)
+    if type(obj) is class_in_use("PIL.Image", "Image"):
+        return True
+    opened = class_in_use("PIL.ImageFile", "ImageFile")
+    return opened is not None and isinstance(obj, opened)
 
 
 def _frames(image: Any) -> int:

@@ -13,7 +13,7 @@ import msgspec
 
 from metalab.hookspecs import hookimpl
 from metalab.serializers.mending import faults, mended, notes_of
-from metalab.serializers.soft import not_installed
+from metalab.serializers.soft import class_in_use, not_installed
 
 if TYPE_CHECKING:
     from metalab.serializers.base import Serializer
@@ -34,7 +34,7 @@ class FrameSerializer:
 
     def can_handle(self, obj: object) -> bool:
         """Tell whether it is a DataFrame, and of no subclass that would be lost."""
-        return type(obj) is _pandas().DataFrame
+        return type(obj) is class_in_use("pandas", "DataFrame")
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
         """Write a frame; ValueError says what Parquet would alter, TypeError refuses all else."""
@@ -57,7 +57,7 @@ class SeriesSerializer:
 
     def can_handle(self, obj: object) -> bool:
         """Tell whether it is a Series, and of no subclass that would be lost."""
-        return type(obj) is _pandas().Series
+        return type(obj) is class_in_use("pandas", "Series")
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
         """Write a series; ValueError says what Parquet would alter, TypeError refuses all else."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import attrs
 
 from metalab.hookspecs import hookimpl
-from metalab.serializers.soft import not_installed
+from metalab.serializers.soft import class_in_use, not_installed
 
 if TYPE_CHECKING:
     from metalab.serializers.base import Serializer
@@ -29,20 +29,19 @@ class FrameSerializer:
 
     def can_handle(self, obj: object) -> bool:
         """Tell whether it is a DataFrame, and of no subclass that would be lost."""
-        return type(obj) is _polars().DataFrame
+        return type(obj) is class_in_use("polars", "DataFrame")
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
         """Write a frame; ValueError says what Parquet would alter, TypeError refuses all else."""
-        pl = _polars()
-        if isinstance(obj, pl.LazyFrame):
+        if type(obj) is class_in_use("polars", "LazyFrame"):
             raise TypeError("a LazyFrame is a plan without data: keep its .collect()")
         if not self.can_handle(obj):
             raise TypeError(f"a polars DataFrame is wanted, not {type(obj).__name__}")
-        _write(pl, obj, file, "the frame")
+        _write(_polars(), obj, file, "the frame")
 
     def load(self, file: BinaryIO) -> Any:
-        """Read the frame; MissingExtraError without polars."""
-        return _polars().read_parquet(file)
+        """Read the frame; ValueError for a damaged file, MissingExtraError without polars."""
+        return _read(file)
 
 
 @attrs.frozen
@@ -55,7 +54,7 @@ class SeriesSerializer:
 
     def can_handle(self, obj: object) -> bool:
         """Tell whether it is a Series, and of no subclass that would be lost."""
-        return type(obj) is _polars().Series
+        return type(obj) is class_in_use("polars", "Series")
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
         """Write a series; ValueError says what Parquet would alter, TypeError refuses all else."""
@@ -64,8 +63,8 @@ class SeriesSerializer:
         _write(_polars(), obj.to_frame(), file, "the series")
 
     def load(self, file: BinaryIO) -> Any:
-        """Read the series; MissingExtraError without polars."""
-        return _polars().read_parquet(file).to_series()
+        """Read the series; raises as a frame's load does."""
+        return _read(file).to_series()
 
 
 def _write(pl: Any, frame: Any, file: BinaryIO, what: str) -> None:
@@ -84,6 +83,15 @@ def _write(pl: Any, frame: Any, file: BinaryIO, what: str) -> None:
     if altered or not back.equals(frame):
         raise ValueError(f"{what} would come back altered: {', '.join(altered) or 'its values'}")
     file.write(content.getbuffer())
+
+
+def _read(file: BinaryIO) -> Any:
+    pl = _polars()
+    try:
+        return pl.read_parquet(file)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        # A panic is no Exception, and would end the reader's process.
+        raise ValueError(f"the Parquet file is damaged: {error}") from error
 
 
 def _polars() -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import attrs
 
 from metalab.hookspecs import hookimpl
-from metalab.serializers.soft import not_installed
+from metalab.serializers.soft import class_in_use, not_installed
 
 if TYPE_CHECKING:
     from metalab.serializers.base import Serializer
@@ -50,8 +50,9 @@ class TensorSerializer:
 
 
 def _is_tensor(obj: object) -> bool:
-    torch = _torch()
-    return type(obj) in {torch.Tensor, torch.nn.Parameter}
+    tensor = class_in_use("torch", "Tensor")
+    parameter = class_in_use("torch.nn", "Parameter")
+    return tensor is not None and type(obj) in {tensor, parameter}
 
 
 def _why_not(tensor: Any) -> str | None:

@@ -1,0 +1,1 @@
+"""The conformance kit: classes of tests that a plugin's author inherits from."""

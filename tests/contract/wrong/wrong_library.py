@@ -1,0 +1,1 @@
+"""A library that a plugin imports before it is needed."""
