@@ -18,9 +18,15 @@ import pytest
 from document_tools import FENCE, ROOT, blocks
 from metalab.plugins import EXTENSION_POINTS
 
-PAGES = sorted((ROOT / "docs" / "plugins").glob("*.md"))
+PLUGINS = ROOT / "docs" / "plugins"
+PAGES = sorted(PLUGINS.glob("*.md"))
 TUTORIALS = [page for page in PAGES if page.name not in {"index.md", "publishing.md"}]
 PATH = re.compile(r"# ([\w/]+\.py)\n")
+
+
+# What of the kit is quick enough for each change, where all of it is not.
+PARTS = {"store.md": "record or claim", "executor.md": "TestReactor and (once or result)"}
+QUICK = {page: ("-k", PARTS[page.name]) if page.name in PARTS else () for page in TUTORIALS}
 
 
 @pytest.fixture(params=TUTORIALS, ids=lambda page: page.name)
@@ -64,7 +70,7 @@ def _entry_points(page):
 
 
 def _run(site, *words):
-    found = {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+    found = {"PYTHONPATH": f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     done = subprocess.run(
         [sys.executable, *words],
         cwd=site.parent,
@@ -72,10 +78,17 @@ def _run(site, *words):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def _prove(site, *chosen):
+    if find_spec("metalab.testing") is None:
+        pytest.skip("metalab.testing is not there: install metalab-core[testing]")
+    tests = next(site.glob("test_*.py"))
+    _run(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, str(tests))
 
 
 def _script(page):
@@ -98,11 +111,16 @@ def test_it_does_what_the_page_shows(page, site, tmp_path):
         assert block in said
 
 
-def test_it_passes_the_kit(site):
-    if find_spec("metalab.testing") is None:
-        pytest.skip("metalab.testing is not there: install metalab-core[testing]")
-    kit = next(site.glob("test_*.py"))
-    _run(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(kit))
+@pytest.mark.parametrize("page", QUICK, indirect=True, ids=lambda page: page.name)
+def test_it_passes_the_kit(page, site):
+    _prove(site, *QUICK[page])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [PLUGINS / name for name in PARTS], indirect=True, ids=PARTS)
+def test_it_passes_the_whole_kit(page, site):
+    """Hundreds of launches, and histories by the dozen."""
+    _prove(site)
 
 
 def test_every_block_says_its_language():
