@@ -31,7 +31,7 @@ html_show_sphinx = False
 # What an alias of the standard library's stands for is shown with no signature about it.
 nitpick_ignore = [("py:class", "collections.abc.Callable")]
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "tasklist"]
 myst_heading_anchors = 3
 
 add_module_names = False
