@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.util import find_spec
+from zipfile import ZipFile
 
 import pytest
 
@@ -44,8 +45,8 @@ def site(page, tmp_path):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block)
     project = _project(page)
-    (package,) = {file.parent for file in site.glob("metalab_*/*.py")}
-    (package / "__init__.py").touch()
+    (package,) = {file.parent for file in site.glob("metalab_*/__init__.py")}
+    (site / "pyproject.toml").write_text("".join(blocks(page, "toml")))
     info = site / f"{package.name}-{project['version']}.dist-info"
     info.mkdir()
     (info / "entry_points.txt").write_text(
@@ -100,6 +101,21 @@ def test_its_plugins_load(page, site):
     names = [name for group in _entry_points(page).values() for name in group]
     assert names
     assert [name for name in names if not re.search(rf" {name} +.* ok\n", listed)] == []
+
+
+@pytest.mark.wheels
+def test_its_wheel_is_built_from_what_the_page_shows(page, site, tmp_path):
+    done = subprocess.run(
+        ["uv", "build", "--wheel", "--quiet", "--out-dir", tmp_path / "dist", site],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    (package,) = (file.parent for file in site.glob("metalab_*/__init__.py"))
+    modules = {f"{package.name}/{file.name}" for file in package.glob("*.py")}
+    assert modules <= set(ZipFile(wheel).namelist())
 
 
 def test_it_does_what_the_page_shows(page, site, tmp_path):
