@@ -21,6 +21,7 @@ __all__ = [
     "StoreError",
     "StoreNotFoundError",
     "StoreWarning",
+    "WorkerDiedError",
 ]
 
 
