@@ -38,7 +38,7 @@ from metalab.store.lines import (
     release_document,
     series_document,
 )
-from metalab.store.names import file_name
+from metalab.store.names import experiment_folder, file_name
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
@@ -61,13 +61,14 @@ class Shelf:
     artifacts: dict[str, bytes] = attrs.Factory(dict)
     logs: list[tuple[str, LogLine]] = attrs.Factory(list)
     claims: dict[tuple[str, int, int], Claim] = attrs.Factory(dict)
+    units: dict[str, int] = attrs.Factory(dict)
 
 
 class MemoryClaims(Claims):
     """Claims in a dictionary, which all launches of this process share."""
 
     def __init__(self, shelf: Shelf, plan: str, runs: int, units: int) -> None:
-        self.size = unit_of(runs, units)
+        self.size = shelf.units.setdefault(plan, unit_of(runs, units))
         self._shelf = shelf
         self._plan = plan
 
@@ -262,6 +263,8 @@ class MemoryStore(Store):
     """Keeps everything in dictionaries of this process."""
 
     def __init__(self, config: MemoryStoreConfig) -> None:
+        if config.experiment_id is not None:
+            experiment_folder(config.experiment_id)  # refuses what is no id
         self._config = config
 
     @property
