@@ -94,12 +94,15 @@ class MemoryStoreConfig(StoreConfig):
 
     def connect(self) -> MemoryStore:
         _places.setdefault(self.place, {})
-        return MemoryStore(self)
+        return self.store()
 
     def open(self) -> MemoryStore:
         kept = _places.get(self.place)
         if kept is None or (self.is_scoped and self.experiment_id not in kept):
             raise StoreNotFoundError(f"nothing is kept at {self.place}")
+        return self.store()
+
+    def store(self) -> MemoryStore:
         return MemoryStore(self)
 
     def list_experiments(self) -> list[str]:
@@ -260,7 +263,11 @@ class MemoryRunLog(RunLog):
 
 
 class MemoryStore(Store):
-    """Keeps everything in dictionaries of this process."""
+    """Keeps everything in dictionaries of this process; its parts may be others."""
+
+    writer_type = MemoryWriter
+    log_type = MemoryRunLog
+    claims_type = MemoryClaims
 
     def __init__(self, config: MemoryStoreConfig) -> None:
         if config.experiment_id is not None:
@@ -283,23 +290,23 @@ class MemoryStore(Store):
 
     def scoped(self, experiment_id):
         config = self._config.scoped(experiment_id)
-        return self if config == self._config else MemoryStore(config)
+        return self if config == self._config else type(self)(config)
 
     def list_experiments(self):
         return self._config.list_experiments()
 
     def writer(self, launch, task="0", *, executor="", owner=""):
         self._shelf()
-        return MemoryWriter(self._made, launch, task)
+        return self.writer_type(self._made, launch, task)
 
     def claims(self, plan, runs, units=UNITS):
-        return MemoryClaims(self._made(), plan, runs, units)
+        return self.claims_type(self._made(), plan, runs, units)
 
     def ending(self, writer):
         return Ending("closed") if writer in _closed else None
 
     def read(self, since=None):
-        return MemoryRunLog(list(self._shelf().lines))
+        return self.log_type(list(self._shelf().lines))
 
     def put_manifest(self, manifest):
         content = json.dumps(manifest, allow_nan=False)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from metalab.errors import StoreError
+from metalab.store.query.query import Query
 from metalab.testing.faults import skewed_clock, slow_listing, stale_listing, torn
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import kept, made, put, run_id
@@ -138,13 +142,15 @@ class TroubleTests(StorePlace):
         lost = self.lost_connection()
         if lost is None:
             pytest.skip(f"{type(self).__name__}.lost_connection returns None")
-        with store.writer("launch") as writer:
-            writer.put(made())
-            writer.flush()
-            with lost:
-                writer.put(made(number=1))
-            writer.put(made(number=2))
-        assert sorted(open_store().read()) == [run_id(n) for n in range(3)]
+        put(store, made())
+        acknowledged: list[int] = []
+        with lost, suppress(StoreError), store.writer("launch") as writer:
+            for number in (1, 2):
+                writer.put(made(number=number), partial(acknowledged.append, number))
+        put(store, made(number=3))
+        kept_now = open_store().read()
+        assert [n for n in (0, *acknowledged, 3) if run_id(n) not in kept_now] == []
+        assert len(store.query(Query())) == len(kept_now)
 
     def _files(self, store: Store) -> Sequence[Path]:
         files = self.appended_files(store)
