@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from metalab.errors import MissingExtraError
@@ -40,9 +41,9 @@ pytest_plugins = ["metalab.testing.pytest_plugin"]
 
 # Before any of them is read, so that whoever inherits is shown what an assertion compared.
 # Processes that tests start have no pytest, and need not wait for it.
-if "pytest" in sys.modules:
-    sys.modules["pytest"].register_assert_rewrite(
-        "metalab.testing.faults", *{home.removesuffix(".contract") for home in _HOMES.values()}
+if (_pytest := sys.modules.get("pytest")) is not None:
+    _pytest.register_assert_rewrite(
+        *(f"{__name__}.{module.name}" for module in iter_modules(__path__))
     )
 
 
