@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from contract.memory_store import MemoryStoreConfig
+from contract.modest_store import ModestStoreConfig
 from metalab.store import FileStoreConfig
 from metalab.testing import StoreContract
 
@@ -31,3 +32,23 @@ class TestMemoryStore(StoreContract):
     @pytest.fixture
     def config(self):
         return MemoryStoreConfig(place=uuid.uuid4().hex)
+
+
+class TestModestStore(StoreContract):
+    """Who says of all that can be missing that it is, is asked for the rest and no more."""
+
+    is_registered = False
+    is_shared_between_processes = False
+    shares_plans = False
+    survives_kill = False
+    syncs_through_os = False
+    tells_how_writers_ended = False
+    keeps_patches = False
+    keeps_payloads = False
+    keeps_launch_files = False
+    can_compact = False
+    can_inspect = False
+
+    @pytest.fixture
+    def config(self):
+        return ModestStoreConfig(place=uuid.uuid4().hex)

@@ -136,12 +136,10 @@ def stale_listing() -> Iterator[None]:
     """Have folders listed without the names that they get meanwhile, as on a network disk."""
     known: dict[str, set[str]] = {}
 
-    def is_listed(folder: str, name: str, real: Callable[[str], list[str]]) -> bool:
-        if folder not in known:
-            known[folder] = set(real(folder))
-        return name in known[folder]
+    def shown(folder: str, names: set[str]) -> set[str]:
+        return names & known.setdefault(folder, names)
 
-    with _listings(is_listed):
+    with _listings(shown):
         yield
 
 
@@ -150,32 +148,56 @@ def slow_listing(meanwhile: Callable[[], object]) -> Iterator[None]:
     """Do something once while a folder is listed: what it changes is not in that listing."""
     left = [meanwhile]
 
-    def is_listed(folder: str, name: str, real: Callable[[str], list[str]]) -> bool:
-        names = real(folder)
+    def shown(folder: str, names: set[str]) -> set[str]:
+        del folder  # whichever it is
         if left:
             left.pop()()
-        return name in names
+        return names
 
-    with _listings(is_listed):
+    with _listings(shown):
         yield
 
 
+class _Entries:
+    """Stands in for what ``os.scandir`` returns."""
+
+    def __init__(self, entries: list[os.DirEntry[str]]) -> None:
+        self._entries = iter(entries)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> os.DirEntry[str]:
+        return next(self._entries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._entries = iter(())
+
+
 @contextmanager
-def _listings(is_listed: Callable[[str, str, Callable[[str], list[str]]], bool]) -> Iterator[None]:
-    """Let ``os.listdir`` and ``os.scandir`` show only what ``is_listed`` says."""
+def _listings(shown: Callable[[str, set[str]], set[str]]) -> Iterator[None]:
+    """Let ``os.listdir`` and ``os.scandir`` show of a folder's names those that ``shown`` returns.
+
+    It is called after the folder was read, once each time.
+    """
     listdir, scandir = os.listdir, os.scandir
 
-    def shown(folder: Any, name: str) -> bool:
-        return is_listed(os.fspath(folder), name, listdir)
-
     def list_some(path: Any = ".") -> list[str]:
-        return [name for name in listdir(path) if shown(path, name)]
+        names = listdir(path)
+        seen = shown(str(path), set(names))
+        return [name for name in names if name in seen]
 
-    @contextmanager
-    def scan_some(path: Any = ".") -> Iterator[Iterator[os.DirEntry[str]]]:
+    def scan_some(path: Any = ".") -> _Entries:
         with scandir(path) as entries:
             found = list(entries)
-        yield iter([entry for entry in found if shown(path, entry.name)])
+        seen = shown(str(path), {entry.name for entry in found})
+        return _Entries([entry for entry in found if entry.name in seen])
 
     with replaced(os, "listdir", list_some), replaced(os, "scandir", scan_some):
         yield

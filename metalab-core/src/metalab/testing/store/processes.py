@@ -86,6 +86,22 @@ class ProcessTests(StorePlace):
         for record in store.list_run_records():
             _assert_whole(store, log, record)
 
+    def test_what_two_processes_put_at_once_is_all_there(
+        self, config: StoreConfig, store: Store
+    ) -> None:
+        self.require("is_shared_between_processes", "survives_kill")
+        with (
+            Child(config.scoped(EXPERIMENT), "put") as one,
+            Child(config.scoped(EXPERIMENT), "put") as two,
+        ):
+            told = [_until_killed(child)["acknowledged"] for child in (one, two)]
+        log = store.read()
+        both = set(told[0]) & set(told[1])
+        assert len(both) >= _ENOUGH
+        assert [n for n in both if len(log.attempts(run_id(n))) != 2] == []
+        for record in store.list_run_records():
+            _assert_whole(store, log, record)
+
     def test_a_store_goes_on_after_a_killed_writer(self, config: StoreConfig, store: Store) -> None:
         self.require("is_shared_between_processes", "survives_kill")
         _killed_while_putting(config)
@@ -125,13 +141,17 @@ class ProcessTests(StorePlace):
 
 def _killed_while_putting(config: StoreConfig) -> dict[str, list[int]]:
     """Return the numbers of the runs that a worker put, and had acknowledged, until its end."""
-    told: dict[str, list[int]] = {"put": [], "acknowledged": []}
     with Child(config.scoped(EXPERIMENT), "put") as child:
-        child.hear("writer")
-        for word, rest in child.heard():
-            told[word].append(int(rest))
-            if len(told["acknowledged"]) == _ENOUGH and word == "acknowledged":
-                child.kill()
+        return _until_killed(child)
+
+
+def _until_killed(child: Child) -> dict[str, list[int]]:
+    told: dict[str, list[int]] = {"put": [], "acknowledged": []}
+    child.hear("writer")
+    for word, rest in child.heard():
+        told[word].append(int(rest))
+        if len(told["acknowledged"]) == _ENOUGH and word == "acknowledged":
+            child.kill()
     assert len(told["acknowledged"]) >= _ENOUGH, "the worker ended before it was killed"
     return told
 

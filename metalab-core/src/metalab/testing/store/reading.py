@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,25 @@ class ReadingTests(StorePlace):
         assert len(store.read(first)) == 2
         put(store, made(number=2))
         assert len(store.read(first)) == 3
+
+    def test_who_reads_while_others_write_sees_whole_records_and_never_fewer(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
+        records = [made(number=n, index=n, metrics={"n": n}) for n in range(200)]
+        writing = threading.Thread(target=put, args=(store, *records))
+        reader = open_store()
+        log, seen = reader.read(), 0
+        writing.start()
+        try:
+            while writing.is_alive():
+                log = reader.read(log)
+                assert len(log) >= seen
+                seen = len(log)
+                found = [record_of(line) for line in log.lines()]
+                assert found == [records[record.index] for record in found]
+        finally:
+            writing.join()
+        assert len(reader.read(log)) == 200
 
     def test_it_is_told_which_runs_have_changed(self, store: Store) -> None:
         put(store, made(Status.RUNNING), made(number=1))
