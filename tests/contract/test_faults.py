@@ -17,6 +17,7 @@ from metalab.testing.faults import (
     FullDisk,
     Short,
     deliver_again,
+    patchy_listing,
     replaced,
     skewed_clock,
     slow_listing,
@@ -100,6 +101,13 @@ class TestFiles:
             assert names(tmp_path) == ([], [])
             (tmp_path / "b").touch()
             assert names(tmp_path) == ([], [])
+
+    def test_a_patchy_listing_lacks_another_name_each_time(self, tmp_path):
+        for name in "abc":
+            (tmp_path / name).touch()
+        with patchy_listing():
+            seen = [sorted(listdir(tmp_path)) for _ in range(3)]
+        assert seen == [["b", "c"], ["a", "c"], ["a", "b"]]
 
     def test_what_happens_during_a_slow_listing_is_in_the_next(self, tmp_path):
         (tmp_path / "a").touch()

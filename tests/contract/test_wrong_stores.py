@@ -19,6 +19,7 @@ FOUND_BY = {
         "test_what_was_acknowledged_survives_a_killed_writer",
         "test_nothing_is_acknowledged_before_it_is_synced",
     ],
+    "BelievesListings": ["test_what_was_read_stays_read_though_a_listing_lacks_it"],
     "ChecksBeforeItClaims": ["test_of_many_threads_that_claim_units_each_is_had_by_one"],
     "CompactsTooMuch": ["test_compacting_loses_nothing"],
     "CountsByArrival": [

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "FullDisk",
     "Short",
     "deliver_again",
+    "patchy_listing",
     "replaced",
     "skewed_clock",
     "slow_listing",
@@ -138,6 +140,19 @@ def stale_listing() -> Iterator[None]:
 
     def shown(folder: str, names: set[str]) -> set[str]:
         return names & known.setdefault(folder, names)
+
+    with _listings(shown):
+        yield
+
+
+@contextmanager
+def patchy_listing() -> Iterator[None]:
+    """Have each listing of a folder lack a name, another one each time, as network disks may."""
+    turn = count()
+
+    def shown(folder: str, names: set[str]) -> set[str]:
+        del folder  # whichever it is
+        return names - {sorted(names)[next(turn) % len(names)]} if names else names
 
     with _listings(shown):
         yield

@@ -10,6 +10,7 @@ from hypothesis import Phase, settings
 from contract.memory_store import MemoryStoreConfig
 from contract.wrong.stores import (
     acknowledges_early,
+    believes_listings,
     checks_before_it_claims,
     compacts_too_much,
     counts_by_arrival,
@@ -65,6 +66,10 @@ class InFiles(StoreContract):
 
 class TestAcknowledgesEarly(InFiles):
     made_by = acknowledges_early.Config
+
+
+class TestBelievesListings(InFiles):
+    made_by = believes_listings.Config
 
 
 class TestChecksBeforeItClaims(InMemory):

@@ -11,7 +11,7 @@ import pytest
 
 from metalab.errors import StoreError
 from metalab.store.query.query import Query
-from metalab.testing.faults import skewed_clock, slow_listing, stale_listing, torn
+from metalab.testing.faults import patchy_listing, skewed_clock, slow_listing, stale_listing, torn
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import kept, made, put, run_id
 
@@ -74,6 +74,19 @@ class TroubleTests(StorePlace):
             assert run_id(0) in log
         log = other.read(log)
         assert sorted(log) == [run_id(0), run_id(1)]
+
+    def test_what_was_read_stays_read_though_a_listing_lacks_it(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
+        other = open_store()
+        for number in range(3):
+            put(store, made(number=number))
+        log = other.read()
+        with patchy_listing():
+            for _ in range(6):
+                log = other.read(log)
+                assert sorted(log) == [run_id(n) for n in range(3)]
+        assert log.damage == ()
 
     def test_what_is_put_while_a_listing_is_under_way_is_found_by_the_next(
         self, store: Store, open_store: OpenStore
