@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Child"]
 
 _MODULE = "metalab.testing.store.worker"
+_PATIENCE = 120  # seconds
 
 
 class Child:
@@ -31,6 +33,9 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        # Whoever waits for a process that hangs is told that it has ended.
+        self._patience = threading.Timer(_PATIENCE, self._process.kill)
+        self._patience.start()
         self.tell(pickle.dumps(config).hex())
 
     def tell(self, line: str = "") -> None:
@@ -69,6 +74,7 @@ class Child:
         traceback: TracebackType | None,
     ) -> None:
         """End the process, whatever it is at."""
+        self._patience.cancel()
         self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
