@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from metalab.store.base import Store
+    from metalab.testing.store.place import OpenStore
 
 __all__ = ["DocumentTests"]
 
@@ -70,13 +71,13 @@ class DocumentTests(StorePlace):
                 store.put_launch("a", {"x": value})
         assert (store.manifests(), store.launches()) == ({}, {})
 
-    def test_a_patch_comes_back_by_its_hash(self, store: Store) -> None:
+    def test_a_patch_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
         self.require("keeps_patches")
         data = bytes(range(256)) * 100
         name = store.put_patch(data)
         assert name == hashlib.sha256(data).hexdigest()
         assert store.put_patch(data) == name
-        assert store.config.open().get_patch(name) == data
+        assert open_store().get_patch(name) == data
 
     def test_a_patch_that_is_not_there_is_none(self, store: Store) -> None:
         self.require("keeps_patches")
@@ -84,13 +85,13 @@ class DocumentTests(StorePlace):
         assert store.get_patch("0" * 64) is None
         assert store.get_patch("../experiment") is None
 
-    def test_a_payload_comes_back_by_its_hash(self, store: Store) -> None:
+    def test_a_payload_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
         self.require("keeps_payloads")
         data = bytes(range(256)) * 100
         name = store.put_payload(data)
         assert name == hashlib.sha256(data).hexdigest()
         assert store.put_payload(data) == name
-        with store.config.open().open_payload(name) as file:
+        with open_store().open_payload(name) as file:
             assert file.read() == data
 
     def test_a_payload_that_is_not_there_is_a_store_error(self, store: Store) -> None:
@@ -110,9 +111,11 @@ class DocumentTests(StorePlace):
         assert store.checkpoints(run_id(), 1, 1).latest() is None
         assert store.checkpoints(run_id(1), 0, 1).latest() is None
 
-    def test_it_is_told_which_attempt_has_kept_a_checkpoint(self, store: Store) -> None:
+    def test_it_is_told_which_attempt_has_kept_a_checkpoint(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
         store.checkpoints(run_id(), 0, 2).keep(b"state")
-        again = store.config.connect()
+        again = open_store()
         assert again.has_checkpoint(run_id(), 0, 2)
         assert not again.has_checkpoint(run_id(), 0, 1)
         assert not again.has_checkpoint(run_id(1), 0, 2)

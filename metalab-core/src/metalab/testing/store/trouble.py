@@ -36,15 +36,17 @@ class TroubleTests(StorePlace):
     ) -> None:
         for number in range(3):
             put(store, made(number=number))
-        files = self._files(store)
+        before = {path: path.read_bytes() for path in self._files(store)}
         torn_record = made(number=3, notes="x" * 300)
         with store.writer("launch") as writer:
             writer.put(torn_record)
             writer.flush()
-            as_it_died = {f: f.read_bytes() for f in self._files(store) if f not in files}
-        for path, content in as_it_died.items():
-            path.write_bytes(content)
-            torn(path, lost)
+            after = {path: path.read_bytes() for path in self._files(store)}
+        grown = {path: len(after[path]) - len(before.get(path, b"")) for path in after}
+        assert any(grown.values()), "appended_files names no file that has grown by a record"
+        for path in filter(grown.get, grown):
+            path.write_bytes(after[path])  # as it was before the writer was closed
+            torn(path, min(lost, grown[path]))
         other = open_store()
         assert [run_id(n) in other.read() for n in range(3)] == [True] * 3
         assert other.get_run_record(run_id(3)) in (None, torn_record)
