@@ -126,7 +126,7 @@ class TestFiles:
         store = FileStoreConfig(tmp_path).connect().scoped("a:1")
         put(store, made(), made(attempt=2), made(number=1))
         size = sum(path.stat().st_size for path in tmp_path.rglob("*.jsonl"))
-        assert deliver_again(store) == 3
+        assert [deliver_again(store) for _ in range(3)] == [3, 3, 3]
         assert sum(path.stat().st_size for path in tmp_path.rglob("*.jsonl")) > size
         assert len(store.read().attempts(run_id())) == 2
 

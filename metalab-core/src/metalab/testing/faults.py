@@ -230,12 +230,13 @@ def skewed_clock(seconds: float) -> Iterator[None]:
 
 
 def deliver_again(store: Store) -> int:
-    """Write every line about runs once more, the last first, and return how many there were.
+    """Write each line about runs once more, the last first, and return how many there were.
 
     A message that was not confirmed is sent again, and may come late: lines are known again.
     """
     log = store.read()
-    lines = [line for lines in log.history(log.subjects()) for line in lines]
+    # Each once, however often it came before: else a few deliveries would be thousands of lines.
+    lines = list(dict.fromkeys(line for each in log.history(log.subjects()) for line in each))
     with store.writer("again") as writer:
         for line in reversed(lines):
             writer.copy(line)
