@@ -38,7 +38,7 @@ from metalab.store.lines import (
     release_document,
     series_document,
 )
-from metalab.store.names import file_name
+from metalab.store.names import experiment_folder, file_name
 from metalab.store.reading import Loss
 
 if TYPE_CHECKING:
@@ -61,13 +61,14 @@ class Shelf:
     artifacts: dict[str, bytes] = attrs.Factory(dict)
     logs: list[tuple[str, LogLine]] = attrs.Factory(list)
     claims: dict[tuple[str, int, int], Claim] = attrs.Factory(dict)
+    units: dict[str, int] = attrs.Factory(dict)
 
 
 class MemoryClaims(Claims):
     """Claims in a dictionary, which all launches of this process share."""
 
     def __init__(self, shelf: Shelf, plan: str, runs: int, units: int) -> None:
-        self.size = unit_of(runs, units)
+        self.size = shelf.units.setdefault(plan, unit_of(runs, units))
         self._shelf = shelf
         self._plan = plan
 
@@ -93,12 +94,15 @@ class MemoryStoreConfig(StoreConfig):
 
     def connect(self) -> MemoryStore:
         _places.setdefault(self.place, {})
-        return MemoryStore(self)
+        return self.store()
 
     def open(self) -> MemoryStore:
         kept = _places.get(self.place)
         if kept is None or (self.is_scoped and self.experiment_id not in kept):
             raise StoreNotFoundError(f"nothing is kept at {self.place}")
+        return self.store()
+
+    def store(self) -> MemoryStore:
         return MemoryStore(self)
 
     def list_experiments(self) -> list[str]:
@@ -259,9 +263,15 @@ class MemoryRunLog(RunLog):
 
 
 class MemoryStore(Store):
-    """Keeps everything in dictionaries of this process."""
+    """Keeps everything in dictionaries of this process; its parts may be others."""
+
+    writer_type = MemoryWriter
+    log_type = MemoryRunLog
+    claims_type = MemoryClaims
 
     def __init__(self, config: MemoryStoreConfig) -> None:
+        if config.experiment_id is not None:
+            experiment_folder(config.experiment_id)  # refuses what is no id
         self._config = config
 
     @property
@@ -280,23 +290,23 @@ class MemoryStore(Store):
 
     def scoped(self, experiment_id):
         config = self._config.scoped(experiment_id)
-        return self if config == self._config else MemoryStore(config)
+        return self if config == self._config else type(self)(config)
 
     def list_experiments(self):
         return self._config.list_experiments()
 
     def writer(self, launch, task="0", *, executor="", owner=""):
         self._shelf()
-        return MemoryWriter(self._made, launch, task)
+        return self.writer_type(self._made, launch, task)
 
     def claims(self, plan, runs, units=UNITS):
-        return MemoryClaims(self._made(), plan, runs, units)
+        return self.claims_type(self._made(), plan, runs, units)
 
     def ending(self, writer):
         return Ending("closed") if writer in _closed else None
 
     def read(self, since=None):
-        return MemoryRunLog(list(self._shelf().lines))
+        return self.log_type(list(self._shelf().lines))
 
     def put_manifest(self, manifest):
         content = json.dumps(manifest, allow_nan=False)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 
+import attrs
 import pytest
 
 from contract.memory_store import MemoryStoreConfig
 from core.store_tools import EXPERIMENT, made, run_id
-from core.transfer_tools import fill, keep_artifact, made_with, said
 from metalab.errors import StoreError, StoreNotFoundError, StoreWarning
 from metalab.records import Status
 from metalab.store import FileStoreConfig, export_store
+from metalab.testing.store.samples import kept_artifact
+from metalab.testing.store.telling import fill, said
 
 
 @pytest.fixture(params=["file to file", "file to memory", "memory to file", "memory to memory"])
@@ -127,14 +129,14 @@ class TestExport:
     def test_a_collection_is_copied_experiment_by_experiment(self, configs):
         with configs[0].connect() as source:
             for name in ("a:1", "b:1"):
-                put(source.scoped(name), made_with(made(), experiment_id=name))
+                put(source.scoped(name), attrs.evolve(made(), experiment_id=name))
         assert export_store(*configs)["runs"] == 2
         assert configs[1].list_experiments() == ["a:1", "b:1"]
 
     def test_one_experiment_of_a_collection_may_be_chosen(self, configs):
         with configs[0].connect() as source:
             for name in ("a:1", "b:1"):
-                put(source.scoped(name), made_with(made(), experiment_id=name))
+                put(source.scoped(name), attrs.evolve(made(), experiment_id=name))
         assert export_store(*configs, experiment_id="b:1")["runs"] == 1
         assert configs[1].list_experiments() == ["b:1"]
 
@@ -230,8 +232,8 @@ class TestRefusals:
         self, configs, one, other
     ):
         with one.writer("launch") as writer:
-            kept = keep_artifact(writer, made(0), "kept", b"kept")
-            lost = made_with(kept, name="lost", uri=kept.uri.replace("launch", "lost") + "9")
+            kept = kept_artifact(writer, made(0), "kept", b"kept")
+            lost = attrs.evolve(kept, name="lost", uri=kept.uri.replace("launch", "lost") + "9")
             writer.put(made(0, artifacts=[lost, kept]))
         with pytest.warns(StoreWarning, match="artifact 'lost' was not copied"):
             counts = export_store(*configs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 
 from metalab.records import RunRecord, Status
 from metalab.store import FileStoreConfig
-from metalab.store.file import disk
 
 TESTS = str(Path(__file__).parent.parent)
 EXPERIMENT = "my_exp:1.0"
@@ -54,47 +52,3 @@ def python(script: str, *arguments: str, **options) -> subprocess.Popen:
     """Start a script in a process of its own, which finds what the tests share."""
     environment = {**os.environ, "PYTHONPATH": TESTS, **options.pop("env", {})}
     return subprocess.Popen([sys.executable, "-c", script, *arguments], env=environment, **options)
-
-
-class Faulty:
-    """Stands in for a call of the disk and fails when told to."""
-
-    def __init__(self, real, fail=(), number: int = errno.EIO) -> None:
-        self.real = real
-        self.fail = set(fail)
-        self.calls = 0
-        self.number = number
-
-    def __call__(self, *args):
-        self.calls += 1
-        if self.calls in self.fail:
-            raise OSError(self.number, os.strerror(self.number))
-        return self.real(*args)
-
-
-class Short:
-    """A write that at some calls takes only a part of what it is given."""
-
-    def __init__(self, calls) -> None:
-        self.calls = 0
-        self.at = set(calls)
-        self.real = disk.write
-
-    def __call__(self, fd, data) -> int:
-        self.calls += 1
-        return self.real(fd, data[: len(data) // 2] if self.calls in self.at else data)
-
-
-class FullDisk:
-    """A disk that takes so many bytes: the last write in part, then none."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-        self.real = disk.write
-
-    def __call__(self, fd, data) -> int:
-        if self.left == 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        taken = self.real(fd, data[: self.left])
-        self.left -= taken
-        return taken

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import metalab
-from core.store_tools import EXPERIMENT, Faulty, made, python, run_id, segments, store_at
+from core.store_tools import EXPERIMENT, made, python, run_id, segments, store_at
 from metalab.records import Status
 from metalab.results.cached import building, reading
 from metalab.results.cached.building import built
@@ -23,6 +23,7 @@ from metalab.results.cached.packing import Packed
 from metalab.results.columns import Columns
 from metalab.store import export_store
 from metalab.store.file import cache, disk, runlog
+from metalab.testing.faults import Faulty
 from strategies import same, values
 
 MIXED = st.one_of(

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from core.store_tools import Faulty, made, python, run_id, store_at
+from core.store_tools import made, python, run_id, store_at
 from metalab.checkpoints import MemoryCheckpoints
 from metalab.cli import main
 from metalab.errors import PayloadError, StoreError
 from metalab.records import Status
 from metalab.store import FileStore, export_store
 from metalab.store.file import disk
+from metalab.testing.faults import Faulty
 
 RUN = run_id(1)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from core.store_tools import Faulty, made, run_id, segments, store_at
+from core.store_tools import made, run_id, segments, store_at
 from metalab.errors import StoreError
 from metalab.records import Status
 from metalab.store import FileStore
@@ -33,6 +33,7 @@ from metalab.store.lines import (
     parse_line,
     series_document,
 )
+from metalab.testing.faults import Faulty
 
 PRIMITIVES = ["create", "write", "sync", "close", "move", "sync_directory", "remove"]
 

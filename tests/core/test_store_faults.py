@@ -11,19 +11,10 @@ from functools import partial
 
 import pytest
 
-from core.store_tools import (
-    EXPERIMENT,
-    Faulty,
-    FullDisk,
-    Short,
-    made,
-    python,
-    run_id,
-    segments,
-    store_at,
-)
+from core.store_tools import EXPERIMENT, made, python, run_id, segments, store_at
 from metalab.errors import StoreError
 from metalab.store.file import disk
+from metalab.testing.faults import Faulty, FullDisk, Short
 
 
 class TestAFailingDisk:
@@ -70,7 +61,7 @@ class TestAFailingDisk:
         self, tmp_path, monkeypatch, calls
     ):
         store = store_at(tmp_path)
-        monkeypatch.setattr(disk, "write", Short(calls))
+        monkeypatch.setattr(disk, "write", Short(disk.write, calls))
         with store.writer("w") as writer:
             for n in range(20):
                 writer.put(made(n))
@@ -175,7 +166,7 @@ class TestAFailingDisk:
 
     def test_a_full_disk_that_is_freed_again_has_lost_nothing(self, tmp_path, monkeypatch):
         store = store_at(tmp_path)
-        full = FullDisk(20_000)
+        full = FullDisk(disk.write, 20_000)
         monkeypatch.setattr(disk, "write", full)
         acknowledged = []
         writer = store.writer("w")

@@ -16,7 +16,7 @@ import unicodedata
 import pytest
 
 import metalab.store
-from core.store_tools import EXPERIMENT, Faulty, made, run_id, store_at
+from core.store_tools import EXPERIMENT, made, run_id, store_at
 from metalab.errors import MissingExtraError, StoreError, StoreNotFoundError
 from metalab.plugins import STORES
 from metalab.store import (
@@ -32,6 +32,7 @@ from metalab.store import (
 )
 from metalab.store.file import disk
 from metalab.store.file.layout import Collection
+from metalab.testing.faults import Faulty
 
 
 def tree(path) -> list[str]:

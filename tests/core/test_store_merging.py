@@ -9,11 +9,12 @@ import attrs
 from hypothesis import given, settings, strategies as st
 
 from core.store_tools import EXPERIMENT, made, run_id
-from core.transfer_tools import keep_artifact, said
 from metalab.records import Status
 from metalab.store import FileStoreConfig, export_store
 from metalab.store.logcopies import lacking
 from metalab.store.reading import LogLine
+from metalab.testing.store.samples import kept_artifact
+from metalab.testing.store.telling import said
 
 RUNS = st.integers(0, 2)
 SMALL = st.integers(0, 2)
@@ -32,7 +33,7 @@ class Put:
     def into(self, store, writer):
         record = made(self.run, self.status, epoch=self.epoch, attempt=self.attempt)
         if self.artifact is not None:
-            kept = keep_artifact(writer, record, "a", self.artifact)
+            kept = kept_artifact(writer, record, "a", self.artifact)
             record = attrs.evolve(record, artifacts=[kept])
         if self.points:
             writer.put_series(record, "loss", [(n, n) for n in range(self.points)])

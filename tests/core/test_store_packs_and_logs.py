@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from core.store_tools import Faulty, Short, made, run_id, store_at
+from core.store_tools import made, run_id, store_at
 from metalab.errors import StoreError
 from metalab.records import ArtifactDescriptor
 from metalab.store.file import disk
+from metalab.testing.faults import Faulty, Short
 
 
 class TestPacksOnAFailingDisk:
@@ -173,7 +174,7 @@ class TestLogsOnAFailingDisk:
         store = store_at(tmp_path)
         with store.writer("w") as writer:
             writer.append_log(made(), "one")
-            monkeypatch.setattr(disk, "write", Short([1]))
+            monkeypatch.setattr(disk, "write", Short(disk.write, [1]))
             writer.append_log(made(), "two")
             writer.append_log(made(), "three")
             monkeypatch.undo()

@@ -11,15 +11,18 @@ import textwrap
 import threading
 import tracemalloc
 
+import attrs
 import pytest
 
 import metalab
-from core.store_tools import EXPERIMENT, Faulty, made, run_id
-from core.transfer_tools import PATCH, fill, keep_artifact, made_with, said
+from core.store_tools import EXPERIMENT, made, run_id
 from metalab.errors import StoreError, StoreWarning
 from metalab.store import FileStore, FileStoreConfig, export_store
 from metalab.store.file import disk
 from metalab.store.lines import line_of
+from metalab.testing.faults import Faulty
+from metalab.testing.store.samples import kept_artifact
+from metalab.testing.store.telling import PATCH, fill, said
 
 
 @pytest.fixture
@@ -155,8 +158,8 @@ class TestLiveSources:
                 for number in range(500):
                     record = made(number)
                     writer.append_log(record, f"line {number}")
-                    kept = keep_artifact(writer, record, "a", b"%d" % number)
-                    writer.put(made_with(record, artifacts=[kept]))
+                    kept = kept_artifact(writer, record, "a", b"%d" % number)
+                    writer.put(attrs.evolve(record, artifacts=[kept]))
                     if stop.wait(0.001):
                         return
 

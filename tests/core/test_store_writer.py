@@ -11,13 +11,14 @@ from functools import partial
 
 import pytest
 
-from core.store_tools import EXPERIMENT, Faulty, made, run_id, segments, store_at
+from core.store_tools import EXPERIMENT, made, run_id, segments, store_at
 from metalab.errors import StoreError
 from metalab.records import Status
 from metalab.store import FileStoreConfig
 from metalab.store.file import disk
 from metalab.store.file.options import Options
 from metalab.store.file.writer import FileWriter
+from metalab.testing.faults import Faulty
 
 
 def lines_in(path) -> list[dict]:

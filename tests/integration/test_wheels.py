@@ -57,20 +57,30 @@ def dist(tmp_path_factory):
 @pytest.fixture(scope="session", params=list(PLUGINS), ids=lambda extra: f"metalab{extra}")
 def installed(request, dist, tmp_path_factory):
     """A clean environment with the wheels of one choice of extras, outside the repository."""
-    folder = tmp_path_factory.mktemp("installed")
+    python = _install("metalab", request.param, dist, tmp_path_factory.mktemp("installed"))
+    return request.param, python
+
+
+@pytest.fixture(scope="session")
+def with_kit(dist, tmp_path_factory):
+    """A clean environment with core and what its conformance kit needs."""
+    return _install("metalab-core", "[testing]", dist, tmp_path_factory.mktemp("with_kit"))
+
+
+def _install(name, extra, dist, folder):
     wheels = {wheel.name.split("-")[0].replace("_", "-"): wheel for wheel in dist.glob("*.whl")}
     # Ours come from these files alone, whatever an index has under the same names.
     ours = folder / "ours.txt"
     ours.write_text("".join(f"{name} @ {path.as_uri()}\n" for name, path in wheels.items()))
     python = folder / "env" / "bin" / "python"
     _run(sys.executable, "-m", "venv", "env", cwd=folder)
-    wanted = f"metalab{request.param} @ {wheels['metalab'].as_uri()}"
+    wanted = f"{name}{extra} @ {wheels[name].as_uri()}"
     pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     _run(
         *pip, "--upgrade", "pip", cwd=folder
     )  # older ones do not take extras beside such constraints
     _run(*pip, "--constraint", str(ours), wanted, cwd=folder)
-    return request.param, python
+    return python
 
 
 def _metalab(python, *words, cwd):
@@ -126,3 +136,9 @@ def test_a_missing_library_is_named_with_its_extra(installed, tmp_path):
     (tmp_path / "script.py").write_text(script)
     said = _run(str(python), "script.py", cwd=tmp_path)
     assert ("2 rows" if extra == "[full]" else "'metalab[pandas]'") in said.splitlines()[-1]
+
+
+def test_the_conformance_kit_asks_a_store_that_is_installed(with_kit, tmp_path):
+    ask = ("-p", "metalab.testing", "--pyargs", "metalab.testing", "--store", "{tmp}/store")
+    said = _run(str(with_kit), "-m", "pytest", "-q", *ask, cwd=tmp_path)
+    assert "passed" in said

@@ -14,7 +14,7 @@ from metalab.plugins import EXECUTORS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["add_executor", "count", "executor_of", "goes_on_by_itself"]
+__all__ = ["add_executor", "count", "executor_of", "goes_on_by_itself", "option_of"]
 
 _USUAL = "thread"
 
@@ -35,7 +35,7 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         "--executor-option",
         metavar="KEY=VALUE",
         action="append",
-        type=_option,
+        type=option_of,
         default=[],
         help="an option of the executor that is named; may be given several times",
     )
@@ -70,13 +70,14 @@ def count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is no number of runs; give 1 or more")
 
 
-def _option(text: str) -> tuple[str, Any]:
+def option_of(text: str) -> tuple[str, Any]:
+    """Read an option of an executor: JSON, or text, which needs no quotes here."""
     key, equals, value = text.partition("=")
     if not (equals and key.isidentifier()):
         raise argparse.ArgumentTypeError(f"{text!r} is no KEY=VALUE, such as partition=gpu")
     try:
         return key, json.loads(value, parse_constant=_refuse)
-    except ValueError:  # text, which needs no quotes here
+    except ValueError:
         return key, value
 
 

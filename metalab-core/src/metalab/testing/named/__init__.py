@@ -1,0 +1,1 @@
+"""The contracts, asked of installed plugins by name; see ``metalab.testing.pytest_plugin``."""

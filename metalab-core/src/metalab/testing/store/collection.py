@@ -1,0 +1,156 @@
+"""Collections of experiments, and the configurations that name them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metalab.errors import StoreNotFoundError
+from metalab.records import Status
+from metalab.store.config import StoreConfig, parse_to_config
+from metalab.testing.store.place import StorePlace
+from metalab.testing.store.samples import EXPERIMENT, HOSTILE, made, put, run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metalab.store.base import Store
+
+__all__ = ["CollectionTests"]
+
+
+class CollectionTests(StorePlace):
+    """Collections of experiments, and configurations."""
+
+    def test_experiments_are_listed_sorted(self, config: StoreConfig, collection: Store) -> None:
+        for name in ("b:1", "a:2", "a:1"):
+            put(collection.scoped(name), made())
+        assert collection.list_experiments() == ["a:1", "a:2", "b:1"]
+        assert config.list_experiments() == ["a:1", "a:2", "b:1"]
+
+    def test_experiments_do_not_see_each_other(self, collection: Store) -> None:
+        put(collection.scoped("a:1"), made())
+        assert collection.scoped("b:1").list_run_records() == []
+
+    def test_a_collection_wants_an_experiment(self, collection: Store) -> None:
+        uses: list[Callable[[], object]] = [
+            collection.read,
+            lambda: collection.writer("launch"),
+            lambda: collection.put_manifest({}),
+            lambda: collection.get_log(run_id()),
+            collection.list_run_records,
+        ]
+        for use in uses:
+            with pytest.raises(ValueError, match="scoped"):
+                use()
+
+    def test_scoping_to_the_same_is_itself_to_another_refused(self, store: Store) -> None:
+        assert store.is_scoped
+        assert store.scoped(EXPERIMENT) is store
+        with pytest.raises(ValueError, match="already scoped"):
+            store.scoped("other:1")
+
+    def test_opening_what_is_not_there_is_an_error_and_makes_nothing(
+        self, config: StoreConfig
+    ) -> None:
+        with pytest.raises(StoreNotFoundError):
+            config.open()
+        assert config.list_experiments() == []
+        with pytest.raises(StoreNotFoundError):
+            config.open()
+
+    def test_opening_an_experiment_that_is_not_there_is_an_error(
+        self, config: StoreConfig, collection: Store
+    ) -> None:
+        assert collection.list_experiments() == []
+        with pytest.raises(StoreNotFoundError):
+            config.scoped(EXPERIMENT).open()
+
+    def test_a_configuration_opens_its_store_again(self, config: StoreConfig, store: Store) -> None:
+        put(store, made())
+        assert store.config.experiment_id == EXPERIMENT
+        for again in (store.config.open(), config.for_experiment(EXPERIMENT)):
+            with again:
+                assert again.run_exists(run_id())
+
+    def test_a_closed_store_can_be_used_again(self, store: Store) -> None:
+        store.put_run_record(made())
+        store.close()
+        store.put_run_record(made(number=1))
+        assert len(store.read()) == 2
+
+    def test_whatever_its_name_an_experiment_stays_apart(
+        self, config: StoreConfig, collection: Store
+    ) -> None:
+        names = [f"{name}:1" for name in HOSTILE] + ["a:1_2", "a_1:2", "name:é/.."]
+        for number, name in enumerate(names):
+            put(collection.scoped(name), made(number=number, experiment_id=name))
+        with config.open() as other:
+            assert other.list_experiments() == sorted(names)
+            for number, name in enumerate(names):
+                (record,) = other.list_run_records(name)
+                assert (record.experiment_id, record.run_id) == (name, run_id(number))
+
+    @pytest.mark.parametrize("name", ["", "no version", ":1"])
+    def test_what_is_no_experiment_id_is_refused_by_its_name(
+        self, collection: Store, name: str
+    ) -> None:
+        with pytest.raises(ValueError, match=re.escape(repr(name))):
+            put(collection.scoped(name), made())
+        assert collection.list_experiments() == []
+
+    def test_experiments_do_not_share_what_they_keep(self, collection: Store) -> None:
+        one, other = collection.scoped("a:1"), collection.scoped("b:1")
+        one.put_manifest({"a": 1})
+        one.put_launch("launch", {"n": 1})
+        with one.writer("launch") as writer:
+            writer.append_log(made(), "a line")
+            writer.put_series(made(), "loss", [(0, 1.0)])
+            writer.put(made())
+        one.put_derived(run_id(), "f", {"x": 1})
+        one.checkpoints(run_id(), 0, 1).keep(b"state")
+        put(other, made(Status.FAILED))
+        assert (other.manifests(), other.launches(), other.logs()) == ({}, {}, {})
+        assert (other.get_log(run_id()), other.get_derived(run_id())) == (None, {})
+        assert other.read().series(run_id()) == {}
+        assert not other.has_checkpoint(run_id(), 0, 1)
+        one.delete_run(run_id())
+        assert other.run_exists(run_id())
+
+    def test_a_configuration_pickles_and_compares(self, config: StoreConfig, store: Store) -> None:
+        scoped = config.scoped(EXPERIMENT)
+        for each in (config, scoped, store.config):
+            assert pickle.loads(pickle.dumps(each)) == each  # noqa: S301  made here
+        assert config != scoped
+
+    def test_a_configuration_comes_back_from_its_description(
+        self, config: StoreConfig, store: Store
+    ) -> None:
+        self.require("is_registered")
+        put(store, made())
+        described = json.loads(json.dumps(store.config.to_dict()))
+        assert described["_type"] == config.scheme
+        again = StoreConfig.from_dict(described)
+        assert again == store.config
+        with again.open() as other:
+            assert other.run_exists(run_id())
+
+    def test_a_locator_names_the_place(self, config: StoreConfig, store: Store) -> None:
+        self.require("is_registered")
+        put(store, made())
+        named = parse_to_config(config.locator)
+        assert config.holds(named)
+        assert named.holds(config)
+        with named.open() as other:
+            assert other.list_run_records(EXPERIMENT) == [made()]
+
+    def test_an_option_that_is_none_is_refused_by_its_name(self, config: StoreConfig) -> None:
+        self.require("is_registered")
+        with pytest.raises(ValueError, match="no_such_option"):
+            parse_to_config(config.locator, no_such_option=1)
+        with pytest.raises(ValueError, match="no_such_option"):
+            StoreConfig.from_dict({**config.to_dict(), "no_such_option": 1})

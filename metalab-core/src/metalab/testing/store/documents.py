@@ -1,0 +1,149 @@
+"""What is kept beside the runs: manifests, launches, patches, payloads and checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metalab.errors import StoreError
+from metalab.records import Status
+from metalab.testing.store.place import StorePlace
+from metalab.testing.store.samples import EXPERIMENT, HOSTILE, made, put, run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metalab.store.base import Store
+    from metalab.testing.store.place import OpenStore
+
+__all__ = ["DocumentTests"]
+
+_TICK = 0.02  # seconds: a file's age is known to a few milliseconds
+
+
+_USES: list[tuple[str, Callable[[Store], object]]] = [
+    ("keeps_payloads", lambda store: store.put_payload(b"x")),
+    ("keeps_payloads", lambda store: store.open_payload("0" * 64)),
+    ("keeps_launch_files", lambda store: store.launch_folder("a")),
+    ("keeps_launch_files", lambda store: store.put_launch_file("a", "name", b"x")),
+    ("can_compact", lambda store: store.compact()),
+    ("can_inspect", lambda store: store.inspect()),
+]
+
+
+class DocumentTests(StorePlace):
+    """Manifests, launches, patches, payloads and checkpoints."""
+
+    def test_equal_manifests_are_kept_once(self, store: Store) -> None:
+        first = store.put_manifest({"a": 1, "b": [None, "é"]})
+        assert store.put_manifest({"b": [None, "é"], "a": 1}) == first
+        assert store.manifests() == {first: {"a": 1, "b": [None, "é"]}}
+
+    def test_the_newest_manifest_is_the_experiment_s(self, collection: Store, store: Store) -> None:
+        assert store.get_experiment_manifest() is None
+        store.put_manifest({"a": 1})
+        time.sleep(_TICK)
+        store.put_manifest({"a": 2})
+        assert store.get_experiment_manifest() == {"a": 2}
+        assert collection.get_experiment_manifest(EXPERIMENT) == {"a": 2}
+
+    def test_launches_come_back_by_name(self, store: Store) -> None:
+        store.put_launch("b", {"n": 1})
+        time.sleep(_TICK)
+        store.put_launch("a", {"n": 2})
+        store.put_launch("a", {"n": 2})
+        assert list(store.launches().items()) == [("b", {"n": 1}), ("a", {"n": 2})]
+
+    def test_a_launch_is_described_once(self, store: Store) -> None:
+        store.put_launch("a", {"n": 2})
+        with pytest.raises(StoreError):
+            store.put_launch("a", {"n": 3})
+
+    def test_what_is_no_json_is_refused_as_manifest_and_launch(self, store: Store) -> None:
+        for value in (math.nan, object()):
+            with pytest.raises((TypeError, ValueError)):
+                store.put_manifest({"x": value})
+            with pytest.raises((TypeError, ValueError)):
+                store.put_launch("a", {"x": value})
+        assert (store.manifests(), store.launches()) == ({}, {})
+
+    def test_a_patch_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
+        self.require("keeps_patches")
+        data = bytes(range(256)) * 100
+        name = store.put_patch(data)
+        assert name == hashlib.sha256(data).hexdigest()
+        assert store.put_patch(data) == name
+        assert open_store().get_patch(name) == data
+
+    def test_a_patch_that_is_not_there_is_none(self, store: Store) -> None:
+        self.require("keeps_patches")
+        store.put_patch(b"another")
+        assert store.get_patch("0" * 64) is None
+        assert store.get_patch("../experiment") is None
+
+    def test_a_payload_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
+        self.require("keeps_payloads")
+        data = bytes(range(256)) * 100
+        name = store.put_payload(data)
+        assert name == hashlib.sha256(data).hexdigest()
+        assert store.put_payload(data) == name
+        with open_store().open_payload(name) as file:
+            assert file.read() == data
+
+    def test_a_payload_that_is_not_there_is_a_store_error(self, store: Store) -> None:
+        self.require("keeps_payloads")
+        store.put_payload(b"another")
+        with pytest.raises(StoreError):
+            store.open_payload("../experiment")
+
+    def test_later_attempts_of_an_epoch_go_on_from_the_newest_checkpoint(
+        self, store: Store
+    ) -> None:
+        assert store.checkpoints(run_id(), 0, 1).latest() is None
+        store.checkpoints(run_id(), 0, 1).keep(b"one")
+        store.checkpoints(run_id(), 0, 1).keep(b"two")
+        assert store.checkpoints(run_id(), 0, 1).latest() == b"two"
+        assert store.checkpoints(run_id(), 0, 3).latest() == b"two"
+        assert store.checkpoints(run_id(), 1, 1).latest() is None
+        assert store.checkpoints(run_id(1), 0, 1).latest() is None
+
+    def test_it_is_told_which_attempt_has_kept_a_checkpoint(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
+        store.checkpoints(run_id(), 0, 2).keep(b"state")
+        again = open_store()
+        assert again.has_checkpoint(run_id(), 0, 2)
+        assert not again.has_checkpoint(run_id(), 0, 1)
+        assert not again.has_checkpoint(run_id(1), 0, 2)
+
+    def test_checkpoints_go_when_their_run_is_forgotten(self, store: Store) -> None:
+        put(store, made(Status.FAILED))
+        store.checkpoints(run_id(), 0, 1).keep(b"state")
+        store.checkpoints(run_id(1), 0, 1).keep(b"another's")
+        store.delete_run(run_id())
+        assert store.checkpoints(run_id(), 0, 1).latest() is None
+        assert store.checkpoints(run_id(1), 0, 1).latest() == b"another's"
+
+    def test_a_launch_may_have_any_name(self, store: Store) -> None:
+        for number, name in enumerate(HOSTILE):
+            store.put_launch(name, {"n": number})
+        said = {name: document["n"] for name, document in store.launches().items()}
+        assert sorted(said.values()) == list(range(len(HOSTILE)))
+        assert [said.get(name, 0) for name in HOSTILE[:3]] == [0, 1, 2]
+
+    def test_a_launch_s_files_are_in_a_folder_of_its_own(self, store: Store) -> None:
+        self.require("keeps_launch_files")
+        for launch in ("a", "b"):
+            store.put_launch_file(launch, "job.sh", launch.encode())
+        assert (store.launch_folder("a") / "job.sh").read_bytes() == b"a"
+        assert (store.launch_folder("b") / "job.sh").read_bytes() == b"b"
+
+    def test_what_a_store_cannot_do_it_says_in_words(self, store: Store) -> None:
+        for capability, use in _USES:
+            if not getattr(self, capability):
+                with pytest.raises(StoreError, match="cannot"):
+                    use(store)

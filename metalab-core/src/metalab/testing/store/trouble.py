@@ -1,0 +1,174 @@
+"""What goes wrong around a store: torn files, stale listings, wrong clocks, lost connections."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metalab.errors import StoreError
+from metalab.store.query.query import Query
+from metalab.testing.faults import patchy_listing, skewed_clock, slow_listing, stale_listing, torn
+from metalab.testing.store.place import StorePlace
+from metalab.testing.store.samples import kept, made, put, run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from metalab.store.base import Store
+    from metalab.testing.store.place import OpenStore
+
+__all__ = ["TroubleTests"]
+
+_YEAR = 365 * 86400  # seconds
+
+
+class TroubleTests(StorePlace):
+    """What goes wrong around a store, and costs no more than it must."""
+
+    @pytest.mark.parametrize("lost", [1, 2, 20, 200])
+    def test_a_torn_line_costs_no_other(
+        self, store: Store, open_store: OpenStore, lost: int
+    ) -> None:
+        for number in range(3):
+            put(store, made(number=number))
+        before = {path: path.read_bytes() for path in self._files(store)}
+        torn_record = made(number=3, notes="x" * 300)
+        with store.writer("launch") as writer:
+            writer.put(torn_record)
+            writer.flush()
+            after = {path: path.read_bytes() for path in self._files(store)}
+        grown = {path: len(after[path]) - len(before.get(path, b"")) for path in after}
+        assert any(grown.values()), "appended_files names no file that has grown by a record"
+        for path in filter(grown.get, grown):
+            path.write_bytes(after[path])  # as it was before the writer was closed
+            torn(path, min(lost, grown[path]))
+        other = open_store()
+        assert [run_id(n) in other.read() for n in range(3)] == [True] * 3
+        assert other.get_run_record(run_id(3)) in (None, torn_record)
+        put(other, made(number=4), made(number=3, attempt=2))
+        assert kept(open_store(), 3).attempt == 2
+        assert kept(open_store(), 4) == made(number=4)
+
+    def test_a_damaged_line_is_told_and_costs_no_other(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
+        put(store, *(made(number=n, notes=f"note {n}") for n in range(3)))
+        for path in self._files(store):
+            path.write_bytes(path.read_bytes().replace(b"note 1", b"nope 1"))
+        log = open_store().read()
+        assert sorted(log) == [run_id(0), run_id(2)]
+        assert len(log.damage) == 1
+
+    def test_a_stale_listing_loses_nothing_for_good(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
+        other = open_store()
+        put(store, made())
+        with stale_listing():
+            log = other.read()
+            put(store, made(number=1))
+            log = other.read(log)
+            assert run_id(0) in log
+        log = other.read(log)
+        assert sorted(log) == [run_id(0), run_id(1)]
+
+    def test_what_was_read_stays_read_though_a_listing_lacks_it(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
+        other = open_store()
+        for number in range(3):
+            put(store, made(number=number))
+        log = other.read()
+        with patchy_listing():
+            for _ in range(6):
+                log = other.read(log)
+                assert sorted(log) == [run_id(n) for n in range(3)]
+        assert log.damage == ()
+
+    def test_what_is_put_while_a_listing_is_under_way_is_found_by_the_next(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
+        other = open_store()
+        put(store, made())
+        log = other.read()
+        late = [made(number=1), made(number=0, attempt=2)]
+        with slow_listing(lambda: put(store, late.pop(0), late.pop(0))):
+            log = other.read(log)
+            assert run_id(0) in log
+        put(store, *late)  # where nothing was listed
+        log = other.read(log)
+        assert sorted(log) == [run_id(0), run_id(1)]
+        assert kept(other).attempt == 2
+
+    @pytest.mark.parametrize("skew", [-_YEAR, _YEAR], ids=["behind", "ahead"])
+    def test_a_wrong_clock_changes_nothing(
+        self, store: Store, open_store: OpenStore, skew: float
+    ) -> None:
+        other = open_store()
+        put(store, made(attempt=1))
+        log = other.read()
+        with skewed_clock(skew):
+            put(store, made(attempt=3, metrics={"x": 3}))
+            log = other.read(log)
+        put(store, made(attempt=2), made(number=1))
+        log = other.read(log)
+        assert kept(other).metrics == {"x": 3}
+        assert len(log) == 2
+
+    @pytest.mark.parametrize("skew", [-_YEAR, _YEAR], ids=["behind", "ahead"])
+    def test_a_writer_at_work_is_not_over_by_a_wrong_clock(
+        self, store: Store, open_store: OpenStore, skew: float
+    ) -> None:
+        self.require("tells_how_writers_ended")
+        with store.writer("launch") as writer:
+            writer.join("f" * 32)
+            writer.put(made())
+            writer.flush()
+            with skewed_clock(skew):
+                assert open_store().ending(writer.name) is None
+            assert open_store().ending(writer.name) is None
+
+    @pytest.mark.parametrize("age", [0, 2**32], ids=["of 1970", "of 2106"])
+    def test_the_times_of_files_decide_nothing(
+        self, store: Store, open_store: OpenStore, age: int
+    ) -> None:
+        other = open_store()
+        with store.writer("launch") as writer:
+            writer.put(made(attempt=2, metrics={"x": 2}))
+            writer.flush()
+            for path in self._files(store):
+                os.utime(path, (age, age))
+            log = other.read()
+            writer.put(made(number=1))
+            writer.flush()
+            for path in self._files(store):
+                os.utime(path, (age, age))
+            put(store, made(attempt=1))
+            log = other.read(log)
+        assert sorted(log) == [run_id(0), run_id(1)]
+        assert kept(open_store()).metrics == {"x": 2}
+
+    def test_a_lost_connection_loses_nothing(self, store: Store, open_store: OpenStore) -> None:
+        lost = self.lost_connection()
+        if lost is None:
+            pytest.skip(f"{type(self).__name__}.lost_connection returns None")
+        put(store, made())
+        acknowledged: list[int] = []
+        with lost, suppress(StoreError), store.writer("launch") as writer:
+            for number in (1, 2):
+                writer.put(made(number=number), partial(acknowledged.append, number))
+        put(store, made(number=3))
+        kept_now = open_store().read()
+        assert [n for n in (0, *acknowledged, 3) if run_id(n) not in kept_now] == []
+        assert len(store.query(Query())) == len(kept_now)
+
+    def _files(self, store: Store) -> Sequence[Path]:
+        files = self.appended_files(store)
+        if not files:
+            pytest.skip(f"{type(self).__name__}.appended_files names no file")
+        return files

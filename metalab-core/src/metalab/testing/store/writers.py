@@ -1,0 +1,111 @@
+"""Writers: shared by threads, acknowledged when durable, ended once."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metalab.errors import StoreError
+from metalab.records import Status
+from metalab.testing.faults import watched_syncs
+from metalab.testing.store.place import StorePlace
+from metalab.testing.store.samples import made, run_id
+
+if TYPE_CHECKING:
+    from metalab.store.base import Store
+    from metalab.store.config import StoreConfig
+    from metalab.testing.store.place import OpenStore
+
+__all__ = ["WriterTests"]
+
+
+class WriterTests(StorePlace):
+    """Writers, which may be shared by threads and end once."""
+
+    def test_everything_put_is_acknowledged_once_after_a_flush(self, store: Store) -> None:
+        acknowledged: list[int] = []
+        with store.writer("launch") as writer:
+            for n in range(20):
+                writer.put(made(number=n), partial(acknowledged.append, n))
+            writer.flush()
+            assert acknowledged == list(range(20))
+        assert acknowledged == list(range(20))
+
+    def test_what_was_put_is_readable_at_once(self, store: Store, open_store: OpenStore) -> None:
+        other = open_store()
+        with store.writer("launch") as writer:
+            for number in range(3):
+                writer.put(made(number=number))
+                assert other.get_run_record(run_id(number)) == made(number=number)
+
+    def test_writers_have_names_of_their_own(self, store: Store) -> None:
+        with store.writer("launch") as one, store.writer("launch") as two:
+            assert one.name != two.name
+            assert one.name.startswith("launch.0.")
+
+    def test_threads_share_a_writer(self, store: Store) -> None:
+        with store.writer("launch") as writer:
+
+            def work(worker: int) -> None:
+                for n in range(50):
+                    writer.put(made(number=worker * 50 + n))
+
+            threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert len(store.read()) == 200
+        assert store.read().damage == ()
+
+    def test_two_writers_of_one_run_leave_one_record(
+        self, store: Store, open_store: OpenStore
+    ) -> None:
+        with store.writer("a") as one, store.writer("b") as two:
+            one.put(made(metrics={"x": 1}))
+            two.put(made(metrics={"x": 2}))
+        first = store.get_run_record(run_id())
+        assert len(store.list_run_records()) == 1
+        assert open_store().get_run_record(run_id()) == first
+
+    def test_a_closed_writer_refuses_and_closing_twice_is_nothing(self, store: Store) -> None:
+        writer = store.writer("launch")
+        writer.put(made())
+        writer.close()
+        writer.close()
+        with pytest.raises(StoreError, match="closed"):
+            writer.put(made())
+
+    def test_a_writer_that_wrote_nothing_leaves_nothing(
+        self, config: StoreConfig, store: Store
+    ) -> None:
+        store.writer("launch").close()
+        assert config.list_experiments() == []
+
+    def test_nothing_is_acknowledged_before_it_is_synced(self, store: Store) -> None:
+        self.require("syncs_through_os")
+        events: list[str] = []
+        with store.writer("launch") as writer, watched_syncs(lambda _: events.append("sync")):
+            writer.put(made())
+            writer.flush()
+            for number in range(1, 4):
+                events.clear()
+                writer.put(made(number=number), lambda: events.append("acknowledged"))
+                writer.flush()
+                assert "acknowledged" in events
+                assert "sync" in events[: events.index("acknowledged")]
+
+    def test_a_run_that_must_not_begin_unseen_is_synced_when_start_returns(
+        self, store: Store
+    ) -> None:
+        self.require("syncs_through_os")
+        events: list[str] = []
+        with store.writer("launch") as writer, watched_syncs(lambda _: events.append("sync")):
+            writer.put(made())
+            writer.flush()
+            events.clear()
+            writer.start(run_id(1), lambda: made(Status.RUNNING, 1), careful=True)
+            assert events

@@ -1,0 +1,21 @@
+"""Of artifacts no more than a block is kept."""
+
+from __future__ import annotations
+
+import io
+
+import attrs
+
+from contract.memory_store import MemoryStore, MemoryStoreConfig
+
+
+class Wrong(MemoryStore):
+    def open_artifact(self, artifact):
+        with super().open_artifact(artifact) as file:
+            return io.BytesIO(file.read(1 << 18))
+
+
+@attrs.frozen
+class Config(MemoryStoreConfig):
+    def store(self):
+        return Wrong(self)

@@ -1,0 +1,23 @@
+"""Whoever claims a unit gets it."""
+
+from __future__ import annotations
+
+import attrs
+
+from contract.memory_store import MemoryClaims, MemoryStore, MemoryStoreConfig
+
+
+class AllClaims(MemoryClaims):
+    def take(self, claim):
+        super().take(claim)
+        return True
+
+
+class Wrong(MemoryStore):
+    claims_type = AllClaims
+
+
+@attrs.frozen
+class Config(MemoryStoreConfig):
+    def store(self):
+        return Wrong(self)
