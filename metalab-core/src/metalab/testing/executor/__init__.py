@@ -1,0 +1,38 @@
+"""What every executor does, as tests that its author inherits.
+
+Subclass ``ExecutorContract`` in a test file, give it a fixture ``executor``, and say what your
+executor does not do::
+
+    class TestMyExecutor(ExecutorContract):
+        can_kill = False
+
+        @pytest.fixture
+        def executor(self):
+            with MyExecutor(workers=2) as made:
+                yield made
+
+Tests launch experiments through ``metalab.run``, in a file store below ``tmp_path``, and compare
+what becomes of them with what the inline executor makes of them.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Before they are imported, so that a failure shows the values that were compared.
+_ASSERTING = (
+    "cancelling",
+    "detached",
+    "failures",
+    "limits",
+    "owners",
+    "results",
+    "sending",
+    "sharing",
+    "stage",
+)
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _ASSERTING))
+
+from metalab.testing.executor.contract import ExecutorContract  # noqa: E402
+
+__all__ = ["ExecutorContract"]
