@@ -71,10 +71,19 @@ class TestFuturesExecutorOfProcesses(ExecutorContract):
         executor = metalab.FuturesExecutor(ProcessPoolExecutor(2, get_context("spawn")))
     """
 
+    @pytest.fixture(scope="class")
+    def pools(self):
+        made = []
+        yield made
+        for each in made:
+            each.shutdown()
+
     @pytest.fixture
-    def pool(self):
-        with ProcessPoolExecutor(2, get_context("spawn")) as made:
-            yield made
+    def pool(self, pools):
+        """A pool for all tests, until one of them breaks it."""
+        if not pools or pools[-1]._broken:
+            pools.append(ProcessPoolExecutor(2, get_context("spawn")))
+        return pools[-1]
 
     @pytest.fixture
     def options(self, pool):

@@ -26,6 +26,7 @@ _ASSERTING = (
     "failures",
     "limits",
     "owners",
+    "refusals",
     "results",
     "sending",
     "sharing",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import uuid
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ from metalab.store import FileStore
 from metalab.testing.executor.capabilities import Capabilities, asked_if
 
 if TYPE_CHECKING:
+    import subprocess
+
     from metalab.testing.executor.stage import Stage
 
 __all__ = ["DetachedContract"]
@@ -40,21 +44,22 @@ class DetachedContract(Capabilities):
                 lambda: stage.began().keys() & _ACTS.keys() or process.poll() is not None,
                 "a run of the script has begun",
             )
-            assert process.poll() is None, process.communicate()
-            process.send_signal(signal.SIGKILL)
-        finally:
+            assert process.poll() is None, f"the script failed: {stage.errors()}"
             process.kill()
-            process.communicate()
-        if self.owns_its_workers:
-            stage.until(lambda: not _marked(mark), "its workers have ended with it")
-        stage.let_go()
-        results = stage.results(experiment)
+            process.wait()
+            if self.owns_its_workers:
+                stage.until(lambda: not _marked(mark), "its workers have ended with it")
+            stage.let_go()
+            results = stage.results(experiment)
+        finally:
+            _end(process, mark)
         assert [run.metrics.get("x") for run in results] == list(range(_RUNS))
 
     @asked_if(is_detached=True)
     def test_a_launch_goes_on_when_its_process_ends(self, stage: Stage) -> None:
         stage.acting(_RUNS, _ACTS)
-        stage.said_by(f"{LAUNCH}    os._exit(0)\n", stage.store, stage.notes(), _RUNS)
+        leaving = f"{LAUNCH}    os._exit(0)\n"
+        stage.output_of(stage.start(leaving, stage.store, stage.notes(), _RUNS))
         handle = reconnect(stage.store, progress=False)
         assert not handle.is_complete, "the launch was over before its runs were"
         stage.let_go()
@@ -67,9 +72,7 @@ class DetachedContract(Capabilities):
         stage.launch(stage.acting(_RUNS, _ACTS))
         process = stage.start(FOLLOW, stage.store)
         stage.let_go()
-        out, err = process.communicate(timeout=stage.patience)
-        assert process.returncode == 0, err
-        assert json.loads(out) == [*range(_RUNS)]
+        assert json.loads(stage.output_of(process)) == [*range(_RUNS)]
 
     @asked_if(is_detached=True)
     def test_a_launch_under_way_is_followed_and_not_repeated(self, stage: Stage) -> None:
@@ -122,7 +125,16 @@ class DetachedContract(Capabilities):
         return found
 
 
-def _marked(mark: str) -> list[str]:
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    """End a script, and those that it has left."""
+    process.kill()
+    process.wait()
+    for pid in _marked(mark):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _marked(mark: str) -> list[int]:
     """Return the processes that were begun, by whomever, with a mark in the environment."""
     if not sys.platform.startswith("linux"):
         return []  # elsewhere nobody can be asked
@@ -130,7 +142,7 @@ def _marked(mark: str) -> list[str]:
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
             if f"{_MARK}={mark}".encode() in environ.read_bytes():
-                found.append(environ.parent.name)
+                found.append(int(environ.parent.name))
         except (FileNotFoundError, PermissionError, ProcessLookupError):
             continue
     return found

@@ -8,6 +8,7 @@ import pytest
 
 from metalab.errors import MetalabError
 from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.executor.refusals import refused
 
 if TYPE_CHECKING:
     from metalab.testing.executor.stage import Stage
@@ -44,7 +45,8 @@ class LimitsContract(Capabilities):
         self, stage: Stage, limit: dict[str, Any]
     ) -> None:
         (named,) = limit
-        with pytest.raises(MetalabError, match=named):
+        taken = f"the limit {named}={limit[named]} was taken, though can_kill is False"
+        with refused(MetalabError, taken, naming=named):
             stage.launch(stage.acting(3), **limit)
         assert not stage.began()
         assert not (stage.folder / "store").exists(), "a launch that was refused left something"

@@ -80,7 +80,7 @@ class ResultsContract(Capabilities):
         stage.results_of(handle)
         status = handle.status
         counts = (status.total, status.completed, status.failed, status.running, status.pending)
-        assert counts == (6, 4, 2, 0, 0)
+        assert counts == (6, 4, 2, 0, 0), f"6 runs of which 2 failed are counted as {status}"
 
     def test_the_end_of_each_run_is_told_once(self, stage: Stage) -> None:
         told: list[Event] = []

@@ -146,31 +146,39 @@ class Stage:
 
     # Other processes.
 
-    def start(self, text: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
-        """Start a script in the stage's folder; where it says PREAMBLE it binds ``executor``."""
-        file = self.folder / "script.py"
-        body = textwrap.dedent(text).replace("PREAMBLE", self._preamble())
-        file.write_text(body)
-        return subprocess.Popen(  # noqa: S603  this Python, and a script of the contract's own
-            [sys.executable, str(file), *map(str, arguments)],
-            cwd=self.folder,
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, text: str, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a script in the stage's folder; where it says PREAMBLE it binds ``executor``.
 
-    def said_by(self, text: str, *arguments: object) -> str:
-        """Return what a script prints, which has to succeed."""
-        process = self.start(text, *arguments)
+        It prints into files, which do not keep whoever reads them waiting for its children.
+        """
+        file = self.folder / "script.py"
+        file.write_text(textwrap.dedent(text).replace("PREAMBLE", self._preamble()))
+        with self._said("out").open("wb") as out, self._said("err").open("wb") as err:
+            return subprocess.Popen(  # noqa: S603  this Python, and a script of the contract's own
+                [sys.executable, str(file), *map(str, arguments)],
+                cwd=self.folder,
+                env={**os.environ, **environment},
+                stdout=out,
+                stderr=err,
+            )
+
+    def output_of(self, process: subprocess.Popen[bytes]) -> str:
+        """Wait for a script and return what it printed; it has to succeed."""
         try:
-            out, err = process.communicate(timeout=self.patience)
+            process.wait(self.patience)
         except subprocess.TimeoutExpired:
             process.kill()
-            out, err = process.communicate()
-            raise AssertionError(f"the script hangs; it said: {out}\n{err}") from None
-        assert process.returncode == 0, f"the script failed: {err}"
-        return out
+            process.wait()
+            raise AssertionError(f"the script hangs; it said: {self.errors()}") from None
+        assert process.returncode == 0, f"the script failed: {self.errors()}"
+        return self._said("out").read_text()
+
+    def errors(self) -> str:
+        """Return what the last script said of errors so far."""
+        return self._said("err").read_text()
+
+    def _said(self, stream: str) -> Path:
+        return self.folder / f"script.{stream}"
 
     def _preamble(self) -> str:
         own = textwrap.dedent(self.preamble).strip()
