@@ -13,6 +13,15 @@ import metalab
 from metalab.testing.executor import ExecutorContract
 
 
+@pytest.fixture(scope="module")
+def pools():
+    """Pools of processes, of which the last may be in order."""
+    made = []
+    yield made
+    for each in made:
+        each.shutdown()
+
+
 class TestInlineExecutor(ExecutorContract):
     can_kill = is_detached = returns_at_once = has_own_processes = False
 
@@ -70,13 +79,6 @@ class TestFuturesExecutorOfProcesses(ExecutorContract):
         from multiprocessing import get_context
         executor = metalab.FuturesExecutor(ProcessPoolExecutor(2, get_context("spawn")))
     """
-
-    @pytest.fixture(scope="class")
-    def pools(self):
-        made = []
-        yield made
-        for each in made:
-            each.shutdown()
 
     @pytest.fixture
     def pool(self, pools):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CancellingContract"]
 
-_RUNS = 12
+_RUNS = 24
 _ACTS = dict.fromkeys(range(2, _RUNS), "hold")
 
 
