@@ -79,6 +79,10 @@ CAUGHT = {
         "test_a_run_that_exceeds_its_time_is_ended",
         "with timeout=1 was still under way after 4 s",
     ),
+    "says_it_outlives_its_workers": (
+        "test_a_run_that_ends_its_process_costs_itself_alone[kill]",
+        "terminated abruptly",
+    ),
     "swallows_failures": (
         "test_a_run_that_raises_is_recorded_and_the_others_finish",
         "'success'",
@@ -142,6 +146,16 @@ def test_a_wrong_one_is_caught_in_words(name, installed):
     assert "\n1 failed" in said, said
     assert f"TestWrong::{test}" in said
     assert re.search(words, said), said
+
+
+def test_without_an_executor_it_is_said_what_to_define(installed, tmp_path):
+    file = tmp_path / "test_empty.py"
+    file.write_text(
+        "from metalab.testing.executor import ExecutorContract\n\n\n"
+        "class TestEmpty(ExecutorContract): ...\n"
+    )
+    said = ask(installed, "--rootdir", str(tmp_path), "-k", "executed_once", str(file))
+    assert "TestEmpty has no fixture `executor`: define one that yields a new executor" in said
 
 
 def test_every_wrong_one_is_asked():

@@ -11,8 +11,13 @@ executor does not do::
             with MyExecutor(workers=2) as made:
                 yield made
 
-Tests launch experiments through ``metalab.run``, in a file store below ``tmp_path``, and compare
-what becomes of them with what the inline executor makes of them.
+Every capability is True by default, so that the most is asked; see ``Capabilities`` for what
+each means. Further fixtures are there to be overridden: ``options``, by which the plugin makes
+such an executor, and ``folder``, where workers do not see ``tmp_path``.
+
+Tests launch experiments through ``metalab.run`` in a file store, and compare what becomes of
+them with what the inline executor makes of them. A failing assertion says in words what the
+executor has done.
 """
 
 from __future__ import annotations

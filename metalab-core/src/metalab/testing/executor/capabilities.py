@@ -66,13 +66,14 @@ class Capabilities:
     """The threads and processes that execute runs are its own, and end with it."""
 
     is_installed: ClassVar[bool] = True
-    """A plugin makes it, by its name and options."""
+    """A plugin makes it, by its name and options, in scripts as well."""
 
     patience: ClassVar[float] = 60.0
     """How many seconds anything may take before it counts as hung."""
 
     preamble: ClassVar[str] = ""
-    """Lines of a script that bind ``executor``; by default its name and options."""
+    """Lines of a script that bind ``executor``, for options that have no text, as a pool; by
+    default its name and options."""
 
     @pytest.fixture
     def executor(self) -> Iterator[Executor]:

@@ -55,7 +55,7 @@ class DetachedContract(Capabilities):
             _end(process, mark)
         assert [run.metrics.get("x") for run in results] == list(range(_RUNS))
 
-    @asked_if(is_detached=True)
+    @asked_if(is_detached=True, is_installed=True)
     def test_a_launch_goes_on_when_its_process_ends(self, stage: Stage) -> None:
         stage.acting(_RUNS, _ACTS)
         leaving = f"{LAUNCH}    os._exit(0)\n"
@@ -67,7 +67,7 @@ class DetachedContract(Capabilities):
         assert [run.metrics.get("x") for run in results] == list(range(_RUNS))
         assert stage.began() == Counter(range(_RUNS))
 
-    @asked_if(is_detached=True)
+    @asked_if(is_detached=True, is_installed=True)
     def test_another_process_follows_it(self, stage: Stage) -> None:
         stage.launch(stage.acting(_RUNS, _ACTS))
         process = stage.start(FOLLOW, stage.store)
@@ -86,7 +86,7 @@ class DetachedContract(Capabilities):
             assert len(stage.results_of(handle).successful) == _RUNS
         assert stage.began() == Counter(range(_RUNS))
 
-    @asked_if(is_detached=True)
+    @asked_if(is_detached=True, is_installed=True)
     def test_one_that_did_not_begin_it_can_end_it(self, stage: Stage) -> None:
         handle = stage.launch(stage.acting(_RUNS, _ACTS))
         stage.until(stage.began, "a run has begun")
@@ -94,7 +94,7 @@ class DetachedContract(Capabilities):
         assert handle.wait(stage.patience), "whoever follows a launch is not told of its end"
         assert {run.status.value for run in stage.stored()} <= {"success", "cancelled"}
 
-    @asked_if(is_detached=True)
+    @asked_if(is_detached=True, is_installed=True)
     def test_it_knows_whether_a_launch_is_under_way(self, stage: Stage) -> None:
         handle = stage.launch(stage.acting(_RUNS, _ACTS))
         stage.until(stage.began, "a run has begun")
@@ -112,7 +112,7 @@ class DetachedContract(Capabilities):
             "is_under_way() is no longer True, since the launch is over",
         )
 
-    @asked_if(is_detached=True)
+    @asked_if(is_detached=True, is_installed=True)
     def test_what_its_workers_print_is_found(self, stage: Stage) -> None:
         stage.results(stage.acting(2))
         assert all(path.is_file() for path in self._launch(stage).outputs())

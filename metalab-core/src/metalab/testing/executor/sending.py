@@ -41,7 +41,7 @@ class SendingContract(Capabilities):
             stage.launch(_local_experiment(3))
         assert not (stage.folder / "store").exists(), "a launch that was refused left something"
 
-    @asked_if(takes_local_operations=True)
+    @asked_if(takes_local_operations=True, is_installed=True)
     def test_an_operation_of_a_script_is_executed(self, stage: Stage) -> None:
         said = stage.output_of(stage.start(SCRIPT, stage.store))
         assert json.loads(said.splitlines()[-1]) == [[0, 0], [1, 7], [2, 14]]
