@@ -22,23 +22,6 @@ executor has done.
 
 from __future__ import annotations
 
-import pytest
-
-# Before they are imported, so that a failure shows the values that were compared.
-_ASSERTING = (
-    "cancelling",
-    "detached",
-    "failures",
-    "limits",
-    "owners",
-    "refusals",
-    "results",
-    "sending",
-    "sharing",
-    "stage",
-)
-pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _ASSERTING))
-
-from metalab.testing.executor.contract import ExecutorContract  # noqa: E402
+from metalab.testing.executor.contract import ExecutorContract
 
 __all__ = ["ExecutorContract"]

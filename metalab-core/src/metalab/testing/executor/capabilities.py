@@ -32,8 +32,9 @@ def asked_if(**capabilities: bool) -> Callable[[_Test], _Test]:
 class Capabilities:
     """What an executor under test is able to do.
 
-    Every capability is True unless a subclass says otherwise; what is then not asked is
-    skipped, and the reason names the attribute.
+    Every capability is True unless a subclass says otherwise. What is then not asked is
+    skipped, and the reason names the attribute; some of it is asked the other way round, as
+    that limits are refused.
     """
 
     can_kill: ClassVar[bool] = True
@@ -117,4 +118,4 @@ class Capabilities:
         wanted: Mapping[str, bool] = vars(request.function).get("asked_if", {})
         for name, value in wanted.items():
             if getattr(self, name) is not value:
-                pytest.skip(f"{name} = {not value}: asked of executors with {name} = {value}")
+                pytest.skip(f"{type(self).__name__}.{name} is {not value}")
