@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import metalab
 from metalab.errors import MetalabError
@@ -38,22 +39,33 @@ class LoneExecutor(Executor):
 
     def __init__(self, workers=1, held=False):
         self.workers, self.held = workers, held
+        self._closed = False
+        self._payloads = WeakKeyDictionary()
+        self._submissions = []
 
     @classmethod
     def readiness(cls):
         return True, "it needs nothing but processes"
 
+    def admit(self, plan, metrics, retry, limits):
+        self._payloads[plan] = packed(plan, metrics, retry, limits)
+
     def submit(self, batch):
-        plan = packed(batch.plan, batch.derived_metrics, batch.retry, batch.limits)
+        if self._closed:
+            raise RuntimeError("this LoneExecutor was shut down; make a new one")
+        plan = self._payloads.pop(batch.plan, None)
+        if plan is None:
+            plan = packed(batch.plan, batch.derived_metrics, batch.retry, batch.limits)
         dispatch = Dispatch.keep(batch, plan, self.name, {"workers": self.workers})
         _place(dispatch).mkdir()
         if self.held:
             (_place(dispatch) / "held").touch()
         _begin(dispatch)
-        return LoneSubmission(self, dispatch, batch)
+        return self.reattach(dispatch, batch)
 
     def reattach(self, dispatch, batch):
-        return LoneSubmission(self, dispatch, batch)
+        self._submissions.append(LoneSubmission(self, dispatch, batch))
+        return self._submissions[-1]
 
     def is_under_way(self, dispatch):
         if (_place(dispatch) / "silent").exists():
@@ -81,7 +93,9 @@ class LoneExecutor(Executor):
         return sorted(_place(dispatch).glob("*.log"))
 
     def shutdown(self, *, wait=True):
-        pass
+        self._closed = True
+        for submission in self._submissions if wait else ():
+            submission.wait()
 
 
 class LoneSubmission(Submission):
@@ -144,6 +158,8 @@ def _begin(dispatch):
         )
         (_place(dispatch) / "pid").write_text(str(process.pid))
         _started.append(process)
+        # Whoever begins a process has to wait for it, or something of it stays.
+        threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _log(dispatch):

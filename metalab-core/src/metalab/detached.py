@@ -10,13 +10,12 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
-import msgspec
 
 from metalab.errors import MetalabError, PluginError
 from metalab.execution.choice import chosen_executor
-from metalab.execution.news import is_news
+from metalab.execution.news import is_news, is_tried_again
 from metalab.reattaching import dispatches, newest_dispatch
-from metalab.records import RETRIED, Status
+from metalab.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -106,7 +105,7 @@ class DetachedLaunch:
                 found[_WORDS[state.status]] += 1
                 if state.status is Status.FAILED:
                     failed.append(run_id)
-        again = sum(_decode(line).is_tried_again for line in log.lines(failed))
+        again = sum(map(is_tried_again, log.lines(failed)))
         found["failed"] -= again
         found["pending"] += again
         return found
@@ -136,19 +135,3 @@ class DetachedLaunch:
         if self.executor is None:
             raise PluginError(self.trouble)
         return self.executor
-
-
-class _Provenance(msgspec.Struct, gc=False):
-    extra: dict[str, Any] | None = None
-
-
-class _Line(msgspec.Struct, gc=False):
-    provenance: _Provenance | None = None
-
-    @property
-    def is_tried_again(self) -> bool:
-        """Whether a failed attempt is not the launch's last at the run."""
-        return self.provenance is not None and RETRIED in (self.provenance.extra or {})
-
-
-_decode = msgspec.json.Decoder(_Line).decode

@@ -76,9 +76,11 @@ class Order:
             ledger = self._open_ledger(plan, left)
             ledger.finish()
             return self._handle(plan, found, launch, ledger, None)
-        if found is not None and (live := under_way(found, self.executor, plan, left)) is not None:
-            tell_of_code(live, found, plan)
-            return reattached(live, found, self.executor, self.tracker, self.on_event, plan)
+        if found is not None and log is not None:
+            live = under_way(found, self.executor, plan, left, log)
+            if live is not None:
+                tell_of_code(live, found, plan)
+                return reattached(live, found, self.executor, self.tracker, self.on_event, plan)
         checkout = Checkout((None, _folder_of(plan)))
         self.executor.admit(plan, self.metrics, self.retries, self.limits)
         target = place.make()

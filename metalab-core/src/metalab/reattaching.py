@@ -12,7 +12,9 @@ from metalab.execution.choice import chosen_executor
 from metalab.execution.dispatch import Dispatch
 from metalab.execution.handle import RunHandle
 from metalab.execution.ledger import Ledger
+from metalab.execution.news import is_news, is_tried_again
 from metalab.progress import LaunchView
+from metalab.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from metalab.planning import Plan
     from metalab.progress import ProgressTracker
     from metalab.resume import Remainder
-    from metalab.store.base import Store
+    from metalab.store.base import RunLog, Store
 
 __all__ = [
     "dispatches",
@@ -95,12 +97,17 @@ def newest_dispatch(store: Store, launch: str | None) -> Dispatch:
     )
 
 
-def under_way(store: Store, executor: Executor, plan: Plan, left: Remainder) -> Dispatch | None:
-    """Return what already executes all that is left of a plan, by itself, if anything does."""
+def under_way(
+    store: Store, executor: Executor, plan: Plan, left: Remainder, log: RunLog
+) -> Dispatch | None:
+    """Return what already executes all that is left of a plan, by itself, if anything does.
+
+    ``log`` is what was stored when it was seen what is left.
+    """
     for each in dispatches(store):
         if (
             (each.executor, each.digest) == (executor.name, plan.digest)
-            and _covers(each, left)
+            and _covers(each, left, log)
             and executor.is_under_way(each)
         ):
             return each
@@ -119,11 +126,25 @@ def tell_of_code(dispatch: Dispatch, store: Store, plan: Plan) -> None:
         )
 
 
-def _covers(dispatch: Dispatch, left: Remainder) -> bool:
-    """Tell whether all that is left was asked for then, and nothing of it anew since."""
+def _covers(dispatch: Dispatch, left: Remainder, log: RunLog) -> bool:
+    """Tell whether all that is left was asked for then, and is not done with there."""
     known = dispatch.tries
     anew = any(epoch > known.get(run_id, (0, 1))[0] for run_id, (epoch, _) in left.tries.items())
-    return not anew and set(left.pending) <= set(dispatch.pending)
+    if anew or not set(left.pending) <= set(dispatch.pending):
+        return False
+    # Its workers may still be on their way out, and will not try again what they gave up.
+    return all(map(is_tried_again, log.lines(_failed(dispatch, left, log))))
+
+
+def _failed(dispatch: Dispatch, left: Remainder, log: RunLog) -> Iterator[str]:
+    """Yield the ids of those runs that have failed since a batch was kept."""
+    for run_id, state in zip(left.tries, log.states(left.tries), strict=True):
+        if (
+            state is not None
+            and state.status is Status.FAILED
+            and is_news(dispatch, run_id, state.status, state.epoch, state.attempt)
+        ):
+            yield run_id
 
 
 def reattached(

@@ -1,0 +1,29 @@
+"""Refusals: what an executor has to say no to, and in which words."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["refused"]
+
+
+@contextmanager
+def refused(kind: type[Exception], what: str, *, naming: str) -> Iterator[None]:
+    """Expect that what the block does is refused with an exception that names something.
+
+    ``what`` says for people what has happened if it is not.
+    """
+    said = None
+    try:
+        yield
+    except kind as error:
+        said = str(error)
+    if said is None:
+        pytest.fail(what)
+    assert naming in said, f"the refusal does not say {naming!r}: {said}"

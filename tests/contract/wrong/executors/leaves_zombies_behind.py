@@ -1,0 +1,18 @@
+"""An executor whose helpers end, and which waits for none."""
+
+from __future__ import annotations
+
+import subprocess
+
+from right import RightContract, RightExecutor
+
+
+class WrongExecutor(RightExecutor):
+    def submit(self, batch):
+        self.helper = subprocess.Popen(["true"])
+        return super().submit(batch)
+
+
+class TestWrong(RightContract):
+    kind = WrongExecutor
+    patience = 4.0
