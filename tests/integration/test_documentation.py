@@ -230,11 +230,8 @@ class TestArchitecture:
             r"`((?:tests|store|execution|results|cli|identity)/[\w/]+(?:\.py)?)`", page
         )
         core = ROOT / "metalab-core" / "src" / "metalab"
-        soon = {"tests/plugins"}  # the frozen plugins
         missing = [
-            each
-            for each in named
-            if each not in soon and not any((root / each).exists() for root in (ROOT, core))
+            each for each in named if not any((root / each).exists() for root in (ROOT, core))
         ]
         assert missing == []
 

@@ -221,7 +221,7 @@ class ParamSourceContract:
 
     def _source(self) -> ParamSource:
         source = self.source()
-        assert len(source) >= 3, f"{type(self).__name__}.source has three points at least"  # noqa: PLR2004  as said
+        assert len(source) >= 3, f"{type(self).__name__}.source has three points at least"
         return source
 
     def _manifest(self, source: ParamSource) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["TestNamedExecutor"]
 
 
-class TestNamedExecutor(ExecutorContract):  # type: ignore[misc]
+class TestNamedExecutor(ExecutorContract):
     """The executor that ``--executor`` names."""
 
     @pytest.fixture
