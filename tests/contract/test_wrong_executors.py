@@ -83,6 +83,10 @@ CAUGHT = {
         "test_a_run_that_ends_its_process_costs_itself_alone[kill]",
         "terminated abruptly",
     ),
+    "submits_again": (
+        "test_a_launch_under_way_is_followed_and_not_repeated",
+        "a launch under way was submitted once more",
+    ),
     "swallows_failures": (
         "test_a_run_that_raises_is_recorded_and_the_others_finish",
         "'success'",
@@ -95,6 +99,10 @@ CAUGHT = {
     "tries_once": (
         "test_a_run_is_tried_as_often_as_agreed",
         "more or less often than retry=3 says",
+    ),
+    "writes_into_logs": (
+        "test_a_run_s_log_holds_its_own_lines_alone",
+        r"the log of run \d holds lines of others",
     ),
 }
 

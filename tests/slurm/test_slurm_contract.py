@@ -21,7 +21,7 @@ def busy_cluster(shared_cluster):
 class TestSlurmExecutor(ExecutorContract):
     @pytest.fixture
     def options(self):
-        return {**QUICK, "pilots": 2}
+        return {**QUICK, "pilots": 1, "workers_per_pilot": 2}
 
     @pytest.fixture
     def executor(self, busy_cluster, options, monkeypatch):

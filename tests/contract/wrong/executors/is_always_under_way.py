@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from right import RightContract
 
+import detached_executor
 from detached_executor import LoneExecutor
 
 
@@ -13,6 +15,11 @@ class WrongExecutor(LoneExecutor):
 
 
 class TestWrong(RightContract):
-    kind = WrongExecutor
     can_kill = is_detached = has_own_processes = True
     patience = 12.0
+
+    @pytest.fixture
+    def executor(self):
+        with WrongExecutor() as made:
+            yield made
+        detached_executor.end_processes()
