@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import pytest
+from frozen_v0_1.executor import FrozenExecutor
 from frozen_v0_1.line import Line
 from frozen_v0_1.shapes import Square
+from frozen_v0_1.store import FrozenStoreConfig
 
-from metalab.testing.params import ParamSourceContract
-from metalab.testing.plugin import PluginContract
-from metalab.testing.serializer import SerializerContract
+from metalab.testing import (
+    ExecutorContract,
+    ParamSourceContract,
+    PluginContract,
+    SerializerContract,
+    StoreContract,
+)
+
+
+class TestStore(StoreContract):
+    # What a store may leave out, and this one does.
+    shares_plans = tells_how_writers_ended = can_compact = can_inspect = False
+    keeps_patches = keeps_payloads = keeps_launch_files = False
+
+    @pytest.fixture
+    def config(self, tmp_path):
+        return FrozenStoreConfig(folder=str(tmp_path / "store"))
+
+
+class TestExecutor(ExecutorContract):
+    can_kill = is_detached = has_own_processes = False
+
+    @pytest.fixture
+    def options(self):
+        return {"workers": 2}
+
+    @pytest.fixture
+    def executor(self, options):
+        with FrozenExecutor(**options) as made:
+            yield made
 
 
 class TestSquares(SerializerContract):

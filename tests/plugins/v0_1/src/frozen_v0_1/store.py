@@ -95,12 +95,17 @@ class FrozenStore(Store):
         self._files.close()
 
 
+def _config(folder: str, **fields: Any) -> FrozenStoreConfig:
+    if unknown := sorted(fields.keys() - {"experiment_id"}):
+        raise ValueError(f"frozen:// takes no {', '.join(unknown)}")
+    return FrozenStoreConfig(folder=folder, **fields)
+
+
 @hookimpl
 def metalab_store_config(locator: LocatorInfo, fields: Mapping[str, Any]) -> StoreConfig:
-    return FrozenStoreConfig(folder=locator.path, **fields)
+    return _config(locator.path, **locator.params, **fields)
 
 
 @hookimpl
 def metalab_store_config_from_dict(document: Mapping[str, Any]) -> StoreConfig:
-    fields = {name: value for name, value in document.items() if name != "_type"}
-    return FrozenStoreConfig(**fields)
+    return _config(**{name: value for name, value in document.items() if name != "_type"})
