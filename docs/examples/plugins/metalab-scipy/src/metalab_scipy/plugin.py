@@ -1,4 +1,4 @@
-"""The plugin ``scipy`` of metalab: it is asked about every object of scipy, and knows the sparse."""
+"""The plugin ``scipy`` of metalab: asked about every object of scipy, it knows the sparse ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def metalab_canonical_form(obj: object) -> CanonicalForm | None:
 @hookimpl
 def metalab_revive(tag: str, payload: object) -> object | None:
     """Rebuild a sparse array or matrix."""
-    return forms.revive(tag, payload)
+    revived: object | None = forms.revive(tag, payload)
+    return revived
 
 
 @hookimpl
