@@ -65,12 +65,13 @@ def _link(
 
 
 def _offer_files(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Make links to pages that lie outside of this folder offer them as files."""
-    folder = (Path(app.srcdir) / docname).parent
+    """Make links to what is no page of the site offer it as a file."""
+    docs = Path(app.srcdir)
+    folder = (docs / docname).parent
 
     def outside(link: re.Match[str]) -> str:
         path = (folder / link["path"]).resolve()
-        inside = path.is_relative_to(Path(app.srcdir))
+        inside = path.is_relative_to(docs) and not path.is_relative_to(docs / "examples")
         return link[0] if inside else f"](path:{link['path']})"
 
     source[0] = re.sub(r"\]\((?P<path>\.\./[^)#]+)(#[^)]*)?\)", outside, source[0])

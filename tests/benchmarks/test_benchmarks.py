@@ -231,6 +231,7 @@ def test_without_postgres_it_is_left_out_in_words(monkeypatch, capsys, wanted, c
 
 
 class TestCommand:
+    @pytest.mark.slow
     def test_it_prints_every_row(self, tmp_path):
         done = called(tmp_path, "--check", "--runs", "20")
         # Twenty runs are too few to be judged; importing is judged, and the machine may be busy.
@@ -248,6 +249,13 @@ class TestCommand:
         expected["W7"] = 0 if slurm_rows.absent() else 6
         assert rows == +expected
         assert " failed: " not in done.stdout
+        assert not list(tmp_path.iterdir())
+
+    def test_it_prints_the_rows_that_are_asked_for(self, tmp_path):
+        done = called(tmp_path, "--runs", "20", "--only", "S4", "S7", "W3")
+        assert done.returncode == 0, done.stderr
+        rows = [line.split()[0] for line in done.stdout.splitlines() if " us " in line]
+        assert rows == ["S4", "S7", "W3", "W3"]
         assert not list(tmp_path.iterdir())
 
     def test_peers_are_measured_or_said_to_be_absent(self, tmp_path):
