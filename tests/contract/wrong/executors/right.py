@@ -9,7 +9,22 @@ import pytest
 import metalab
 from metalab.execution.base import Executor
 from metalab.execution.local import LocalSubmission
+from metalab.execution.worker import Worker, deriver_of
 from metalab.testing.executor import ExecutorContract
+
+
+class RightSubmission(LocalSubmission):
+    """Has its runs executed by a kind of worker."""
+
+    worker = Worker
+
+    def _worker(self, name):
+        if name not in self._workers:
+            deriver = deriver_of(self._batch, self._writer)
+            self._workers[name] = self.worker(
+                self._batch, self._batch.ledger, self._writer, self._token, name, deriver
+            )
+        return self._workers[name]
 
 
 class RightExecutor(Executor):
@@ -17,7 +32,7 @@ class RightExecutor(Executor):
 
     name = "right"
     jobs_option = "workers"
-    submission = LocalSubmission
+    submission = RightSubmission
 
     def __init__(self, workers=2):
         self.workers = workers

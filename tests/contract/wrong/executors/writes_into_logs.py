@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from right import RightContract, RightExecutor
+from right import RightContract, RightExecutor, RightSubmission
 
-from metalab.execution.local import LocalSubmission
 from metalab.execution.worker import Worker
 
 
@@ -15,13 +14,8 @@ class WrongWorker(Worker):
             return super()._call(run, capture, doom)
 
 
-class WrongSubmission(LocalSubmission):
-    def _worker(self, name):
-        if name not in self._workers:
-            self._workers[name] = WrongWorker(
-                self._batch, self._batch.ledger, self._writer, self._token, name
-            )
-        return self._workers[name]
+class WrongSubmission(RightSubmission):
+    worker = WrongWorker
 
 
 class WrongExecutor(RightExecutor):

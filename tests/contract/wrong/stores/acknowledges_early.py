@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
-
-from metalab.store import FileStore, FileStoreConfig
+from contract.wrong.stores.files import Files, FilesConfig
 from metalab.store.file.writer import FileWriter
 
 
@@ -24,22 +22,10 @@ class Writer(FileWriter):
         super().close()
 
 
-class Wrong(FileStore):
+class Wrong(Files):
     def writer(self, launch, task="0", *, executor="", owner=""):
         return Writer(self._folder, launch, task, self.config.options, executor, owner)
 
-    def scoped(self, experiment_id):
-        return Wrong(self.config.scoped(experiment_id))
 
-
-@attrs.frozen
-class Config(FileStoreConfig):
-    def connect(self):
-        store = Wrong(self)
-        store.make()
-        return store
-
-    def open(self):
-        store = Wrong(self)
-        store.check()
-        return store
+class Config(FilesConfig):
+    made = Wrong

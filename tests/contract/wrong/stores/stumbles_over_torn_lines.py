@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import attrs
-
+from contract.wrong.stores.files import Files, FilesConfig
 from metalab.errors import StoreError
-from metalab.store import FileStore, FileStoreConfig
 from metalab.store.lines import parse_line
 
 
-class Wrong(FileStore):
+class Wrong(Files):
     def read(self, since=None):
         for path in (self.get_working_directory() / "runs").glob("*.jsonl"):
             for line in path.read_bytes().splitlines(keepends=True):
@@ -17,18 +15,6 @@ class Wrong(FileStore):
                     raise StoreError(f"{path}: a line is not whole")
         return super().read(since)
 
-    def scoped(self, experiment_id):
-        return Wrong(self.config.scoped(experiment_id))
 
-
-@attrs.frozen
-class Config(FileStoreConfig):
-    def connect(self):
-        store = Wrong(self)
-        store.make()
-        return store
-
-    def open(self):
-        store = Wrong(self)
-        store.check()
-        return store
+class Config(FilesConfig):
+    made = Wrong

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
-
-from metalab.store import FileStore, FileStoreConfig
+from contract.wrong.stores.files import Files, FilesConfig
 
 
-class Wrong(FileStore):
+class Wrong(Files):
     newest = 0
 
     def read(self, since=None):
@@ -18,18 +16,6 @@ class Wrong(FileStore):
         self.newest = newest
         return super().read(since)
 
-    def scoped(self, experiment_id):
-        return Wrong(self.config.scoped(experiment_id))
 
-
-@attrs.frozen
-class Config(FileStoreConfig):
-    def connect(self):
-        store = Wrong(self)
-        store.make()
-        return store
-
-    def open(self):
-        store = Wrong(self)
-        store.check()
-        return store
+class Config(FilesConfig):
+    made = Wrong
