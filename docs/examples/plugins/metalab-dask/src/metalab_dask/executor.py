@@ -48,6 +48,7 @@ class DaskExecutor(FuturesExecutor):
         """Take no further batch; with ``wait``, return once those given are over."""
         super().shutdown(wait=wait)
         if wait:  # what is still under way needs the connection
+            self.pool.shutdown()
             self.client.close()
 
 
