@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from distributed import LocalCluster
 
 import metalab
 from metalab.errors import WorkerDiedError
 from metalab.testing import ExecutorContract, PluginContract
 from metalab_dask import DaskExecutor
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two workers of two threads on this machine, each restarted when it dies."""
-    options = {"n_workers": 2, "threads_per_worker": 2, "processes": True}
-    with LocalCluster(host="127.0.0.1", dashboard_address=None, silence_logs=50, **options) as made:
-        yield made
 
 
 class TestDaskExecutor(ExecutorContract):
@@ -39,8 +30,8 @@ class TestDaskExecutor(ExecutorContract):
     def test_a_run_that_ends_its_process_is_tried_as_often_as_agreed(self, stage):
         """Once more than for an executor that sees its workers die.
 
-        A worker has several threads, and dask does not say whose run has ended it: the first
-        time nobody is blamed, and each that was there is tried again, alone.
+        A worker may have several threads, and dask does not say whose run has ended it: the
+        first time nobody is blamed, and each that was there is tried again, alone.
         """
         results = stage.results(
             stage.acting(4, {1: "kill"}), retry=metalab.Retry(2, on=(WorkerDiedError,))

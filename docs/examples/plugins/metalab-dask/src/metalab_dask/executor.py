@@ -8,6 +8,7 @@ back.
 from __future__ import annotations
 
 import os
+import socket
 from typing import Any, ClassVar
 
 from metalab import FuturesExecutor
@@ -17,6 +18,7 @@ from metalab_dask.pool import DaskPool
 __all__ = ["DaskExecutor"]
 
 _VARIABLE = "DASK_SCHEDULER_ADDRESS"
+_OTHERS = ("inproc", "ucx", "ucxx")  # schemes of addresses that no socket is for
 
 
 class DaskExecutor(FuturesExecutor):
@@ -48,6 +50,7 @@ class DaskExecutor(FuturesExecutor):
         """Take no further batch; with ``wait``, return once those given are over."""
         super().shutdown(wait=wait)
         if wait:  # what is still under way needs the connection
+            self.pool.shutdown()
             self.client.close()
 
 
@@ -62,6 +65,16 @@ def _connected(address: str | None, timeout: float) -> Any:
 
     untyped: Any = Client
     try:
+        _knock(address, timeout)
         return untyped(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError) as error:  # the second for what is no address
         raise MetalabError(f"no dask scheduler answers at {address}: {error}") from error
+
+
+def _knock(address: str, timeout: float) -> None:
+    """Raise OSError where nobody listens, for a client that fails leaves a thread behind."""
+    from distributed.comm.addressing import get_address_host_port  # noqa: PLC0415  as above
+
+    untyped: Any = get_address_host_port
+    if address.partition("://")[0] not in _OTHERS:
+        socket.create_connection(untyped(address, strict=True), timeout).close()

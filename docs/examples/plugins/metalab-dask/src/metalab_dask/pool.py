@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DaskPool"]
 
+_REMEMBERED = 64  # calls that are over
 _Result = TypeVar("_Result")
 _Arguments = ParamSpec("_Arguments")
 
@@ -36,6 +37,7 @@ class DaskPool(Executor):
         self._size = size
         self._lock = threading.Lock()
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._over: deque[str] = deque()
         self._begun = 0
         self._idle = threading.Event()
         self._idle.set()
@@ -68,6 +70,7 @@ class DaskPool(Executor):
         self._feed()
         if wait:
             self._idle.wait()
+            self._forget(0)
 
     def _feed(self) -> None:
         """Give dask what it has room for, and pass over what was cancelled meanwhile."""
@@ -100,9 +103,24 @@ class DaskPool(Executor):
             self._end(future, error=error)
         else:
             self._end(future, result)
-        with suppress(Exception):  # it costs the scheduler a few bytes, if that is gone or going
-            forget(task.key, self._client)
+        task.release()
+        with self._lock:
+            self._over.append(task.key)
+        self._forget(_REMEMBERED)
         self._feed()
+
+    def _forget(self, but: int) -> None:
+        """Have the scheduler forget the calls that are over, but for the last ones.
+
+        It may hear of a worker's death before it hears that a result is wanted no more.
+        """
+        while True:
+            with self._lock:
+                if len(self._over) <= but:
+                    return
+                name = self._over.popleft()
+            with suppress(Exception):  # where the scheduler is gone, so is what it knew
+                forget(name, self._client)
 
     def _end(
         self, future: Future[Any], result: Any = None, *, error: BaseException | None = None
