@@ -174,3 +174,19 @@ def test_the_text_says_each_problem_once_after_the_list(checked):
 def test_without_check_nothing_is_loaded_and_nothing_is_wrong(checked):
     done = checked()
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_plugins_of_libraries_that_are_absent_are_as_they_should_be():
+    script = """
+import sys
+for name in ("matplotlib", "numpy", "pandas", "PIL", "polars", "pyarrow", "torch"):
+    sys.modules[name] = None
+from metalab.cli import main
+sys.exit(main(["plugins", "--check", "--json"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    rows = json.loads(done.stdout)
+    problems = {row["problem"] for row in rows if row["distribution"] == "metalab-core"}
+    assert problems == {None}

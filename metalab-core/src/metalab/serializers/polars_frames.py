@@ -108,7 +108,8 @@ _FRAME, _SERIES = FrameSerializer(), SeriesSerializer()
 @hookimpl
 def metalab_serializer_for(obj: object) -> Serializer | None:
     """Choose Parquet for a DataFrame or a Series; a LazyFrame gets the form that says why not."""
-    if isinstance(obj, _polars().LazyFrame):
+    lazy = class_in_use("polars", "LazyFrame")
+    if lazy is not None and isinstance(obj, lazy):
         return _FRAME
     return next((form for form in (_FRAME, _SERIES) if form.can_handle(obj)), None)
 

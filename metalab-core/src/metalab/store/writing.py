@@ -23,7 +23,8 @@ class RunWriter(abc.ABC):
     """Writes the runs of one worker. Methods may be called from several threads.
 
     What is put is readable by other processes at once and survives a kill of this one;
-    ``acknowledged`` is called, on another thread, once it would survive the machine too.
+    ``acknowledged`` is called, on any thread, the caller's included, once it would survive the
+    machine too.
     """
 
     name: str

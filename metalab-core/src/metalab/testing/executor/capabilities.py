@@ -55,6 +55,11 @@ class Capabilities:
     """A process that dies under a run costs that run an attempt, and nothing else. Otherwise
     it may end the launch, which says so."""
 
+    knows_who_died: ClassVar[bool] = True
+    """The run that its process died under is known at once. Otherwise, as where a pool tells
+    no more than that a worker is gone, the first death counts for nobody, and that run is
+    begun once more than agreed."""
+
     cancel_reaches_runs: ClassVar[bool] = True
     """``cancel`` also asks the runs under way to stop, by ``runtime.should_stop``. Otherwise
     they go on to their end."""

@@ -80,7 +80,11 @@ class FailuresContract(Capabilities):
         twice = Retry(2, on=(WorkerDiedError,))
         results = stage.results(stage.acting(4, {1: "kill"}), retry=twice)
         assert _statuses(results) == _with(4, {1: "failed"})
-        assert stage.began() == Counter([0, 1, 1, 2, 3])
+        begun, allowed = stage.began(), 2 if self.knows_who_died else 3
+        assert begun[1] == allowed, (
+            f"run 1 was begun {begun[1]} times, of which Retry(2) makes {allowed}"
+        )
+        assert stage.ended() == Counter([0, 2, 3]), "others were lost, or executed again"
 
     @asked_if(has_own_processes=True, outlives_its_workers=False)
     @pytest.mark.parametrize("death", _DEATHS)
