@@ -13,9 +13,9 @@ import attrs
 import pytest
 
 import metalab
-from metalab.store import FileStore
+from metalab.store import FileStore, host
 from metalab.store.claiming import Ending
-from metalab.store.file import host, inquiry
+from metalab.store.file import inquiry
 from metalab.store.file.journal import Journal
 from metalab.store.file.liveness import Liveness
 from metalab.store.lines import line_of, parse_line

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from metalab.errors import MetalabError
-from metalab.store.file.host import is_alive
+from metalab.store.host import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -259,7 +259,7 @@ def main(arguments: list[str]) -> None:
     # Where results go unless a launch says otherwise, and what is looked up for that: it is all
     # there before the launch is.
     import_module("metalab.store.file.store")
-    import_module("metalab.store.file.host").metalab_version()
+    import_module("metalab.store.host").metalab_version()
     Child(name, Channel(socket.socket(fileno=channel)), Board(board)).serve(lane)
 
 

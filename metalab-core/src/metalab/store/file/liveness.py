@@ -18,7 +18,7 @@ from metalab.store.causes import Cause
 from metalab.store.claiming import Ending
 from metalab.store.file import disk
 from metalab.store.file.content import is_closed
-from metalab.store.file.host import is_running, process_identity
+from metalab.store.host import is_running, process_identity
 from metalab.store.lines import parse_line
 from metalab.store.names import part_name, split_part
 

@@ -11,9 +11,9 @@ from metalab.errors import StoreError
 from metalab.store.file import disk
 from metalab.store.file.compressed import compress
 from metalab.store.file.content import Stretch, offsets_of, stretches
-from metalab.store.file.host import metalab_version, process_identity, this_moment
 from metalab.store.file.reader import COMPACTED
 from metalab.store.file.segment import Segment
+from metalab.store.host import metalab_version, process_identity, this_moment
 from metalab.store.lines import FORMAT, line_of, parse_line
 
 if TYPE_CHECKING:

@@ -19,16 +19,16 @@ from metalab.store.file import artifacts, disk
 from metalab.store.file.backlog import Parts, Rewrite
 from metalab.store.file.freshnames import FreshNames
 from metalab.store.file.hashing import sha256
-from metalab.store.file.host import (
+from metalab.store.file.journal import Journal
+from metalab.store.file.logs import LogFile, log_files
+from metalab.store.file.packs import Pack
+from metalab.store.file.segment import Segment
+from metalab.store.host import (
     host_name,
     metalab_version,
     process_identity,
     this_moment,
 )
-from metalab.store.file.journal import Journal
-from metalab.store.file.logs import LogFile, log_files
-from metalab.store.file.packs import Pack
-from metalab.store.file.segment import Segment
 from metalab.store.lines import (
     FORMAT,
     Stamp,

@@ -135,6 +135,12 @@ class DocumentTests(StorePlace):
         assert sorted(said.values()) == list(range(len(HOSTILE)))
         assert [said.get(name, 0) for name in HOSTILE[:3]] == [0, 1, 2]
 
+    def test_a_launch_of_any_name_may_be_described_again_as_it_was(self, store: Store) -> None:
+        for name in HOSTILE:
+            store.put_launch(name, {"n": 1})
+            store.put_launch(name, {"n": 1})
+        assert len(store.launches()) == len(HOSTILE)
+
     def test_a_launch_s_files_are_in_a_folder_of_its_own(self, store: Store) -> None:
         self.require("keeps_launch_files")
         for launch in ("a", "b"):

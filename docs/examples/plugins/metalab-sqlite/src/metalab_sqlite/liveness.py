@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from metalab.store.causes import Cause
 from metalab.store.claiming import Ending
-from metalab.store.file.host import is_running, process_identity
+from metalab.store.host import is_running, process_identity
 
 if TYPE_CHECKING:
     import sqlite3

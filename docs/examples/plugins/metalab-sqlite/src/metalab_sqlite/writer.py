@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from metalab.errors import StoreError
 from metalab.store.base import Acknowledge, StoreWriter
 from metalab.store.document import record_line
-from metalab.store.file.host import host_name
+from metalab.store.host import host_name
 from metalab.store.lines import (
     Stamp,
     derived_document,
