@@ -165,7 +165,9 @@ def _measured_in_turns(bench: Bench, options: argparse.Namespace, keys: Sequence
     for _ in range(options.turns - 1):
         if not (failing := sorted({row.key for row in rows if row.fails})):
             break
-        again = {row.names: row for row in _measured(bench, options, failing)}
+        # From the beginning: what one server was given another does not have.
+        anew = Bench(Path(tempfile.mkdtemp(dir=bench.folder)))
+        again = {row.names: row for row in _measured(anew, options, failing)}
         rows = [again.get(row.names, row) if row.fails else row for row in rows]
     return rows
 

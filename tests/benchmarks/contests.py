@@ -148,6 +148,7 @@ CONTESTS = (
             Contender(
                 "aggregate of 10 metrics, results loaded",
                 Phase("store_ours:aggregate", after=_MEASURED),
+                judged=False,  # it makes the cache that every later look finds
             ),
             Contender(
                 "the same from the column cache",

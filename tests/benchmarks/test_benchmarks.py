@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import command, pg_rows, slurm_rows
 from benchmarks.cost import EFFICIENCY, THROUGHPUT, Cost
-from benchmarks.limits import LIMITS, SLACK, AtLeast, Efficiency
+from benchmarks.limits import LIMITS, SLACK, AtLeast, AtMost, Efficiency
 from benchmarks.measure import Bench, Phase, PhaseError
 from benchmarks.peers import PEERS, POOLS
 from benchmarks.report import PeerRow, Row, peer_table, table
@@ -305,6 +305,16 @@ class TestCommand:
         options = ["--only", "W1", "W4", "--check", "--turns", str(turns)]
         assert command.main(options) == code
         assert measured == asked
+
+    @pytest.mark.skipif(bool(pg_rows.absent()), reason=str(pg_rows.absent()))
+    def test_a_turn_begins_anew(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setitem(LIMITS, "P1 counts", AtMost(1e-9))
+        options = ["--only", "P1", "S4", "--runs", "20", "--repetitions", "1", "--turns", "2"]
+        assert command.main([*options, "--dir", str(tmp_path)]) == 0
+        told = capsys.readouterr()
+        assert told.err.count("measuring P1 counts") == 2
+        assert told.err.count("measuring S4") == 1
+        assert not list(tmp_path.iterdir())
 
     def test_check_exits_with_0_within_the_limits(self, monkeypatch, capsys):
         rows = [row(1, key="W4", runs=None)]
