@@ -12,8 +12,8 @@ import sys
 import pytest
 
 from core.store_tools import EXPERIMENT, made, store_at
-from metalab.store import FileStoreConfig
-from metalab.store.file import disk, host
+from metalab.store import FileStoreConfig, host
+from metalab.store.file import disk
 from metalab.store.file.options import Options
 from metalab.store.file.writer import FileWriter
 
