@@ -83,13 +83,15 @@ class Efficiency(Limit):
 
 
 LIMITS: dict[str, Limit] = {
-    "P1 counts": AtMost(1.5, from_runs=100_000),
+    # Of fewer runs the moment of an autovacuum decides which side reads an index alone.
+    "P1 counts": AtMost(1.5, from_runs=1_000_000),
     "P1 frame": AtMost(1.5, from_runs=100_000),
     "P1 points": AtMost(8.0),  # four statements instead of one: names, odd rows, a copy
     "P1 replicates": AtMost(3.0, from_runs=100_000),
     "P1 resume": AtMost(1.5, from_runs=100_000),
     "P1 top": AtMost(1.5, from_runs=100_000),
-    "S1": AtMost(1.5, from_runs=100_000),
+    # A write costs 0.6 us on some machines and 2 on others: with few lines that is what is compared.
+    "S1": AtMost(1.5, from_runs=1_000_000),
     "S2": AtMost(2.0, from_runs=100_000),
     "S3": AtMost(1.5, from_runs=100_000),
     # Besides listing the names they are put in order and compared with those that are known.
