@@ -90,7 +90,7 @@ LIMITS: dict[str, Limit] = {
     "P1 replicates": AtMost(3.0, from_runs=100_000),
     "P1 resume": AtMost(1.5, from_runs=100_000),
     "P1 top": AtMost(1.5, from_runs=100_000),
-    # A write costs 0.6 us on some machines and 2 on others: with few lines that is what is compared.
+    # A write costs 0.6 us on some machines and 2 on others; of few lines that is compared.
     "S1": AtMost(1.5, from_runs=1_000_000),
     "S2": AtMost(2.0, from_runs=100_000),
     "S3": AtMost(1.5, from_runs=100_000),
