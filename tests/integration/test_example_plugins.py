@@ -32,7 +32,8 @@ def python(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     sources = {"metalab-core": ROOT / "metalab-core"} | {path.name: path for path in EXAMPLES}
     for source in sources.values():
-        _run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(source), cwd=folder)
+        # From where uv reads how this repository is built.
+        _run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(source), cwd=ROOT)
     wheels = {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
     # Ours come from these files alone, whatever an index has under the same names.
     ours = folder / "ours.txt"
