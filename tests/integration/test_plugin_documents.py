@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.util import find_spec
 from zipfile import ZipFile
 
 import pytest
@@ -86,8 +85,6 @@ def _run(site, *words):
 
 
 def _prove(site, *chosen):
-    if find_spec("metalab.testing") is None:
-        pytest.skip("metalab.testing is not there: install metalab-core[testing]")
     tests = next(site.glob("test_*.py"))
     _run(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, str(tests))
 

@@ -160,10 +160,9 @@ class LoggedRows(Rows):
         """Ask an index about all runs; else look at columns, or at lines where there are none."""
         from metalab.results.cached.answering import answer_from  # noqa: PLC0415  as in _cached
 
-        if self._chosen is None and store.index is not None:
-            return store.query(query, self._log)
-        if (cached := self._cached(build=query.aggregate is not None)) is not None:
-            found = answer_from(cached, query, self._chosen)
+        if self._chosen is not None or store.index is None:
+            cached = self._cached(build=query.aggregate is not None)
+            found = None if cached is None else answer_from(cached, query, self._chosen)
             if found is not None:
                 return found
         if self._chosen is None:
