@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,26 @@ def _no_colours_are_forced():
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _tests_of_tests_have_their_own_folders(tmp_path_factory):
+    """Every pytest that starts clears the folders of the ones before it."""
+    with pytest.MonkeyPatch.context() as environ:
+        environ.setenv("PYTEST_DEBUG_TEMPROOT", str(tmp_path_factory.mktemp("inner")))
+        yield
+
+
 @pytest.fixture
 def store(tmp_path):
     """The root of a collection that does not exist yet, as a locator."""
     return str(tmp_path / "store")
+
+
+@pytest.fixture
+def public_path():
+    """A folder that other users reach: any pytest that starts shuts the one of all of them."""
+    with tempfile.TemporaryDirectory(prefix="metalab-public-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def python(folder, *arguments, code=0, plugins=False):
     """Run Python in a folder where nothing of this repository is, and return what it says."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "METALAB"))}
     environment["PYTHONPATH"] = str(TESTS)
+    environment["PYTEST_DEBUG_TEMPROOT"] = os.environ["PYTEST_DEBUG_TEMPROOT"]
     if not plugins:  # what else is installed here takes a second to load
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     done = subprocess.run(

@@ -6,7 +6,6 @@ import ast
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -41,8 +40,8 @@ print(work(source))
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch):
-    folder = tmp_path / "data"
+def data(public_path, monkeypatch):
+    folder = public_path / "data"
     folder.mkdir()
     folder.chmod(0o777)
     monkeypatch.setenv("XDG_DATA_HOME", str(folder))
@@ -50,22 +49,20 @@ def data(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def closed(tmp_path, data):
+def closed(public_path, data):
     """A store that its reader cannot write to, and what opens it again."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
     for name in ("store", "trial"):
-        store = store_at(tmp_path / name)
+        store = store_at(public_path / name)
         with store.writer("launch") as writer:
             for n in range(3):
                 writer.put(made(n, index=n))
         store.close()
-    folders = [path for path in (tmp_path / "store").rglob("*") if path.is_dir()]
-    for folder in [tmp_path / "store", *folders]:
+    source = public_path / "store"
+    folders = [source, *(path for path in source.rglob("*") if path.is_dir())]
+    for folder in folders:
         folder.chmod(0o555)
-    yield tmp_path / "store"
-    for folder in [tmp_path / "store", *folders]:
+    yield source
+    for folder in folders:
         folder.chmod(0o755)
 
 
