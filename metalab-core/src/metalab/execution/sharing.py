@@ -11,20 +11,22 @@ import heapq
 import logging
 import threading
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from metalab.errors import StoreError
+from metalab.execution.claimant import Claimant
 from metalab.execution.inheritance import Inheritance, Try
-from metalab.store.claiming import Claim, Claims, Ending
+from metalab.store.claiming import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from metalab.execution.base import Batch
     from metalab.store.base import StoreWriter
+    from metalab.store.claiming import Claim, Claims
 
 __all__ = ["Share"]
 
@@ -39,16 +41,23 @@ _RELEASED = Ending("closed")
 class Share:
     """Deals the runs of a batch to the threads that ask, unit by unit, in plan order.
 
-    A batch's quota is kept by ``take`` alone.
+    A batch's quota is kept by ``take`` alone. ``another`` opens one more writer of the launch:
+    with it units can be given up while the launch goes on.
     """
 
-    def __init__(self, batch: Batch, writer: StoreWriter) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        writer: StoreWriter,
+        another: Callable[[], StoreWriter] | None = None,
+    ) -> None:
         self._batch = batch
-        self._writer = writer
         self._plan = batch.plan.digest
+        self._claimant = Claimant(self._plan, batch.launch, writer, another)
         self._claims = batch.store.claims(self._plan, len(batch.plan)) if batch.pending else None
         self._size = len(batch.plan) if self._claims is None else self._claims.size
         self._ready: deque[int] = deque()
+        self._dealt: dict[int, int] = {}  # how many runs of each unit that is held
         self._delayed: list[tuple[float, int]] = []  # a heap of (when, index)
         self._changed = threading.Condition()
         self._stopped = False
@@ -59,7 +68,6 @@ class Share:
         self._endings: Mapping[str, Ending | None] = {}
         self._released: Mapping[int, Collection[str]] = {}
         self._looked: float | None = None
-        self._joined = False
         self._over = threading.Event()
         self._told: set[str] = set()
         self._inheritance = Inheritance(batch, writer)
@@ -152,12 +160,27 @@ class Share:
             self._changed.notify_all()
             self._changed.release()
 
+    def give_up(self) -> bool:
+        """Leave the units to others of which no run is dealt out; False if there are none.
+
+        They are claimed here again once there is nothing else, if they still can be. Raises
+        StoreError.
+        """
+        with self._changed:
+            if self._claims is None or self._stopped:
+                return False
+            ready = Counter(index // self._size for index in self._ready)
+            whole = {unit for unit, count in ready.items() if count == self._dealt[unit]}
+            if not (whole and self._claimant.renew()):
+                return False
+            self._claimant.give_up(whole)
+            self._reopen(whole)
+            return True
+
     def release(self) -> None:
         """Leave to others what was claimed and not begun; the writer is to be closed next."""
         begun = (index for _, index in self._delayed)
-        left = sorted({index // self._size for index in (*self._ready, *begun)})
-        if left and self._claims is not None:
-            self._writer.release(self._plan, left)
+        self._claimant.end({index // self._size for index in (*self._ready, *begun)})
 
     # What follows is called with the lock held.
 
@@ -247,7 +270,7 @@ class Share:
         """Claim the first unit that is free and deal it; False if none is."""
         while (unit := self._first_free()) is not None:
             owner = self._owners.get(unit)
-            if self._take(claims, unit, 1 if owner is None else owner.generation + 1):
+            if self._claimant.take(claims, unit, 1 if owner is None else owner.generation + 1):
                 before = None if owner is None else self._ending_of(owner)
                 self._deal(unit, self._open[unit], before)
                 return True
@@ -266,20 +289,13 @@ class Share:
             return _RELEASED
         return self._endings.get(owner.writer)
 
-    def _take(self, claims: Claims, unit: int, generation: int) -> bool:
-        if not self._joined:
-            self._joined = True
-            self._writer.join(self._plan)
-        return claims.take(Claim(unit, generation, self._writer.name, self._batch.launch))
-
     def _follow(self, claims: Claims) -> None:
         """Tell of others' runs as they end, also while those of this launch take hours."""
         while not self._over.wait(_FOLLOW_EVERY):
             with self._changed:
-                if not self._open:
-                    return
                 try:
-                    self._look(claims)
+                    if self._open:
+                        self._look(claims)
                 except StoreError as error:  # whoever claims next meets it, too, and raises it
                     _LOG.debug("others' runs cannot be followed: %s", error)
 
@@ -290,5 +306,15 @@ class Share:
         if before is not None or self._batch.tries:
             self._inheritance.inherit(indices, careful=careful)
             indices = [index for index in indices if self._inheritance.allows(index)]
+        self._dealt[unit] = len(indices)
         self._ready.extend(indices)
         self._changed.notify_all()
+
+    def _reopen(self, units: Collection[int]) -> None:
+        """Take back units that were dealt, and have it looked who has them next."""
+        back: dict[int, list[int]] = {unit: [] for unit in units}
+        ready, self._ready = self._ready, deque()
+        for index in ready:
+            back.get(index // self._size, self._ready).append(index)
+        self._open = dict(sorted({**self._open, **back}.items()))
+        self._looked = None

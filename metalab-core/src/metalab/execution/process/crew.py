@@ -123,6 +123,17 @@ class Crew:
         self._deal_to(members)
         if members and not members[0].queue and self._take_from_backlogs(members):
             self._deal_to(members)
+        elif members:
+            self._leave_to_others(members, min(member.held_up for member in members))
+
+    def _leave_to_others(self, members: list[Member], seconds: float) -> None:
+        """Have submissions give up what no worker comes to soon, since all are held up."""
+        patient = [each for each in self._submissions.values() if seconds < each.patience]
+        if len(patient) < len(self._submissions):
+            self._take_from_backlogs(members)
+        for submission in self._submissions.values():
+            if submission not in patient and submission.tray.available:
+                submission.tray.leave()
 
     def _deal_to(self, members: list[Member]) -> None:
         for submission in self._submissions.values():

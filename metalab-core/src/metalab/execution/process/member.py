@@ -39,6 +39,7 @@ _FATAL = "Fatal Python error"
 _LAST_WORDS, _BETWEEN_WORDS = 0.05, 0.001  # seconds
 _AHEAD = 0.5  # seconds of work that a worker has before it
 _LONG = 0.5  # seconds: a task that takes as long is not given before it is wanted
+_GROWTH = 4  # tasks ahead for each that has ended: the first may be shorter than all others
 _THREADS = (
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -128,9 +129,10 @@ class Member:
         Where a task takes long, it asks for the next one when it is done: until then that
         is any other worker's, or another launch's, to take.
         """
-        if self._pace >= _LONG:
+        if self._pace >= _LONG or self.held_up >= _LONG:
             return 1 - len(self.queue)
-        return min(2 + int(_AHEAD / max(self._pace, 1e-7)), Lane.ROOM) - len(self.queue)
+        ahead = min(int(_AHEAD / max(self._pace, 1e-7)), _GROWTH * self._ended)
+        return min(2 + ahead, Lane.ROOM) - len(self.queue)
 
     @property
     def ahead(self) -> float:
@@ -174,6 +176,11 @@ class Member:
         if not board.is_ready or board.ended >= place or board.begun != place:
             return None
         return (time.monotonic_ns() - since) / 1e9
+
+    @property
+    def held_up(self) -> float:
+        """How many seconds the operation under way has taken so far; 0 if none is."""
+        return self.seconds() or 0.0
 
     # Its end.
 

@@ -42,6 +42,7 @@ __all__ = ["ProcessSubmission"]
 _MANY = 4096
 _FEW = 1024
 _SHORTEST, _LONGEST = 0.05, 1.0
+_PATIENCE = 1.0  # seconds
 _MOST_DEATHS_BEFORE_A_RUN = 3
 _SECURE_SECONDS = 10.0
 
@@ -50,7 +51,8 @@ class ProcessSubmission(Submission):
     """Deals out the runs of a batch as tasks, and closes it after the last.
 
     ``number`` names the launch in tasks; ``told`` and ``payload`` are what a worker needs
-    to know of it.
+    to know of it. ``patience`` is for how many seconds all workers may be held up by the runs
+    they are at, before what waits behind these is left to other launches.
     """
 
     number: int
@@ -64,11 +66,16 @@ class ProcessSubmission(Submission):
     ) -> None:
         self._batch = batch
         self._supervisor = supervisor
-        self._writer = batch.store.writer(
-            batch.launch, "supervisor", executor=station.executor, owner=station.owner
+        another = partial(
+            batch.store.writer,
+            batch.launch,
+            "supervisor",
+            executor=station.executor,
+            owner=station.owner,
         )
+        self._writer = another()
         self._writer.attend()
-        self._share = Share(batch, self._writer)
+        self._share = Share(batch, self._writer, another)
         self._obituary = Obituary(batch, self._share, self._writer, station.label)
         self._arrears = Arrears(batch)
         self.payload = _file_of(packed_plan, batch.plan.ids.packed)
@@ -86,6 +93,7 @@ class ProcessSubmission(Submission):
         self.kinds_told: frozenset[EventKind] = frozenset()
         self.tray = Tray(supervisor.workers)
         self._underived = deque(batch.underived)
+        self.patience = _PATIENCE
         self._pause = _SHORTEST
         self._barren = 0  # deaths of workers before they came to call the operation
         self._error: BaseException | None = None
@@ -248,6 +256,8 @@ class ProcessSubmission(Submission):
                 if self._is_over():
                     break
                 self.tray.read()
+                if self.tray.is_left:
+                    self._give_up()
                 if not self._fill():
                     self._rest()
             except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
@@ -255,10 +265,22 @@ class ProcessSubmission(Submission):
         self.tray.await_ends(partial(self._supervisor.finish, self))
         self.tray.read()
 
+    def _give_up(self) -> None:
+        """Leave to other launches what none of the workers comes to soon."""
+        self._underived.extendleft(reversed(self._take_back()))
+        if self._share.give_up():
+            # Each time costs the store a writer.
+            self.patience *= 2
+
+    def _take_back(self) -> list[int]:
+        """Have the share take back what no worker has; returns what else was to be done."""
+        left = self.tray.empty()
+        self._share.give_back([task.run for task in left if not task.flags & BACKFILL])
+        return [task.run for task in left if task.flags & BACKFILL]
+
     def _is_over(self) -> bool:
         if self.tray.is_stopped:
-            left = self.tray.empty()
-            self._share.give_back([task.run for task in left if not task.flags & BACKFILL])
+            self._take_back()
         return self.tray.is_idle and (self.tray.is_stopped or self._is_exhausted)
 
     @property

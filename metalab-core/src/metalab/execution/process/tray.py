@@ -36,6 +36,7 @@ class Tray:
         self._wanted = workers
         self._is_urgent = True
         self._nothing_comes = False
+        self._is_left = False
         self._expected: set[str] | None = None
         self.is_stopped = False
         self.is_abandoned = False
@@ -86,9 +87,21 @@ class Tray:
                 self._ready.extendleft(reversed(tasks))
                 self._changed.notify_all()
 
+    def leave(self) -> None:
+        """Say that what is ready is done by others sooner."""
+        with self._changed:
+            self._is_left = True
+            self._changed.notify_all()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the supervisor has said so since the tray was emptied."""
+        return self._is_left
+
     def empty(self) -> list[Task]:
         """Take all that is ready, which will not be done."""
         with self._changed:
+            self._is_left = False
             tasks = list(self._ready)
             self._ready.clear()
             self._outstanding -= len(tasks)
@@ -141,7 +154,7 @@ class Tray:
         """
         with self._changed:
             self._nothing_comes = nothing_comes
-            if self._letters or self.is_abandoned:
+            if self._letters or self.is_abandoned or self._is_left:
                 return True
             if self.is_stopped and (self._ready or not self._outstanding):
                 return True
