@@ -55,7 +55,9 @@ def test_without_accounting_for_a_while_nothing_is_noticed(accounting_cluster, s
     finally:
         accounting_cluster._spawn("slurmdbd", "slurmdbd", "-D")
         wait_for(lambda: accounting_cluster._listens("slurmdbd", "accounting_port"))
-    assert losses(store) == ["killed"] * 2
+    # The controller keeps a job for two seconds: whoever asks later is told that it is gone.
+    assert len(losses(store)) == 2
+    assert set(losses(store)) <= {"killed", "gone"}
     assert set(successes(store).values()) == {1}
 
 
