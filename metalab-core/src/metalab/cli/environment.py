@@ -23,7 +23,7 @@ _SOFT = {
     "numpy": ("arrays as params, metrics and artifacts", "metalab[numpy]"),
     "pandas": ("data frames", "metalab[pandas]"),
     "rich": ("progress bars and tables on a terminal", "metalab[rich]"),
-    "matplotlib": ("figures", "matplotlib"),
+    "matplotlib": ("figures", "metalab[plot]"),
 }
 
 
@@ -32,6 +32,7 @@ def check_environment() -> Iterator[Finding]:
     yield _python()
     yield _metalab()
     yield from _plugins()
+    yield from _absent_plugins()
     yield from _executors()
     yield from _soft_dependencies()
 
@@ -71,6 +72,18 @@ def _plugins() -> Iterator[Finding]:
         yield Finding("plugins", State.OK, text, details)
     for problem in problems:
         yield Finding("plugins", State.WRONG, problem)
+
+
+def _absent_plugins() -> Iterator[Finding]:
+    """Name what else of this project could be installed; a library's objects have notes below."""
+    names: dict[str, list[str]] = {}
+    for point in EXTENSION_POINTS:
+        for name, extra in point.extras().items():
+            if name not in _SOFT:
+                names.setdefault(extra, []).append(f"{point.group} {name}")
+    for extra, absent in names.items():
+        text = f"not installed: {', '.join(absent)}; pip install '{extra}'"
+        yield Finding("plugins", State.NOTE, text, {"extra": extra})
 
 
 def _executors() -> Iterator[Finding]:
