@@ -65,9 +65,9 @@ class TestEnvironment:
         findings = json.loads(capsys.readouterr().out)["findings"]
         told = [each["text"] for each in findings if each["state"] == "note"]
         for said in (
-            "not installed: metalab.executors slurm; pip install 'metalab[slurm]'",
+            "not installed: slurm of metalab.executors; pip install 'metalab[slurm]'",
             (
-                "not installed: metalab.stores postgres, metalab.stores postgresql; "
+                "not installed: postgres, postgresql of metalab.stores; "
                 "pip install 'metalab[postgres]'"
             ),
         ):

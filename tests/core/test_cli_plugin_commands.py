@@ -79,7 +79,7 @@ def test_an_index_that_no_installed_store_keeps_says_what_to_install(store, caps
     FileStore(store).make()
     with core_alone():
         assert main(["index", "status", store]) == 2
-    assert "lists other kinds, pip install 'metalab[postgres]'" in capsys.readouterr().err
+    assert "other kinds, and pip install 'metalab[postgres]' brings one" in capsys.readouterr().err
 
 
 def test_a_command_of_core_is_core_s_whatever_a_plugin_is_named(acme, capsys):

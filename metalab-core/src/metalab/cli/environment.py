@@ -76,14 +76,14 @@ def _plugins() -> Iterator[Finding]:
 
 def _absent_plugins() -> Iterator[Finding]:
     """Name what else of this project could be installed; a library's objects have notes below."""
-    names: dict[str, list[str]] = {}
+    absent: dict[tuple[str, str], list[str]] = {}
     for point in EXTENSION_POINTS:
         for name, extra in point.extras().items():
             if name not in _SOFT:
-                names.setdefault(extra, []).append(f"{point.group} {name}")
-    for extra, absent in names.items():
-        text = f"not installed: {', '.join(absent)}; pip install '{extra}'"
-        yield Finding("plugins", State.NOTE, text, {"extra": extra})
+                absent.setdefault((extra, point.group), []).append(name)
+    for (extra, group), names in absent.items():
+        text = f"not installed: {', '.join(names)} of {group}; pip install '{extra}'"
+        yield Finding("plugins", State.NOTE, text, {"group": group, "names": names})
 
 
 def _executors() -> Iterator[Finding]:

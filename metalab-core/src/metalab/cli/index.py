@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _to_install() -> str:
     extras = dict.fromkeys(STORES.extras().values())
-    return "".join(f", pip install '{extra}' brings another" for extra in extras)
+    return "".join(f", and pip install '{extra}' brings one" for extra in extras)
 
 
 def _update(index: StoreIndex, arguments: argparse.Namespace) -> int:
