@@ -74,7 +74,7 @@ def _offer_files(app: Sphinx, docname: str, source: list[str]) -> None:
         inside = path.is_relative_to(docs) and not path.is_relative_to(docs / "examples")
         return link[0] if inside else f"](path:{link['path']})"
 
-    source[0] = re.sub(r"\]\((?P<path>\.\./[^)#]+)(#[^)]*)?\)", outside, source[0])
+    source[0] = re.sub(r"\]\((?P<path>(?:\.\./|examples/)[^)#]+)(#[^)]*)?\)", outside, source[0])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

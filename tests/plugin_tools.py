@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.metadata
 import textwrap
+from contextlib import contextmanager
+from unittest import mock
+
+from metalab.plugins import EXTENSION_POINTS
 
 
 def install(folder, dist, entries, *, version="1.0", requires=(), modules=None):
@@ -23,3 +29,24 @@ def install(folder, dist, entries, *, version="1.0", requires=(), modules=None):
     for name, source in (modules or {}).items():
         (folder / f"{name}.py").write_text(textwrap.dedent(source))
     return folder
+
+
+@contextmanager
+def core_alone():
+    """Have metadata tell of metalab-core alone, as where nothing else is installed."""
+    real = importlib.metadata.entry_points()
+    chosen = [e for e in importlib.metadata.distribution("metalab-core").entry_points if e.group]
+    kept = type(real.select(group="metalab.stores"))(chosen)
+    try:
+        with mock.patch("metalab.plugins.entry_points", return_value=kept):
+            read_metadata_again()
+            yield
+    finally:
+        read_metadata_again()
+
+
+def read_metadata_again():
+    """Forget what lookups found before."""
+    importlib.invalidate_caches()
+    for point in EXTENSION_POINTS:
+        point.forget()

@@ -7,42 +7,28 @@ import io
 import json
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 from urllib.parse import unquote
 
 import attrs
 
 from metalab.errors import StoreError, StoreNotFoundError
-from metalab.records import Status
-from metalab.store.base import LogLine, RunLog, RunState, Store, StoreWriter
+from metalab.store.base import LogLine, Store, StoreWriter
 from metalab.store.claiming import UNITS, Claim, Claims, Ending, unit_of
 from metalab.store.config import StoreConfig
 from metalab.store.document import record_line
-from metalab.store.fold import (
-    attempts_in_order,
-    fold,
-    fold_derived,
-    fold_series,
-    is_forgotten,
-    key_of,
-)
+from metalab.store.folded import FoldedLog
 from metalab.store.lines import (
     Stamp,
-    crc_of,
     derived_document,
     forget_document,
     line_of,
     loss_document,
-    parse_line,
     plan_document,
     release_document,
     series_document,
 )
 from metalab.store.names import experiment_folder, file_name
-from metalab.store.reading import Loss
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
 
 _places: dict[str, dict[str, Shelf]] = {}
 _writers = count(1)
@@ -182,84 +168,12 @@ class MemoryWriter(StoreWriter):
         _closed.add(self.name)
 
 
-class MemoryRunLog(RunLog):
+class MemoryRunLog(FoldedLog):
     """A fold of all lines at one moment."""
 
     def __init__(self, lines: list[bytes]) -> None:
+        super().__init__({f"line {number}": line for number, line in enumerate(lines, 1)})
         self._lines = lines
-        documents = [document for line in lines if (document := parse_line(line))]
-        records = [each for each in documents if each["t"] in {"run", "start", "forget"}]
-        self._current = fold(records)
-        self._by_key = {
-            (document["id"], key_of(document)): line
-            for line, document in zip(lines, documents, strict=True)
-            if document["t"] in {"run", "start", "forget"}
-        }
-        self._documents = documents
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __iter__(self) -> Iterator[str]:
-        return (each for each, line in self._current.items() if not is_forgotten(key_of(line)))
-
-    def state(self, run_id):
-        current = self._current.get(run_id)
-        if current is None or is_forgotten(key_of(current)):
-            return None
-        return RunState(
-            Status(current["status"]), current["epoch"], current["attempt"], current["code"]
-        )
-
-    def forgotten(self, run_id):
-        epochs = [e["epoch"] for e in self._of(run_id, "forget")]
-        return max(epochs, default=0)
-
-    def lines(self, run_ids: Iterable[str] | None = None) -> Iterator[bytes]:
-        for run_id in self if run_ids is None else run_ids:
-            if run_id not in self:
-                raise KeyError(run_id)
-            yield self._by_key[run_id, key_of(self._current[run_id])].rstrip(b"\n")
-
-    def attempts(self, run_id):
-        lines = (line for (each, _), line in self._by_key.items() if each == run_id)
-        return [line.rstrip(b"\n") for line in attempts_in_order(lines)]
-
-    def subjects(self):
-        return iter(dict.fromkeys(each["id"] for each in self._documents if "id" in each))
-
-    def history(self, run_ids):
-        kept: dict[str, list[bytes]] = {}
-        for line, document in zip(self._lines, self._documents, strict=True):
-            kept.setdefault(document.get("id", ""), []).append(line.rstrip(b"\n"))
-        return (kept.get(run_id, []) for run_id in run_ids)
-
-    def series(self, run_id):
-        if run_id not in self:
-            return {}
-        return fold_series(self._of(run_id, "series"), self._current[run_id])
-
-    def derived(self, run_id):
-        if run_id not in self:
-            return {}
-        return fold_derived(self._of(run_id, "derived"), crc_of(next(self.lines([run_id]))))
-
-    def losses(self, run_id):
-        found = {
-            Loss(e["epoch"], e["attempt"], e["died"], e["cause"]) for e in self._of(run_id, "lost")
-        }
-        return sorted(found, key=attrs.astuple)
-
-    def released(self, plan):
-        units: dict[int, set[str]] = {}
-        for each in self._documents:
-            if each["t"] == "release" and each["plan"] == plan:
-                for unit in each["units"]:
-                    units.setdefault(unit, set()).add(each["writer"])
-        return units
-
-    def _of(self, run_id: str, kind: str) -> list[Mapping[str, Any]]:
-        return [each for each in self._documents if (each["t"], each.get("id")) == (kind, run_id)]
 
 
 class MemoryStore(Store):

@@ -16,6 +16,7 @@ from metalab.cli import main
 from metalab.cli.filesystem import Mount, mount_of, mounts, promise_of
 from metalab.cli.finding import State
 from metalab.store.file import disk
+from plugin_tools import core_alone
 
 
 @metalab.operation
@@ -58,6 +59,20 @@ def _everything_in(folder):
 
 
 class TestEnvironment:
+    def test_a_plugin_of_this_project_that_is_not_installed_is_noted_with_its_extra(self, capsys):
+        with core_alone():
+            assert main(["doctor", "--json"]) == 0
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        told = [each["text"] for each in findings if each["state"] == "note"]
+        for said in (
+            "not installed: slurm of metalab.executors; pip install 'metalab[slurm]'",
+            (
+                "not installed: postgres, postgresql of metalab.stores; "
+                "pip install 'metalab[postgres]'"
+            ),
+        ):
+            assert said in told
+
     def test_without_a_store_it_says_that_there_is_none(self, doctor, in_tmp):
         code, found = doctor()
         assert code == 0

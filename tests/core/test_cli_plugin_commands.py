@@ -9,7 +9,8 @@ import textwrap
 import pytest
 
 from metalab.cli import main
-from metalab.plugins import EXTENSION_POINTS
+from metalab.store import FileStore
+from plugin_tools import core_alone, read_metadata_again
 
 PLUGIN = """
     from metalab.hookspecs import hookimpl
@@ -29,11 +30,6 @@ COMMAND = """
 """
 
 
-def _read_metadata_again():
-    for point in EXTENSION_POINTS:
-        point.forget()
-
-
 @pytest.fixture
 def acme(tmp_path, monkeypatch):
     """Install a store plugin of a name from the source of its module."""
@@ -46,14 +42,14 @@ def acme(tmp_path, monkeypatch):
         (tmp_path / f"acme_{name}.py").write_text(textwrap.dedent(source))
         (tmp_path / "acme_command.py").write_text(textwrap.dedent(COMMAND))
         monkeypatch.syspath_prepend(str(tmp_path))
-        _read_metadata_again()
+        read_metadata_again()
 
     yield install
     monkeypatch.undo()
     importlib.invalidate_caches()
     for module in [name for name in sys.modules if name.startswith("acme_")]:
         del sys.modules[module]
-    _read_metadata_again()
+    read_metadata_again()
 
 
 def test_it_is_called_as_its_plugin_is(acme, capsys):
@@ -68,6 +64,22 @@ def test_a_plugin_without_one_is_no_command(acme, capsys):
     acme(PLUGIN.replace("metalab_command", "metalab_store_config"))
     assert main(["acme"]) == 2
     assert "invalid choice: 'acme'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["postgres", "postgresql"])
+def test_a_command_of_a_plugin_that_is_not_installed_says_what_to_install(name, capsys):
+    with core_alone():
+        assert main([name, "start"]) == 2
+    told = capsys.readouterr().err
+    assert f"metalab: error: the command {name!r} is a plugin's" in told
+    assert told.endswith("pip install 'metalab[postgres]'\n")
+
+
+def test_an_index_that_no_installed_store_keeps_says_what_to_install(store, capsys):
+    FileStore(store).make()
+    with core_alone():
+        assert main(["index", "status", store]) == 2
+    assert "other kinds, and pip install 'metalab[postgres]' brings one" in capsys.readouterr().err
 
 
 def test_a_command_of_core_is_core_s_whatever_a_plugin_is_named(acme, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from metalab.errors import MetalabError, PluginError
+import metalab
+from metalab.errors import MetalabError, MissingPluginError, PluginError
+from metalab.execution.choice import chosen_executor
+from metalab.params.manifest import source_from_manifest
 from metalab.plugins import (
     EXECUTORS,
     EXTENSION_POINTS,
@@ -22,6 +26,9 @@ from metalab.plugins import (
     STORES,
     PluginInfo,
 )
+from metalab.serializers.registry import serializer_named
+from metalab.store.config import StoreConfig
+from plugin_tools import core_alone, read_metadata_again
 
 _numbers = count()
 
@@ -54,7 +61,7 @@ class Distributions:
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: {version}\n")
         (folder / f"{module}.py").write_text(textwrap.dedent(source))
         self._monkeypatch.syspath_prepend(str(folder))
-        _read_metadata_again()
+        read_metadata_again()
         return module
 
     @property
@@ -63,17 +70,11 @@ class Distributions:
         return ":".join(str(folder) for folder in self._tmp_path.iterdir())
 
 
-def _read_metadata_again():
-    importlib.invalidate_caches()
-    for point in EXTENSION_POINTS:
-        point.forget()
-
-
 @pytest.fixture
 def dists(tmp_path, monkeypatch):
     yield Distributions(tmp_path, monkeypatch)
     monkeypatch.undo()
-    _read_metadata_again()
+    read_metadata_again()
 
 
 def _open(name, **fields):
@@ -138,7 +139,7 @@ class TestLookup:
         (info / "entry_points.txt").write_text(
             f"[metalab.stores]\nacme = {module}\n[metalab.executors]\nacme = {module}\n"
         )
-        _read_metadata_again()
+        read_metadata_again()
         assert _open("acme") == "store"
         assert EXECUTORS["acme"].metalab_make_executor(name="acme", options={}) == "executor"
 
@@ -178,7 +179,7 @@ class TestLookup:
         folder = Path(importlib.util.find_spec(module).origin).parent
         (info,) = folder.glob("*.dist-info")
         (info / "entry_points.txt").write_text(f"[metalab.stores]\nacme = {module}:plugin\n")
-        _read_metadata_again()
+        read_metadata_again()
         assert _open("acme") == ("object", "somewhere")
 
     def test_plugins_used_so_far_are_known_for_provenance(self, dists):
@@ -194,7 +195,8 @@ class TestMissing:
         with pytest.raises(PluginError) as caught:
             EXECUTORS["quantum"]
         assert str(caught.value) == (
-            f"no metalab.executors plugin is named 'quantum' (installed: {names})"
+            f"no metalab.executors plugin is named 'quantum' (installed: {names}); "
+            "install what brings it (metalab plugins lists what is there)"
         )
 
     def test_a_near_name_is_suggested(self):
@@ -214,15 +216,30 @@ class TestMissing:
             (STORES, "postgresql", "postgres"),
         ],
     )
-    def test_the_extra_that_brings_a_plugin_is_named(self, point, name, extra, monkeypatch):
-        monkeypatch.setattr("metalab.plugins.entry_points", _core_alone)
-        _read_metadata_again()
-        try:
-            with pytest.raises(PluginError, match=rf"pip install 'metalab\[{extra}\]'$"):
+    def test_the_extra_that_brings_a_plugin_is_named(self, point, name, extra):
+        install = rf"pip install 'metalab\[{extra}\]'$"
+        with core_alone():
+            with pytest.raises(MissingPluginError, match=install):
                 point[name]
-        finally:
-            monkeypatch.undo()
-            _read_metadata_again()
+            with pytest.raises(MissingPluginError, match=rf"mean '{name}'\? {install}"):
+                point[f"{name}x"]
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            pytest.param(lambda: metalab.store.create_store("quantum://host/db"), id="store"),
+            pytest.param(lambda: StoreConfig.from_dict({"_type": "quantum"}), id="configuration"),
+            pytest.param(lambda: chosen_executor("quantum"), id="executor"),
+            pytest.param(lambda: serializer_named("quantum/bits"), id="serializer"),
+            pytest.param(lambda: source_from_manifest({"kind": "quantum"}), id="source"),
+        ],
+    )
+    def test_whatever_is_asked_for_the_error_is_of_one_family(self, ask):
+        with pytest.raises(metalab.MissingExtraError, match=r"\(metalab plugins lists") as caught:
+            ask()
+        assert isinstance(caught.value, PluginError)
+        assert isinstance(caught.value, ValueError)
+        assert isinstance(pickle.loads(pickle.dumps(caught.value)), MissingPluginError)
 
     def test_source_that_is_not_installed_is_named_as_the_cause(self, tmp_path):
         """Without a distribution there are no entry points, not even those of core."""
@@ -248,12 +265,6 @@ class TestMissing:
         )
 
 
-def _core_alone():
-    real = importlib.metadata.entry_points()
-    chosen = [e for e in importlib.metadata.distribution("metalab-core").entry_points if e.group]
-    return type(real.select(group="metalab.stores"))(chosen)
-
-
 class TestTwoDistributionsForOneName:
     def test_both_are_named(self, dists):
         dists.add(dist="acme-one", version="1.2")
@@ -270,14 +281,14 @@ class TestTwoDistributionsForOneName:
         dists.add(dist="acme-one")
         module = dists.add(dist="acme-two")
         monkeypatch.setenv("METALAB_DISABLE_PLUGINS", "ACME_one, unheard-of")
-        _read_metadata_again()
+        read_metadata_again()
         assert _open("acme")[1] == module
 
     def test_one_distribution_seen_twice_on_the_path_is_one(self, dists, monkeypatch):
         module = dists.add()
         folder = Path(importlib.util.find_spec(module).origin).parent
         monkeypatch.syspath_prepend(str(folder))
-        _read_metadata_again()
+        read_metadata_again()
         assert _open("acme")
 
 
@@ -287,7 +298,7 @@ class TestDisabled:
     ):
         module = dists.add("raise RuntimeError('must not be imported')", names="acme acmesql")
         monkeypatch.setenv("METALAB_DISABLE_PLUGINS", "acme")
-        _read_metadata_again()
+        read_metadata_again()
         assert "acme" not in STORES
         assert not [info for info in STORES.installed() if info.distribution == "acme"]
         with pytest.raises(PluginError, match=r"METALAB_DISABLE_PLUGINS turns off acme \(acme 1.0"):
@@ -324,7 +335,7 @@ class TestBroken:
     def test_a_module_that_does_not_exist_is_said_so(self, dists):
         module = dists.add()
         Path(importlib.util.find_spec(module).origin).unlink()
-        _read_metadata_again()
+        read_metadata_again()
         with pytest.raises(PluginError, match=f"ModuleNotFoundError: No module named '{module}'"):
             _open("acme")
 
@@ -388,7 +399,7 @@ class TestBroken:
         folder = Path(importlib.util.find_spec(module).origin).parent
         (info,) = folder.glob("*.dist-info")
         (info / "METADATA").unlink()
-        _read_metadata_again()
+        read_metadata_again()
         assert PluginInfo("metalab.stores", "acme", module, "unknown", "unknown") in (
             STORES.installed()
         )

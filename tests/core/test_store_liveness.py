@@ -236,8 +236,10 @@ class TestCertain:
             endings.append(store.ending(writer.name))
         assert endings == [None, Ending("gone"), Ending("node_fail", "n1 failed"), None]
 
-    def test_an_executor_that_is_not_installed_tells_nothing(self, store):
-        writer = joined(store, executor="nosuch", owner="8")
+    # The second cannot be made without a pool.
+    @pytest.mark.parametrize("executor", ["nosuch", "futures"])
+    def test_an_executor_that_is_not_there_to_be_asked_tells_nothing(self, store, executor):
+        writer = joined(store, executor=executor, owner="8")
         elsewhere(store, writer)
         assert store.ending(writer.name) is None
 

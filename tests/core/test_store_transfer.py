@@ -229,6 +229,13 @@ class TestDamage:
             export_store(source.root, other)
         assert opened(other).launches() == {"launch": {"started": "another"}}
 
+    def test_a_launch_is_copied_once_under_its_whole_name_however_long(self, source, other):
+        name = "a long name " * 30
+        source.put_launch(name, {"started": "now"})
+        for _ in range(2):
+            export_store(source.root, other)
+        assert opened(other).launches() == {name: {"started": "now"}}
+
     def test_changes_of_a_checkout_are_copied_and_damaged_ones_are_told(
         self, source, other, tmp_path
     ):

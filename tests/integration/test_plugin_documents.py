@@ -25,7 +25,10 @@ PATH = re.compile(r"# ([\w/]+\.py)\n")
 
 
 # What of the kit is quick enough for each change, where all of it is not.
-PARTS = {"store.md": "record or claim", "executor.md": "TestReactor and (once or result)"}
+PARTS = {
+    "store.md": "record or claim or TestDistribution",
+    "executor.md": "TestReactor and (once or result) or TestDistribution",
+}
 QUICK = {page: ("-k", PARTS[page.name]) if page.name in PARTS else () for page in TUTORIALS}
 
 

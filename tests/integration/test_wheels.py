@@ -36,6 +36,19 @@ PLUGINS = {
     "[full]": _plugins_of("core", "numpy", "postgres", "slurm"),
 }
 
+STUDY = """
+import metalab
+
+@metalab.operation
+def doubled(params):
+    return {"y": 2 * params["x"]}
+
+experiment = metalab.Experiment(
+    name="e", version="1", context={}, operation=doubled,
+    params=metalab.grid(x=[1, 2]), seeds=metalab.seeds(base=1),
+)
+"""
+
 # What the README's script prints, by parameter and replicate.
 SCORES = ["0.009705", "0.034986", "0.097047", "0.349861", "0.970472", "3.498611"]
 
@@ -142,3 +155,22 @@ def test_the_conformance_kit_asks_a_store_that_is_installed(with_kit, tmp_path):
     ask = ("-p", "metalab.testing", "--pyargs", "metalab.testing", "--store", "{tmp}/store")
     said = _run(str(with_kit), "-m", "pytest", "-q", *ask, cwd=tmp_path)
     assert "passed" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        (["postgres", "start"], "postgres"),
+        (["ls", "postgresql://nobody@nowhere/none"], "postgres"),
+        (["index", "status", "postgres://nobody@nowhere/none"], "postgres"),
+        (["run", "study.py", "--executor", "slurm", "-j", "4"], "slurm"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_a_command_line_that_needs_a_plugin_says_what_to_install(with_kit, words, extra, tmp_path):
+    (tmp_path / "study.py").write_text(STUDY)
+    command = [str(with_kit.with_name("metalab")), *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode in {1, 2}
+    assert done.stderr.endswith(f"install it with: pip install 'metalab[{extra}]'\n")
+    assert not (tmp_path / "experiments").exists()

@@ -133,5 +133,5 @@ class DetachedLaunch:
     @property
     def _asked(self) -> Executor:
         if self.executor is None:
-            raise PluginError(self.trouble)
+            return chosen_executor(self.dispatch.executor)  # raises, or it was installed since
         return self.executor

@@ -12,6 +12,7 @@ __all__ = [
     "IdentityError",
     "MetalabError",
     "MissingExtraError",
+    "MissingPluginError",
     "PayloadError",
     "PluginError",
     "QueryError",
@@ -34,7 +35,11 @@ class PluginError(MetalabError):
 
 
 class MissingExtraError(MetalabError, ImportError):
-    """A soft dependency is not installed; the text names the extra that brings it."""
+    """What was asked for is not installed; the text says what to install."""
+
+
+class MissingPluginError(PluginError, MissingExtraError, ValueError):
+    """No installed plugin serves the name that was asked for; the text says what brings it."""
 
 
 class IdentityError(MetalabError, TypeError):

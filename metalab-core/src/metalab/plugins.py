@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import pluggy
 
-from metalab.errors import PluginError
+from metalab.errors import MissingPluginError, PluginError
 from metalab.hookspecs import ExecutorHooks, ParamSourceHooks, SerializerHooks, StoreHooks
 
 __all__ = [
@@ -77,8 +77,8 @@ class ExtensionPoint:
     def __getitem__(self, name: str) -> Any:
         """Return the hooks of the plugin of that name, importing it on first use.
 
-        Raises PluginError if the name is unknown, served by two distributions, or if the
-        plugin does not load.
+        Raises MissingPluginError if no plugin has the name, PluginError if two distributions
+        serve it or the plugin does not load.
         """
         # A pluggy relay resolves hooks dynamically, hence Any: callers wrap each hook in a
         # typed function.
@@ -91,7 +91,7 @@ class ExtensionPoint:
         return sorted(_info(entry) for found in self._entries().values() for entry in found)
 
     def info(self, name: str) -> PluginInfo:
-        """Return where the plugin of that name comes from; raises PluginError as lookup does."""
+        """Return where the plugin of that name comes from; raises what a lookup does."""
         return _info(self._find(name))
 
     def loaded(self) -> list[PluginInfo]:
@@ -104,19 +104,28 @@ class ExtensionPoint:
         self._index = None
         self._loaded.clear()
 
+    def extras(self) -> dict[str, str]:
+        """Return what brings those plugins of this project that are not there, by their names."""
+        return {
+            name: extra
+            for (group, name), extra in _KNOWN_EXTRAS.items()
+            if group == self.group and name not in self
+        }
+
     def missing(self, name: str) -> str:
         """Say that no plugin has the name, what is installed and what to install."""
-        names = sorted(self._entries())
+        names, extras = sorted(self._entries()), self.extras()
         text = f"no {self.group} plugin is named {name!r} (installed: {', '.join(names) or 'none'})"
         for entry in _scan().select(group=self.group, name=name):
             return f"{text}; METALAB_DISABLE_PLUGINS turns off {_info(entry)}"
         if _is_uninstalled():
             return f"{text}; metalab runs from source that is not installed: pip install metalab"
-        if extra := _KNOWN_EXTRAS.get((self.group, name)):
+        if extra := extras.get(name):
             return f"{text}; install it with: pip install '{extra}'"
-        if close := get_close_matches(name, names, n=1):
-            return f"{text}; did you mean {close[0]!r}?"
-        return text
+        for close in get_close_matches(name, [*names, *extras], n=1):
+            meant = f"{text}; did you mean {close!r}?"
+            return f"{meant} pip install '{extras[close]}'" if close in extras else meant
+        return f"{text}; install what brings it (metalab plugins lists what is there)"
 
     def _entries(self) -> dict[str, list[EntryPoint]]:
         if self._index is None:
@@ -137,7 +146,7 @@ class ExtensionPoint:
                 "uninstall all but one, or name the others in METALAB_DISABLE_PLUGINS"
             )
         if not found:
-            raise PluginError(self.missing(name))
+            raise MissingPluginError(self.missing(name))
         return found[0]
 
     def _load(self, entry: EntryPoint) -> pluggy.HookRelay:

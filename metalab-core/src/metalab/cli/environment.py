@@ -23,7 +23,7 @@ _SOFT = {
     "numpy": ("arrays as params, metrics and artifacts", "metalab[numpy]"),
     "pandas": ("data frames", "metalab[pandas]"),
     "rich": ("progress bars and tables on a terminal", "metalab[rich]"),
-    "matplotlib": ("figures", "matplotlib"),
+    "matplotlib": ("figures", "metalab[plot]"),
 }
 
 
@@ -32,6 +32,7 @@ def check_environment() -> Iterator[Finding]:
     yield _python()
     yield _metalab()
     yield from _plugins()
+    yield from _absent_plugins()
     yield from _executors()
     yield from _soft_dependencies()
 
@@ -71,6 +72,18 @@ def _plugins() -> Iterator[Finding]:
         yield Finding("plugins", State.OK, text, details)
     for problem in problems:
         yield Finding("plugins", State.WRONG, problem)
+
+
+def _absent_plugins() -> Iterator[Finding]:
+    """Name what else of this project could be installed; a library's objects have notes below."""
+    absent: dict[tuple[str, str], list[str]] = {}
+    for point in EXTENSION_POINTS:
+        for name, extra in point.extras().items():
+            if name not in _SOFT:
+                absent.setdefault((extra, point.group), []).append(name)
+    for (extra, group), names in absent.items():
+        text = f"not installed: {', '.join(names)} of {group}; pip install '{extra}'"
+        yield Finding("plugins", State.NOTE, text, {"group": group, "names": names})
 
 
 def _executors() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from metalab.cli.meter import Meter
 from metalab.cli.output import document_of, iso, local, print_json
 from metalab.cli.text import many, say, show_table, size
 from metalab.cli.usage import UsageError
+from metalab.plugins import STORES
 
 if TYPE_CHECKING:
     import argparse
@@ -42,9 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
     if store.index is None:
         raise UsageError(
             f"{store.locator} keeps no index: stores of the kind {store.config.scheme!r} answer "
-            "from what they keep; metalab plugins lists other kinds"
+            f"from what they keep; metalab plugins lists other kinds{_to_install()}"
         )
     return _ACTIONS[arguments.what][1](store.index, arguments)
+
+
+def _to_install() -> str:
+    extras = dict.fromkeys(STORES.extras().values())
+    return "".join(f", and pip install '{extra}' brings one" for extra in extras)
 
 
 def _update(index: StoreIndex, arguments: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from metalab.cli.version import installed_version
-from metalab.errors import PluginError
+from metalab.errors import MissingPluginError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,8 +101,12 @@ def _fill(command: argparse.ArgumentParser, name: str) -> None:
 def _plugin_module(name: str) -> str | None:
     # Imported for a command that core does not know, and for no other.
     stores = import_module("metalab.plugins").STORES
-    module: str | None = stores[name].metalab_command() if name in stores else None
-    return module
+    if name in stores:
+        module: str | None = stores[name].metalab_command()
+        return module
+    if name in stores.extras():
+        raise MissingPluginError(f"the command {name!r} is a plugin's: {stores.missing(name)}")
+    return None
 
 
 def _command_of(words: Sequence[str]) -> str | None:

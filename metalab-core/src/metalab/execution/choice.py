@@ -15,7 +15,7 @@ __all__ = ["chosen_executor", "executor_class"]
 def chosen_executor(executor: str | Mapping[str, Any] | Executor | None) -> Executor:
     """Return the executor that is meant; None is one run at a time in the background.
 
-    Raises TypeError for what names none, PluginError for a name that no plugin serves.
+    Raises TypeError for what names none, MissingPluginError for a name that no plugin serves.
     """
     if executor is None:
         return _made("thread", {"max_workers": 1})
@@ -36,7 +36,7 @@ def chosen_executor(executor: str | Mapping[str, Any] | Executor | None) -> Exec
 def executor_class(name: str) -> type[Executor] | None:
     """Return the class of the executors of a name, None where its plugin does not say.
 
-    Raises PluginError for a name that no plugin serves.
+    Raises MissingPluginError for a name that no plugin serves.
     """
     found: type[Executor] | None = EXECUTORS[name].metalab_executor_class(name=name)
     return found

@@ -45,8 +45,8 @@ def refusal_of(value: object) -> str:
     cls = type(value)
     name = f"{cls.__module__}.{cls.__qualname__}"
     libraries = {base.__module__.partition(".")[0] for base in cls.__mro__}
-    if "numpy" in libraries and "numpy" not in SERIALIZERS:
-        return f"a {name}: {SERIALIZERS.missing('numpy')}"
+    for library in libraries & SERIALIZERS.extras().keys():
+        return f"a {name}: {SERIALIZERS.missing(library)}"
     for base in cls.__mro__[1:]:
         if base in PLAIN_TYPES:
             return (

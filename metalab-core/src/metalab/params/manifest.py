@@ -38,8 +38,8 @@ def source_from_manifest(document: Mapping[str, Any]) -> ParamSource:
     """Rebuild the source that ``to_manifest_dict`` described: the same cases in the same order.
 
     Raises ValueError for a manifest that is not rebuildable here: one that says so, or one
-    that names functions or classes whose module is not loaded; PluginError if no plugin
-    serves its kind.
+    that names functions or classes whose module is not loaded;
+    MissingPluginError if no plugin serves its kind.
     """
     if not isinstance(document, Mapping):
         raise TypeError(f"the manifest of a param source is a dict, not {shown(document)}")

@@ -16,9 +16,6 @@ __all__ = ["serializer_for", "serializer_named"]
 
 _FORMAT_OF_KIND = {"json": "builtins/json", "text": "builtins/text", "bytes": "builtins/bytes"}
 _PICKLE = "pickle/pickle"
-# Libraries whose objects another distribution of metalab keeps. Tagged JSON could hold an
-# array too, but as an artifact it would be large and unreadable: better to say what to install.
-_SERVED_BY_EXTRAS = frozenset({"numpy"})
 
 
 def serializer_for(
@@ -32,7 +29,7 @@ def serializer_for(
 
     The library is the top-level package of the object's class, then of each class it
     inherits from. Raises CaptureError if nothing takes the object or if pickle is asked for
-    and not allowed, PluginError for a format that no installed plugin writes.
+    and not allowed, MissingPluginError for a format that no installed plugin writes.
     """
     wanted = _PICKLE if kind == "pickle" and format is None else format
     found = _of_kind(obj, kind) if wanted is None else _of_format(obj, kind, wanted)
@@ -54,7 +51,7 @@ def serializer_named(
     """Find the serializer that wrote a format, as ``ArtifactDescriptor.format`` names it.
 
     A pickle runs code when it is read, so it needs ``allow_pickle=True``, else MetalabError.
-    Raises PluginError if no installed plugin reads the format.
+    Raises MissingPluginError if no installed plugin reads the format.
     """
     library = format.partition("/")[0]
     found: Serializer | None = SERIALIZERS[library].metalab_serializer_named(format=format)
@@ -92,7 +89,9 @@ def _offers(obj: object) -> Iterator[Serializer]:
             if offer is not None:
                 yield offer
         else:
-            uninstalled = uninstalled or library in _SERVED_BY_EXTRAS
+            # Tagged JSON could hold an array too, but as an artifact it would be large and
+            # unreadable: better to say what to install.
+            uninstalled = uninstalled or library in SERIALIZERS.extras()
 
 
 def _libraries(obj: object) -> dict[str, type]:
@@ -108,7 +107,7 @@ def _unhandled(obj: object, kind: str | None, wanted: str | None) -> str:
         also = "" if kind is None else f" of kind {kind!r}"
         return f"the serializer {wanted!r} does not take {what}{also}"
     for library in _libraries(obj):
-        if library in _SERVED_BY_EXTRAS and library not in SERIALIZERS:
+        if library in SERIALIZERS.extras():
             return f"nothing keeps {what}: {SERIALIZERS.missing(library)}"
     if kind is not None:
         return f"no serializer of kind {kind!r} takes {what}"

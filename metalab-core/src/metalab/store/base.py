@@ -239,9 +239,10 @@ class Store(abc.ABC):
     ) -> Compaction:
         """Merge the files of writers that have ended into few, losing nothing.
 
-        ``gzip`` compresses them; ``drop_attempts`` leaves out attempts that another one has
-        displaced, and what remains of forgotten runs; a ``dry_run`` writes nothing. Raises
-        StoreError where this kind of store cannot be compacted, or cannot be written to.
+        A store that keeps no files may make less of what it keeps in its own way. ``gzip``
+        compresses them; ``drop_attempts`` leaves out attempts that another one has displaced,
+        and what remains of forgotten runs; a ``dry_run`` writes nothing. Raises StoreError
+        where this kind of store cannot be compacted, or cannot be written to.
         """
         del gzip, drop_attempts, dry_run  # what no default can heed
         raise self._cannot("be compacted")

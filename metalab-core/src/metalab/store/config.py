@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
+from metalab.errors import MissingPluginError
 from metalab.plugins import STORES
 from metalab.store.locator import LocatorInfo, parse_locator
 
@@ -82,13 +83,14 @@ class StoreConfig(abc.ABC):
     def from_dict(document: Mapping[str, Any]) -> StoreConfig:
         """Return the configuration that ``to_dict`` described.
 
-        Raises ValueError if ``_type`` is missing or names no store.
+        Raises ValueError if ``_type`` is missing, and MissingPluginError, which is one, if no
+        installed plugin serves the store that it names.
         """
         if "_type" not in document:
             raise ValueError("Missing _type: this is no store configuration")
         scheme = document["_type"]
         if scheme not in STORES:
-            raise ValueError(f"Unknown config type: {scheme}")
+            raise MissingPluginError(f"Unknown config type: {scheme}; {STORES.missing(scheme)}")
         config: StoreConfig | None = STORES[scheme].metalab_store_config_from_dict(
             document=document
         )
@@ -105,12 +107,14 @@ class StoreConfig(abc.ABC):
 def parse_to_config(locator: str | os.PathLike[str], **fields: Any) -> StoreConfig:
     """Return the configuration that a locator names; keyword fields win over its query.
 
-    Raises ValueError for a scheme that no installed plugin serves, or whatever the plugin
-    finds wrong with the locator.
+    Raises MissingPluginError, which is a ValueError, for a scheme that no installed plugin
+    serves, or whatever the plugin finds wrong with the locator.
     """
     info: LocatorInfo = parse_locator(locator)
     if info.scheme not in STORES:
-        raise ValueError(f"Unknown store scheme: {info.scheme}; {STORES.missing(info.scheme)}")
+        raise MissingPluginError(
+            f"Unknown store scheme: {info.scheme}; {STORES.missing(info.scheme)}"
+        )
     config: StoreConfig | None = STORES[info.scheme].metalab_store_config(
         locator=info, fields=fields
     )

@@ -28,9 +28,13 @@ def host_name() -> str:
 
 
 def process_identity() -> dict[str, str | int | None]:
-    """Describe this process: host, boot, pid, when the pid began, and the pid's namespace.
+    """Describe this process, so that it is told from all others.
 
-    What a platform does not tell is None.
+    ``host`` is the machine's name, ``boot`` an id of the time since it was started, ``pid`` the
+    process's number, ``pid_ns`` the namespace in which that number counts, ``pid_start`` the
+    clock tick since the start of the machine at which the process began. ``boot``, ``pid_ns``
+    and ``pid_start`` are None where a platform does not tell: outside Linux, or without /proc.
+    Nothing is known of a process unless host, boot and namespace are one's own, and not None.
     """
     return {
         "host": host_name(),
@@ -70,7 +74,11 @@ def is_alive(pid: int) -> bool:
 
 
 def is_running(pid: object, start: object) -> bool:
-    """Tell whether the process of this machine that began at a tick still runs."""
+    """Tell whether the process of this machine that began at a tick still runs.
+
+    The tick is its ``pid_start``. A process that /proc does not show counts if the number is
+    in use.
+    """
     if not isinstance(pid, int) or pid <= 0:
         return False
     status = _status_of(pid)

@@ -7,7 +7,9 @@ No file of tests is needed::
 
 Each test needs a place where nothing is kept, so the locator holds ``{tmp}``, for which each
 test puts a folder of its own, or ``{place}``, for a word that no other test has. What the store
-or the executor cannot do is named by ``--without``, by the attributes of its contract.
+or the executor cannot do is named by ``--without``, by the attributes of its contract, as often
+as there is one. What a locator does not tell is not asked: lines are torn and connections cut
+only where a class of tests says in which files, and how.
 
 It is active only where ``-p metalab.testing`` says so: no session of somebody who merely has
 metalab installed imports it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from metalab.errors import PluginError
+from metalab.errors import MetalabError
 from metalab.plugins import EXECUTORS
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Inquiry:
 def _made(name: str) -> Executor | None:
     try:
         made: Executor | None = EXECUTORS[name].metalab_make_executor(name=name, options={})
-    except PluginError as error:  # not installed here
+    except (MetalabError, TypeError, ValueError) as error:
+        # It is not installed here, or cannot be made without options.
         _LOG.debug("the executor %s cannot be asked: %s", name, error)
         return None
     return made

@@ -8,6 +8,7 @@
         experiment.json                 its id
         manifests/<sha16>.json          what was asked for, by content
         launches/<id>/launch.json       each call of metalab.run
+        launches/<id>/name.json         its whole name, where the folder's is cut
         runs/<writer>[-<part>].jsonl    THE TRUTH
         runs/compact.<token>.jsonl[.gz] the same, merged by a compaction
         logs/<writer>[-<part>].log      only if something was logged
@@ -43,6 +44,7 @@ __all__ = ["Collection", "Folder", "files_below", "locate"]
 
 MARKER = "metalab-store.json"
 EXPERIMENT = "experiment.json"
+WHOLE_NAME = "name.json"
 
 
 @attrs.frozen
@@ -205,6 +207,19 @@ def files_below(*folders: Path) -> Iterator[Path]:
                 yield from files_below(path)
             else:
                 yield path
+
+
+def is_cut(name: str) -> bool:
+    """Tell whether a file name holds only the beginning of the text that it stands for."""
+    return "~" in name
+
+
+def launch_in(folder: Path) -> str:
+    """Return the name of the launch that a folder is of."""
+    whole = folder / WHOLE_NAME
+    if is_cut(folder.name) and whole.exists():
+        return str(read_json(whole)["launch"])
+    return unquoted(folder.name)
 
 
 def unquoted(name: str) -> str:

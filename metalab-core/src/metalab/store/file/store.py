@@ -187,7 +187,11 @@ class FileStore(Store):
     def put_launch(self, launch: str, document: Mapping[str, Any]) -> None:
         """Keep what one call of ``metalab.run`` was asked to do; once a launch."""
         content = _json(document, "the launch", indent=2)
-        path = self._publish(("launches", file_name(launch)), "launch.json", content)
+        folder = ("launches", file_name(launch))
+        if layout.is_cut(folder[-1]):  # first: whoever finds the launch finds its name
+            name = _json({"launch": launch}, "the launch's name")
+            self._publish(folder, layout.WHOLE_NAME, name)
+        path = self._publish(folder, "launch.json", content)
         if disk.read_all(path) != content:
             raise StoreError(f"{path} describes another launch of the same name")
 
@@ -198,7 +202,7 @@ class FileStore(Store):
             paths = [folder / name / "launch.json" for name in disk.names(folder)]
             paths = [path for path in paths if path.is_file()]
             paths.sort(key=lambda path: path.stat().st_mtime_ns)
-            return {layout.unquoted(path.parent.name): layout.read_json(path) for path in paths}
+            return {layout.launch_in(path.parent): layout.read_json(path) for path in paths}
 
     def launch_folder(self, launch: str) -> Path:
         """Return a launch's folder; see Store.launch_folder."""

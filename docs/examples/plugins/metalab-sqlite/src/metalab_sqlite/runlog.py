@@ -13,24 +13,20 @@ import attrs
 
 from metalab.records import Status
 from metalab.store.base import RunLog, RunState
-from metalab.store.fold import (
-    Key,
-    attempts_in_order,
-    fold_derived,
-    fold_series,
-    is_forgotten,
-    key_of,
-)
-from metalab.store.lines import crc_of, parse_line
-from metalab.store.reading import Damage, Loss
+from metalab.store.fold import Key, is_forgotten, key_of
+from metalab.store.folded import FoldedLog
+from metalab.store.lines import parse_line
+from metalab.store.reading import Damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from metalab.store.reading import Loss
     from metalab_sqlite.database import Database
 
 __all__ = ["SqliteRunLog", "read_on"]
 
+_COMPETING = ("run", "start", "forget")  # of these the greatest counts
 _WINDOW = 256  # lines that are fetched together
 _NEW = """
 SELECT n, line FROM lines
@@ -104,21 +100,15 @@ class SqliteRunLog(RunLog):
 
     def attempts(self, run_id: str) -> list[bytes]:
         """Return every line kept of a run's attempts, oldest attempt first."""
-        return attempts_in_order(self._about(run_id, "run", "start"))
+        return self._folded(run_id, "run", "start").attempts(run_id)
 
     def losses(self, run_id: str) -> list[Loss]:
         """Return the attempts at a run that were lost, each once, in order."""
-        documents = self._documents(run_id, "lost")
-        found = {Loss(e["epoch"], e["attempt"], e["died"], e["cause"]) for e in documents}
-        return sorted(found, key=attrs.astuple)
+        return self._folded(run_id, "lost").losses(run_id)
 
     def released(self, plan: str) -> dict[int, set[str]]:
         """Return, by unit of a plan, the writers that have given up their claim on it."""
-        units: dict[int, set[str]] = {}
-        for document in self._documents(plan, "release"):
-            for unit in document["units"]:
-                units.setdefault(unit, set()).add(document["writer"])
-        return units
+        return self._folded(plan, "release").released(plan)
 
     def subjects(self) -> Iterator[str]:
         """Yield the id of every run that any line is about, once."""
@@ -127,20 +117,16 @@ class SqliteRunLog(RunLog):
 
     def history(self, run_ids: Iterable[str]) -> Iterator[list[bytes]]:
         """Yield for each run all lines about it, of every kind; see RunLog.history."""
-        kinds = ("run", "start", "forget", "series", "derived", "lost")
+        kinds = (*_COMPETING, "series", "derived", "lost")
         return (self._about(run_id, *kinds) for run_id in run_ids)
 
     def series(self, run_id: str) -> dict[str, list[tuple[int | float, Any]]]:
         """Return the metric series of a run's current attempt."""
-        if run_id not in self:
-            return {}
-        current = parse_line(next(self.lines([run_id])))
-        return {} if current is None else fold_series(self._documents(run_id, "series"), current)
+        return self._folded(run_id, *_COMPETING, "series").series(run_id)
 
     def derived(self, run_id: str) -> dict[str, Mapping[str, Any]]:
         """Return a run's derived values by the name of the function that made them."""
-        documents = self._documents(run_id, "derived") if run_id in self else []
-        return fold_derived(documents, crc_of(next(self.lines([run_id])))) if documents else {}
+        return self._folded(run_id, *_COMPETING, "derived").derived(run_id)
 
     def _number(self, run_id: str) -> int:
         found = self.current.get(run_id)
@@ -153,9 +139,10 @@ class SqliteRunLog(RunLog):
         values = (subject, *kinds, self.experiment, self.last)
         return [line for (line,) in self.database.rows(statement, values)]
 
-    def _documents(self, subject: str, *kinds: str) -> list[dict[str, Any]]:
-        documents = map(parse_line, self._about(subject, *kinds))
-        return [document for document in documents if document is not None]
+    def _folded(self, subject: str, *kinds: str) -> FoldedLog:
+        """Fold the lines about one run, or one plan."""
+        lines = enumerate(self._about(subject, *kinds))
+        return FoldedLog({str(number): line for number, line in lines})
 
 
 def read_on(log: SqliteRunLog) -> SqliteRunLog:
