@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from metalab.records import RunRecord
     from metalab.store.base import Store
     from metalab.testing.store.place import OpenStore
 
@@ -36,23 +37,39 @@ class TroubleTests(StorePlace):
     ) -> None:
         for number in range(3):
             put(store, made(number=number))
-        before = {path: path.read_bytes() for path in self._files(store)}
         torn_record = made(number=3, notes="x" * 300)
-        with store.writer("launch") as writer:
-            writer.put(torn_record)
-            writer.flush()
-            after = {path: path.read_bytes() for path in self._files(store)}
-        grown = {path: len(after[path]) - len(before.get(path, b"")) for path in after}
-        assert any(grown.values()), "appended_files names no file that has grown by a record"
-        for path in filter(grown.get, grown):
-            path.write_bytes(after[path])  # as it was before the writer was closed
-            torn(path, min(lost, grown[path]))
+        self._put_torn(store, torn_record, lost)
         other = open_store()
-        assert [run_id(n) in other.read() for n in range(3)] == [True] * 3
-        assert other.get_run_record(run_id(3)) in (None, torn_record)
+        missing = [n for n in range(3) if run_id(n) not in other.read()]
+        assert not missing, f"a torn line of run 3 has cost runs {missing} as well"
+        assert other.get_run_record(run_id(3)) in (None, torn_record), "run 3 is read half"
         put(other, made(number=4), made(number=3, attempt=2))
         assert kept(open_store(), 3).attempt == 2
         assert kept(open_store(), 4) == made(number=4)
+
+    @pytest.mark.parametrize("lost", [1, 2, 20, 200])
+    def test_a_writer_at_work_goes_on_after_the_torn_line_of_another(
+        self, store: Store, open_store: OpenStore, lost: int
+    ) -> None:
+        acknowledged: list[int] = []
+        with open_store().writer("launch") as writer:
+            writer.put(made())
+            writer.flush()
+            before = store.read()
+            torn_record = made(number=1, notes="x" * 300)
+            self._put_torn(store, torn_record, lost)
+            for number in (2, 3):
+                writer.put(made(number=number), partial(acknowledged.append, number))
+                writer.flush()
+        assert acknowledged == [2, 3], "a writer that has flushed has not acknowledged its records"
+        for log in (open_store().read(), store.read(before)):
+            missing = [n for n in (0, 2, 3) if run_id(n) not in log]
+            assert not missing, (
+                f"runs {missing} were acknowledged, and are lost: their writer was open when "
+                "another's last line was torn, and has appended to what was left of it"
+            )
+            assert len(log.damage) <= 1, f"one line was torn, and told are {log.damage}"
+        assert open_store().get_run_record(run_id(1)) in (None, torn_record), "run 1 is read half"
 
     def test_a_damaged_line_is_told_and_costs_no_other(
         self, store: Store, open_store: OpenStore
@@ -166,6 +183,19 @@ class TroubleTests(StorePlace):
         kept_now = open_store().read()
         assert [n for n in (0, *acknowledged, 3) if run_id(n) not in kept_now] == []
         assert len(store.query(Query())) == len(kept_now)
+
+    def _put_torn(self, store: Store, record: RunRecord, lost: int) -> None:
+        """Put a record as a machine does that dies of it, and loses the last bytes."""
+        before = {path: path.read_bytes() for path in self._files(store)}
+        with store.writer("launch") as writer:
+            writer.put(record)
+            writer.flush()
+            after = {path: path.read_bytes() for path in self._files(store)}
+        grown = {path: len(after[path]) - len(before.get(path, b"")) for path in after}
+        assert any(grown.values()), "appended_files names no file that has grown by a record"
+        for path in filter(grown.get, grown):
+            path.write_bytes(after[path])  # as it was before the writer was closed
+            torn(path, min(lost, grown[path]))
 
     def _files(self, store: Store) -> Sequence[Path]:
         files = self.appended_files(store)
