@@ -75,7 +75,7 @@ class ParamSourceContract:
     def test_it_is_a_param_source(self) -> None:
         source = self._source()
         assert isinstance(source, ParamSource), f"{source!r} lacks what a ParamSource has"
-        assert all(isinstance(case, ParamCase) for case in _some(source))
+        assert all(isinstance(case, ParamCase) for case in _some(source)), "a point is no ParamCase"
 
     def test_its_length_its_indices_and_its_points_agree(self) -> None:
         source = self._source()
@@ -136,7 +136,7 @@ class ParamSourceContract:
                 _spoil(value)
             params.clear()
             assert _told([source[place]]) == [points[place]], f"point {place} was changed"
-        assert _told(source) == points
+        assert _told(source) == points, "what was done to points has changed the source"
 
     def test_the_fingerprint_of_a_point_is_that_of_its_params(self) -> None:
         for case in _some(self._source()):
@@ -214,7 +214,7 @@ class ParamSourceContract:
             source = self.many()
             size = len(source)
             for place in (0, size // 2, size - 1, -1):
-                assert source[place].params is not None
+                assert source[place].params is not None, f"point {place} has no params"
             next(iter(source))
             source.to_manifest_dict()
         assert size >= _MANY, f"many() has {size} points; it is to have 10**6"

@@ -131,7 +131,7 @@ class SerializerContract(RefusalContract, IdentityContract):
             for place, obj in enumerate(self._objects()):
                 kept = capture.artifact(f"object {place}", obj, format=self.format)
                 assert (kept.kind, kept.format) == (found.kind, found.format)
-                assert kept.uri.endswith(f".{found.extension}")
+                assert kept.uri.endswith(f".{found.extension}"), f"{kept.uri} has another ending"
                 data = writer.artifacts[kept.uri]
                 if self.is_exact:
                     assert self.same(self._load(data), obj), f"{obj!r} is kept as another"
@@ -186,7 +186,10 @@ class SerializerContract(RefusalContract, IdentityContract):
 
     def test_what_runs_code_when_it_is_read_is_of_the_kind_pickle(self) -> None:
         # That word keeps it from being read unless the reader allows it.
-        assert (self._serializer().kind == "pickle") is not self.is_safe
+        kind = self._serializer().kind
+        assert (kind == "pickle") is not self.is_safe, (
+            f"is_safe is {self.is_safe}, and the kind is {kind!r}"
+        )
 
     def _written_again(self, files: Sequence[bytes], seed: str) -> list[bytes]:
         texts = [b64encode(data).decode() for data in files]

@@ -24,10 +24,11 @@ class CancellingContract(Capabilities):
     def test_a_launch_is_waited_for_as_long_as_asked(self, stage: Stage) -> None:
         handle = self._held(stage)
         assert not handle.wait(0.05), "wait() says that it is over while runs are under way"
-        assert not handle.is_complete
+        assert not handle.is_complete, "is_complete is True while runs are under way"
         stage.let_go()
-        assert handle.wait(stage.patience)
-        assert len(stage.results_of(handle).successful) == _RUNS
+        assert handle.wait(stage.patience), f"wait() says after {stage.patience:g} s: not over"
+        done = len(stage.results_of(handle).successful)
+        assert done == _RUNS, f"a launch of {_RUNS} runs is over after {done}"
 
     @asked_if(returns_at_once=True)
     def test_cancel_ends_a_launch(self, stage: Stage) -> None:
@@ -35,7 +36,7 @@ class CancellingContract(Capabilities):
         assert handle.wait(stage.patience), (
             f"a launch that was cancelled was not over {stage.patience:g} s later"
         )
-        assert handle.is_complete
+        assert handle.is_complete, "wait() says that it is over, and is_complete that it is not"
         begun = stage.began()
         assert len(begun) < _RUNS, "runs were begun after the launch was cancelled"
         status = handle.status
@@ -56,17 +57,18 @@ class CancellingContract(Capabilities):
         self._cancelled(stage).wait(stage.patience)
         stage.let_go()
         results = stage.results(stage.acting(_RUNS, _ACTS))
-        assert [run.metrics.get("x") for run in results] == list(range(_RUNS))
+        assert [run.metrics.get("x") for run in results] == list(range(_RUNS)), "runs are missing"
         assert stage.ended() == Counter(range(_RUNS)), "a finished run was executed again"
 
     @asked_if(returns_at_once=True)
     def test_cancelling_twice_or_too_late_changes_nothing(self, stage: Stage) -> None:
         handle = stage.launch(stage.acting(4))
-        assert handle.wait(stage.patience)
+        assert handle.wait(stage.patience), f"the launch was not over in {stage.patience:g} s"
         handle.cancel()
         handle.cancel()
-        assert handle.is_complete
-        assert len(stage.results_of(handle).successful) == 4
+        assert handle.is_complete, "a launch that is over is not, once it is cancelled"
+        done = len(stage.results_of(handle).successful)
+        assert done == 4, f"of 4 runs that were done {done} are, once their launch is cancelled"
 
     def _held(self, stage: Stage) -> RunHandle:
         """Launch runs of which some are held, and wait until one is."""

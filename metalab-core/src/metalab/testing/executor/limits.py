@@ -36,7 +36,7 @@ class LimitsContract(Capabilities):
         results = stage.results_of(handle)
         assert [run.status.value for run in results] == ["success", "failed"] + ["success"] * 3
         error = results[1].error
-        assert error is not None
+        assert error is not None, "a failed run has no error"
         assert error["type"] == "RunTimeoutError"
 
     @asked_if(can_kill=False)
@@ -48,5 +48,5 @@ class LimitsContract(Capabilities):
         taken = f"the limit {named}={limit[named]} was taken, though can_kill is False"
         with refused(MetalabError, taken, naming=named):
             stage.launch(stage.acting(3), **limit)
-        assert not stage.began()
+        assert not stage.began(), "runs of a launch that was refused were begun"
         assert not (stage.folder / "store").exists(), "a launch that was refused left something"

@@ -56,7 +56,9 @@ class DocumentTests(StorePlace):
         time.sleep(_TICK)
         store.put_launch("a", {"n": 2})
         store.put_launch("a", {"n": 2})
-        assert list(store.launches().items()) == [("b", {"n": 1}), ("a", {"n": 2})]
+        assert list(store.launches().items()) == [("b", {"n": 1}), ("a", {"n": 2})], (
+            "launches() gives others than were put, or not the oldest first"
+        )
 
     def test_a_launch_is_described_once(self, store: Store) -> None:
         store.put_launch("a", {"n": 2})
@@ -116,9 +118,9 @@ class DocumentTests(StorePlace):
     ) -> None:
         store.checkpoints(run_id(), 0, 2).keep(b"state")
         again = open_store()
-        assert again.has_checkpoint(run_id(), 0, 2)
-        assert not again.has_checkpoint(run_id(), 0, 1)
-        assert not again.has_checkpoint(run_id(1), 0, 2)
+        assert again.has_checkpoint(run_id(), 0, 2), "a checkpoint that was kept is not known"
+        assert not again.has_checkpoint(run_id(), 0, 1), "another attempt's is taken for its own"
+        assert not again.has_checkpoint(run_id(1), 0, 2), "another run's is taken for its own"
 
     def test_checkpoints_go_when_their_run_is_forgotten(self, store: Store) -> None:
         put(store, made(Status.FAILED))
@@ -132,14 +134,15 @@ class DocumentTests(StorePlace):
         for number, name in enumerate(HOSTILE):
             store.put_launch(name, {"n": number})
         said = {name: document["n"] for name, document in store.launches().items()}
-        assert sorted(said.values()) == list(range(len(HOSTILE)))
-        assert [said.get(name, 0) for name in HOSTILE[:3]] == [0, 1, 2]
+        assert sorted(said.values()) == list(range(len(HOSTILE))), "names of launches have met"
+        back = [said.get(name, 0) for name in HOSTILE[:3]]
+        assert back == [0, 1, 2], "launches come back by other names"
 
     def test_a_launch_of_any_name_may_be_described_again_as_it_was(self, store: Store) -> None:
         for name in HOSTILE:
             store.put_launch(name, {"n": 1})
             store.put_launch(name, {"n": 1})
-        assert len(store.launches()) == len(HOSTILE)
+        assert len(store.launches()) == len(HOSTILE), "names of launches have met"
 
     def test_a_launch_s_files_are_in_a_folder_of_its_own(self, store: Store) -> None:
         self.require("keeps_launch_files")

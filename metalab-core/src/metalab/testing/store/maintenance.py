@@ -31,7 +31,8 @@ class MaintenanceTests(StorePlace):
         before = said(store)
         store.close()  # which ends its own writer
         store.compact(gzip=gzip)
-        assert said(store) == said(open_store()) == before
+        assert said(store) == before, "compacting changes what the store says"
+        assert said(open_store()) == before, "once compacted it says other things opened anew"
 
     def test_a_dry_compaction_writes_nothing(self, store: Store) -> None:
         self.require("can_compact")
@@ -39,8 +40,8 @@ class MaintenanceTests(StorePlace):
         put(store, made(number=1))
         store.close()
         planned = store.compact(dry_run=True)
-        assert planned.made == ()
-        assert store.compact().merged == planned.merged
+        assert planned.made == (), "a dry compaction has made something"
+        assert store.compact().merged == planned.merged, "another one than the dry one announced"
 
     def test_what_is_at_work_goes_on_while_a_store_is_compacted(
         self, store: Store, open_store: OpenStore
@@ -60,11 +61,13 @@ class MaintenanceTests(StorePlace):
         store.close()
         store.compact(drop_attempts=True)
         after = said(store)
-        assert (after["runs"], after["manifests"]) == (before["runs"], before["manifests"])
+        for what in ("runs", "manifests"):
+            assert after[what] == before[what], f"dropping attempts has changed {what}"
 
     def test_a_store_as_it_was_written_is_sound(self, store: Store) -> None:
         self.require("can_inspect")
         fill(store)
         found = store.inspect()
-        assert found.is_sound, found.flaws
-        assert (found.lines > 0, found.artifacts) == (True, 2)
+        assert found.is_sound, f"inspect() of a store that nobody has harmed finds {found.flaws}"
+        assert found.lines > 0, "inspect() has counted no line"
+        assert found.artifacts == 2, "inspect() has counted more or fewer artifacts than there are"

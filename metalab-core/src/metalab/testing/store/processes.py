@@ -39,7 +39,7 @@ class ProcessTests(StorePlace):
         fill(store)
         with Child(config.scoped(EXPERIMENT), "say") as child:
             theirs = pickle.loads(bytes.fromhex(child.hear("said")))  # noqa: S301  our own
-        assert theirs == said(store)
+        assert theirs == said(store), "another process reads other things"
 
     def test_a_unit_that_processes_race_for_is_claimed_once(
         self, config: StoreConfig, store: Store
@@ -54,10 +54,13 @@ class ProcessTests(StorePlace):
             for child in (one, two):
                 child.tell("go")
             taken = [rest.split() for child in (one, two) for _, rest in child.heard()]
-        assert sorted(int(unit) for unit, _ in taken) == list(range(UNITS))
+        units = sorted(int(unit) for unit, _ in taken)
+        assert units == list(range(UNITS)), "a unit was had by both processes, or by none"
         claims = claims_of(store, PLAN, UNITS)
         owners = {unit: claim.writer for unit, claim in claims.owners().items()}
-        assert owners == {int(unit): writer for unit, writer in taken}
+        assert owners == {int(unit): writer for unit, writer in taken}, (
+            "owners() names others than those who were told that they have the unit"
+        )
 
     def test_what_was_acknowledged_survives_a_killed_writer(
         self, config: StoreConfig, store: Store
@@ -66,7 +69,9 @@ class ProcessTests(StorePlace):
         told = _killed_while_putting(config)
         log = store.read()
         lost = [number for number in told["acknowledged"] if run_id(number) not in log]
-        assert lost == []
+        assert lost == [], (
+            f"runs {lost} were acknowledged, and are lost since their writer was killed"
+        )
 
     def test_what_was_put_survives_a_killed_writer_acknowledged_or_not(
         self, config: StoreConfig, store: Store
@@ -75,7 +80,7 @@ class ProcessTests(StorePlace):
         told = _killed_while_putting(config)
         log = store.read()
         lost = [number for number in told["put"] if run_id(number) not in log]
-        assert lost == []
+        assert lost == [], f"runs {lost} were put, and are lost since their writer was killed"
 
     def test_nothing_of_a_killed_writer_is_half_there(
         self, config: StoreConfig, store: Store
@@ -97,8 +102,9 @@ class ProcessTests(StorePlace):
             told = [_until_killed(child)["acknowledged"] for child in (one, two)]
         log = store.read()
         both = set(told[0]) & set(told[1])
-        assert both
-        assert [n for n in both if len(log.attempts(run_id(n))) != 2] == []
+        assert both, "the processes have no run in common"
+        single = [n for n in both if len(log.attempts(run_id(n))) != 2]
+        assert single == [], f"of runs {single} the records of both processes are not there"
         for record in store.list_run_records():
             _assert_whole(store, log, record)
 
@@ -106,8 +112,8 @@ class ProcessTests(StorePlace):
         self.require("is_shared_between_processes", "survives_kill")
         _killed_while_putting(config)
         put(store, made(number=0, attempt=2), made(number=10**6))
-        assert kept(store).attempt == 2
-        assert run_id(10**6) in store.read()
+        assert kept(store).attempt == 2, "after a killed writer a later attempt does not count"
+        assert run_id(10**6) in store.read(), "after a killed writer a new run is not found"
 
     def test_a_killed_writer_is_over_and_one_at_work_is_not(
         self, config: StoreConfig, store: Store
@@ -115,13 +121,13 @@ class ProcessTests(StorePlace):
         self.require("is_shared_between_processes", "tells_how_writers_ended")
         with Child(config.scoped(EXPERIMENT), "begin") as child:
             writer = child.hear("writer")
-            assert store.ending(writer) is None
+            assert store.ending(writer) is None, "ending() of a process at work is not None"
             child.kill()
             ending = store.ending(writer)
-        assert ending is not None
-        assert not ending.closed
+        assert ending is not None, "ending() of a killed process of this machine is None"
+        assert not ending.closed, "a killed writer counts as closed"
         state = store.read().state(run_id())
-        assert state is not None
+        assert state is not None, "what a killed writer has started is lost"
         assert state.status is Status.RUNNING
 
     def test_the_unit_of_a_killed_writer_can_be_claimed_again(
@@ -134,8 +140,9 @@ class ProcessTests(StorePlace):
             unit, _ = child.hear("took").split()
             child.kill()
         claims = claims_of(store, PLAN, UNITS)
-        assert not claims.take(Claim(int(unit), 1, "heir", "launch"))
-        assert claims.take(Claim(int(unit), 2, "heir", "launch"))
+        again, anew = (Claim(int(unit), generation, "heir", "launch") for generation in (1, 2))
+        assert not claims.take(again), "the claim of a killed writer is had by another as well"
+        assert claims.take(anew), "after a killed writer nobody gets the next generation"
         assert claims.owners()[int(unit)].writer == "heir"
 
 
@@ -159,11 +166,12 @@ def _until_killed(child: Child) -> dict[str, list[int]]:
 def _assert_whole(store: Store, log: RunLog, record: RunRecord) -> None:
     number = record.index
     expected = record_of_number(number)
-    assert spelt(record.metrics) == spelt(expected.metrics)
-    assert spelt(record.data) == spelt(expected.data)
-    assert log.series(record.run_id) == {"loss": points_of(number)}
-    assert store.get_log(record.run_id) == f"run {number} says so\n"
-    assert len(record.artifacts) == (number % 3 == 0)
+    whose = f"run {number} of a killed writer is half there:"
+    assert spelt(record.metrics) == spelt(expected.metrics), f"{whose} its metrics"
+    assert spelt(record.data) == spelt(expected.data), f"{whose} its data"
+    assert log.series(record.run_id) == {"loss": points_of(number)}, f"{whose} its series"
+    assert store.get_log(record.run_id) == f"run {number} says so\n", f"{whose} its log"
+    assert len(record.artifacts) == (number % 3 == 0), f"{whose} its artifacts"
     for artifact in record.artifacts:
         with store.open_artifact(artifact) as file:
-            assert file.read() == content_of(number)
+            assert file.read() == content_of(number), f"{whose} an artifact's bytes"

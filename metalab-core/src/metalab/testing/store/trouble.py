@@ -78,8 +78,8 @@ class TroubleTests(StorePlace):
         for path in self._files(store):
             path.write_bytes(path.read_bytes().replace(b"note 1", b"nope 1"))
         log = open_store().read()
-        assert sorted(log) == [run_id(0), run_id(2)]
-        assert len(log.damage) == 1
+        assert sorted(log) == [run_id(0), run_id(2)], "a damaged line counts, or costs others"
+        assert len(log.damage) == 1, f"one line was damaged, and told are {log.damage}"
 
     def test_a_stale_listing_loses_nothing_for_good(
         self, store: Store, open_store: OpenStore
@@ -90,9 +90,9 @@ class TroubleTests(StorePlace):
             log = other.read()
             put(store, made(number=1))
             log = other.read(log)
-            assert run_id(0) in log
+            assert run_id(0) in log, "what was read once is lost by a listing that lacks it"
         log = other.read(log)
-        assert sorted(log) == [run_id(0), run_id(1)]
+        assert sorted(log) == [run_id(0), run_id(1)], "what a listing lacked is never found"
 
     def test_what_was_read_stays_read_though_a_listing_lacks_it(
         self, store: Store, open_store: OpenStore
@@ -104,8 +104,10 @@ class TroubleTests(StorePlace):
         with patchy_listing():
             for _ in range(6):
                 log = other.read(log)
-                assert sorted(log) == [run_id(n) for n in range(3)]
-        assert log.damage == ()
+                assert sorted(log) == [run_id(n) for n in range(3)], (
+                    "what was read once is lost by a listing that lacks it"
+                )
+        assert log.damage == (), "what a listing lacks is told as damage"
 
     def test_what_is_put_while_a_listing_is_under_way_is_found_by_the_next(
         self, store: Store, open_store: OpenStore
@@ -116,11 +118,11 @@ class TroubleTests(StorePlace):
         late = [made(number=1), made(number=0, attempt=2)]
         with slow_listing(lambda: put(store, late.pop(0), late.pop(0))):
             log = other.read(log)
-            assert run_id(0) in log
+            assert run_id(0) in log, "what was read once is lost by a listing under way"
         put(store, *late)  # where nothing was listed
         log = other.read(log)
-        assert sorted(log) == [run_id(0), run_id(1)]
-        assert kept(other).attempt == 2
+        assert sorted(log) == [run_id(0), run_id(1)], "what was put during a listing is not found"
+        assert kept(other).attempt == 2, "what was put during a listing is not found"
 
     @pytest.mark.parametrize("skew", [-_YEAR, _YEAR], ids=["behind", "ahead"])
     def test_a_wrong_clock_changes_nothing(
@@ -134,8 +136,8 @@ class TroubleTests(StorePlace):
             log = other.read(log)
         put(store, made(attempt=2), made(number=1))
         log = other.read(log)
-        assert kept(other).metrics == {"x": 3}
-        assert len(log) == 2
+        assert kept(other).metrics == {"x": 3}, "a clock has decided which record counts"
+        assert len(log) == 2, "a reader with another clock lacks runs"
 
     @pytest.mark.parametrize("skew", [-_YEAR, _YEAR], ids=["behind", "ahead"])
     def test_a_writer_at_work_is_not_over_by_a_wrong_clock(
@@ -147,8 +149,10 @@ class TroubleTests(StorePlace):
             writer.put(made())
             writer.flush()
             with skewed_clock(skew):
-                assert open_store().ending(writer.name) is None
-            assert open_store().ending(writer.name) is None
+                ending = open_store().ending(writer.name)
+                assert ending is None, "by a wrong clock a writer at work counts as ended"
+            ending = open_store().ending(writer.name)
+            assert ending is None, "after a wrong clock a writer at work counts as ended"
 
     @pytest.mark.parametrize("age", [0, 2**32], ids=["of 1970", "of 2106"])
     def test_the_times_of_files_decide_nothing(
@@ -167,22 +171,23 @@ class TroubleTests(StorePlace):
                 os.utime(path, (age, age))
             put(store, made(attempt=1))
             log = other.read(log)
-        assert sorted(log) == [run_id(0), run_id(1)]
-        assert kept(open_store()).metrics == {"x": 2}
+        assert sorted(log) == [run_id(0), run_id(1)], "the time of a file hides what is in it"
+        assert kept(open_store()).metrics == {"x": 2}, "the time of a file decides what counts"
 
     def test_a_lost_connection_loses_nothing(self, store: Store, open_store: OpenStore) -> None:
-        lost = self.lost_connection()
-        if lost is None:
+        cable = self.lost_connection()
+        if cable is None:
             pytest.skip(f"{type(self).__name__}.lost_connection returns None")
         put(store, made())
         acknowledged: list[int] = []
-        with lost, suppress(StoreError), store.writer("launch") as writer:
+        with cable, suppress(StoreError), store.writer("launch") as writer:
             for number in (1, 2):
                 writer.put(made(number=number), partial(acknowledged.append, number))
         put(store, made(number=3))
         kept_now = open_store().read()
-        assert [n for n in (0, *acknowledged, 3) if run_id(n) not in kept_now] == []
-        assert len(store.query(Query())) == len(kept_now)
+        lost = [n for n in (0, *acknowledged, 3) if run_id(n) not in kept_now]
+        assert lost == [], f"runs {lost} were acknowledged, and are lost with the connection"
+        assert len(store.query(Query())) == len(kept_now), "a query finds other runs than there are"
 
     def _put_torn(self, store: Store, record: RunRecord, lost: int) -> None:
         """Put a record as a machine does that dies of it, and loses the last bytes."""
