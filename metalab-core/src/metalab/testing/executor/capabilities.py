@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import pytest
 
 from metalab.testing.executor.stage import Stage
+from metalab.testing.wholeness import ask_if_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -119,7 +120,8 @@ class Capabilities:
 
     @pytest.fixture(autouse=True)
     def _is_asked(self, request: pytest.FixtureRequest) -> None:
-        """Pass over what is asked of other executors."""
+        """Pass over what is asked of other executors, and all if it lacks methods."""
+        ask_if_whole(request)
         wanted: Mapping[str, bool] = vars(request.function).get("asked_if", {})
         for name, value in wanted.items():
             if getattr(self, name) is not value:

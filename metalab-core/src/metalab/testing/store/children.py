@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 import threading
@@ -36,7 +35,7 @@ class Child:
         # Whoever waits for a process that hangs is told that it has ended.
         self._patience = threading.Timer(_PATIENCE, self._process.kill)
         self._patience.start()
-        self.tell(pickle.dumps(config).hex())
+        self.tell(config.pickled().hex())
 
     def tell(self, line: str = "") -> None:
         """Send the process a line."""

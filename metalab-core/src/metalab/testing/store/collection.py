@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metalab.errors import StoreNotFoundError
+from metalab.plugins import STORES
 from metalab.records import Status
 from metalab.store.config import StoreConfig, parse_to_config
 from metalab.testing.store.place import StorePlace
@@ -125,8 +126,14 @@ class CollectionTests(StorePlace):
     def test_a_configuration_pickles_and_compares(self, config: StoreConfig, store: Store) -> None:
         scoped = config.scoped(EXPERIMENT)
         for each in (config, scoped, store.config):
-            assert pickle.loads(pickle.dumps(each)) == each  # noqa: S301  made here
+            again = pickle.loads(each.pickled())  # noqa: S301  made here
+            assert again == each, "a configuration that was pickled is another one"
         assert config != scoped, "a collection's configuration equals an experiment's"
+
+    def test_its_scheme_is_the_name_of_an_entry_point(self, config: StoreConfig) -> None:
+        self.require("is_registered")
+        whose = f"{type(config).__name__}.scheme is {config.scheme!r}"
+        assert config.scheme in STORES, f"{whose}, but {STORES.missing(config.scheme)}"
 
     def test_a_configuration_comes_back_from_its_description(
         self, config: StoreConfig, store: Store

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from metalab.testing.store.samples import EXPERIMENT
+from metalab.testing.wholeness import ask_if_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +107,11 @@ class StorePlace:
         yield open_one
         for each in opened:
             each.close()
+
+    @pytest.fixture(autouse=True)
+    def _is_whole(self, request: pytest.FixtureRequest) -> None:
+        """Ask nothing more of what lacks methods."""
+        ask_if_whole(request)
 
     def require(self, *capabilities: str) -> None:
         """Skip the test where the store says that it cannot do what the test is about."""
