@@ -82,6 +82,7 @@ class DetachedContract(Capabilities):
         stage.until(stage.began, "a run has begun")
         again = stage.launch(experiment)
         assert again.job_id == first.job_id, "a launch under way was submitted once more"
+        assert not again.is_complete, "to whoever follows a launch under way it says: over"
         stage.let_go()
         for handle in (first, again):
             done = len(stage.results_of(handle).successful)

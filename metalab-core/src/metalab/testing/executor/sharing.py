@@ -40,8 +40,12 @@ class SharingContract(Capabilities):
         assert failed == [3], f"of the second launch run 3 fails, and {failed} have"
         assert {run.experiment_id for run in ones} == {"first:1"}
         assert {run.experiment_id for run in others} == {"second:1"}
-        totals = first.status.total, second.status.total
-        assert totals == (5, 7), f"launches of 5 and 7 runs are counted as {totals}"
+        for handle, expected in ((first, (5, 5, 0)), (second, (7, 6, 1))):
+            status = handle.status
+            counts = status.total, status.completed, status.failed
+            assert counts == expected, (
+                f"a launch of {expected[0]} runs of which {expected[2]} fail is counted as {status}"
+            )
 
     @asked_if(returns_at_once=True)
     def test_two_launches_of_one_experiment_execute_each_run_once(self, stage: Stage) -> None:
