@@ -6,7 +6,8 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 from metalab.testing.executor.refusals import nothing_raised
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ import pytest
 from metalab.detached import DetachedLaunch
 from metalab.runner import reconnect
 from metalab.store import FileStore
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 
 if TYPE_CHECKING:
     import subprocess

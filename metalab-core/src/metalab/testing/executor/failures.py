@@ -9,7 +9,8 @@ import pytest
 
 from metalab.errors import MetalabError, WorkerDiedError
 from metalab.execution.policy import Retry
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 from metalab.testing.executor.refusals import refused
 
 if TYPE_CHECKING:

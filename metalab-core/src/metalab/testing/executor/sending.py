@@ -11,7 +11,8 @@ from metalab.experiment import Experiment
 from metalab.operation import operation
 from metalab.params import grid
 from metalab.seeds import seeds
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 from metalab.testing.executor.refusals import refused
 from metalab.testing.executor_operations import measured_experiment
 

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from metalab.execution.choice import chosen_executor, executor_class
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 from metalab.testing.executor.refusals import refused
 
 if TYPE_CHECKING:

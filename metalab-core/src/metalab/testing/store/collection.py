@@ -13,6 +13,7 @@ from metalab.errors import StoreNotFoundError
 from metalab.plugins import STORES
 from metalab.records import Status
 from metalab.store.config import StoreConfig, parse_to_config
+from metalab.testing.asking import asked_if
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import EXPERIMENT, HOSTILE, made, put, run_id
 
@@ -130,15 +131,15 @@ class CollectionTests(StorePlace):
             assert again == each, "a configuration that was pickled is another one"
         assert config != scoped, "a collection's configuration equals an experiment's"
 
+    @asked_if(is_registered=True)
     def test_its_scheme_is_the_name_of_an_entry_point(self, config: StoreConfig) -> None:
-        self.require("is_registered")
         whose = f"{type(config).__name__}.scheme is {config.scheme!r}"
         assert config.scheme in STORES, f"{whose}, but {STORES.missing(config.scheme)}"
 
+    @asked_if(is_registered=True)
     def test_a_configuration_comes_back_from_its_description(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_registered")
         put(store, made())
         described = json.loads(json.dumps(store.config.to_dict()))
         assert described["_type"] == config.scheme, (
@@ -149,8 +150,8 @@ class CollectionTests(StorePlace):
         with again.open() as other:
             assert other.run_exists(run_id()), "what was described opens another store"
 
+    @asked_if(is_registered=True)
     def test_a_locator_names_the_place(self, config: StoreConfig, store: Store) -> None:
-        self.require("is_registered")
         put(store, made())
         named = parse_to_config(config.locator)
         assert config.holds(named), f"{config.locator} names another place"
@@ -158,8 +159,8 @@ class CollectionTests(StorePlace):
         with named.open() as other:
             assert other.list_run_records(EXPERIMENT) == [made()]
 
+    @asked_if(is_registered=True)
     def test_an_option_that_is_none_is_refused_by_its_name(self, config: StoreConfig) -> None:
-        self.require("is_registered")
         with pytest.raises(ValueError, match="no_such_option"):
             parse_to_config(config.locator, no_such_option=1)
         with pytest.raises(ValueError, match="no_such_option"):

@@ -11,6 +11,7 @@ import pytest
 
 from metalab.errors import StoreError
 from metalab.records import Status
+from metalab.testing.asking import asked_if
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import EXPERIMENT, HOSTILE, made, put, run_id
 
@@ -73,22 +74,22 @@ class DocumentTests(StorePlace):
                 store.put_launch("a", {"x": value})
         assert (store.manifests(), store.launches()) == ({}, {})
 
+    @asked_if(keeps_patches=True)
     def test_a_patch_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
-        self.require("keeps_patches")
         data = bytes(range(256)) * 100
         name = store.put_patch(data)
         assert name == hashlib.sha256(data).hexdigest()
         assert store.put_patch(data) == name
         assert open_store().get_patch(name) == data
 
+    @asked_if(keeps_patches=True)
     def test_a_patch_that_is_not_there_is_none(self, store: Store) -> None:
-        self.require("keeps_patches")
         store.put_patch(b"another")
         assert store.get_patch("0" * 64) is None
         assert store.get_patch("../experiment") is None
 
+    @asked_if(keeps_payloads=True)
     def test_a_payload_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
-        self.require("keeps_payloads")
         data = bytes(range(256)) * 100
         name = store.put_payload(data)
         assert name == hashlib.sha256(data).hexdigest()
@@ -96,8 +97,8 @@ class DocumentTests(StorePlace):
         with open_store().open_payload(name) as file:
             assert file.read() == data
 
+    @asked_if(keeps_payloads=True)
     def test_a_payload_that_is_not_there_is_a_store_error(self, store: Store) -> None:
-        self.require("keeps_payloads")
         store.put_payload(b"another")
         with pytest.raises(StoreError):
             store.open_payload("../experiment")
@@ -144,8 +145,8 @@ class DocumentTests(StorePlace):
             store.put_launch(name, {"n": 1})
         assert len(store.launches()) == len(HOSTILE), "names of launches have met"
 
+    @asked_if(keeps_launch_files=True)
     def test_a_launch_s_files_are_in_a_folder_of_its_own(self, store: Store) -> None:
-        self.require("keeps_launch_files")
         for launch in ("a", "b"):
             store.put_launch_file(launch, "job.sh", launch.encode())
         assert (store.launch_folder("a") / "job.sh").read_bytes() == b"a"

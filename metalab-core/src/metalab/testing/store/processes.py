@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from metalab.records import Status
 from metalab.store.claiming import Claim
+from metalab.testing.asking import asked_if
 from metalab.testing.store.children import Child
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import EXPERIMENT, claims_of, kept, made, put, run_id, spelt
@@ -32,19 +33,19 @@ _ENOUGH = 30  # runs acknowledged before a worker is killed
 class ProcessTests(StorePlace):
     """Several processes on one store, and what is left of those that are killed."""
 
+    @asked_if(is_shared_between_processes=True)
     def test_another_process_reads_all_that_was_put(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_shared_between_processes")
         fill(store)
         with Child(config.scoped(EXPERIMENT), "say") as child:
             theirs = pickle.loads(bytes.fromhex(child.hear("said")))  # noqa: S301  our own
         assert theirs == said(store), "another process reads other things"
 
+    @asked_if(is_shared_between_processes=True, shares_plans=True)
     def test_a_unit_that_processes_race_for_is_claimed_once(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_shared_between_processes", "shares_plans")
         with (
             Child(config.scoped(EXPERIMENT), "claim") as one,
             Child(config.scoped(EXPERIMENT), "claim") as two,
@@ -62,10 +63,10 @@ class ProcessTests(StorePlace):
             "owners() names others than those who were told that they have the unit"
         )
 
+    @asked_if(is_shared_between_processes=True, survives_kill=True)
     def test_what_was_acknowledged_survives_a_killed_writer(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_shared_between_processes", "survives_kill")
         told = _killed_while_putting(config)
         log = store.read()
         lost = [number for number in told["acknowledged"] if run_id(number) not in log]
@@ -73,28 +74,28 @@ class ProcessTests(StorePlace):
             f"runs {lost} were acknowledged, and are lost since their writer was killed"
         )
 
+    @asked_if(is_shared_between_processes=True, survives_kill=True)
     def test_what_was_put_survives_a_killed_writer_acknowledged_or_not(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_shared_between_processes", "survives_kill")
         told = _killed_while_putting(config)
         log = store.read()
         lost = [number for number in told["put"] if run_id(number) not in log]
         assert lost == [], f"runs {lost} were put, and are lost since their writer was killed"
 
+    @asked_if(is_shared_between_processes=True, survives_kill=True)
     def test_nothing_of_a_killed_writer_is_half_there(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_shared_between_processes", "survives_kill")
         _killed_while_putting(config)
         log = store.read()
         for record in store.list_run_records():
             _assert_whole(store, log, record)
 
+    @asked_if(is_shared_between_processes=True, survives_kill=True)
     def test_what_two_processes_put_at_once_is_all_there(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_shared_between_processes", "survives_kill")
         with (
             Child(config.scoped(EXPERIMENT), "put") as one,
             Child(config.scoped(EXPERIMENT), "put") as two,
@@ -108,17 +109,17 @@ class ProcessTests(StorePlace):
         for record in store.list_run_records():
             _assert_whole(store, log, record)
 
+    @asked_if(is_shared_between_processes=True, survives_kill=True)
     def test_a_store_goes_on_after_a_killed_writer(self, config: StoreConfig, store: Store) -> None:
-        self.require("is_shared_between_processes", "survives_kill")
         _killed_while_putting(config)
         put(store, made(number=0, attempt=2), made(number=10**6))
         assert kept(store).attempt == 2, "after a killed writer a later attempt does not count"
         assert run_id(10**6) in store.read(), "after a killed writer a new run is not found"
 
+    @asked_if(is_shared_between_processes=True, tells_how_writers_ended=True)
     def test_a_killed_writer_is_over_and_one_at_work_is_not(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_shared_between_processes", "tells_how_writers_ended")
         with Child(config.scoped(EXPERIMENT), "begin") as child:
             writer = child.hear("writer")
             assert store.ending(writer) is None, "ending() of a process at work is not None"
@@ -130,10 +131,10 @@ class ProcessTests(StorePlace):
         assert state is not None, "what a killed writer has started is lost"
         assert state.status is Status.RUNNING
 
+    @asked_if(is_shared_between_processes=True, shares_plans=True, survives_kill=True)
     def test_the_unit_of_a_killed_writer_can_be_claimed_again(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_shared_between_processes", "shares_plans", "survives_kill")
         with Child(config.scoped(EXPERIMENT), "claim") as child:
             child.hear("ready")
             child.tell("go")

@@ -11,6 +11,7 @@ import pytest
 
 from metalab.errors import StoreError
 from metalab.store.query.query import Query
+from metalab.testing.asking import asked_if
 from metalab.testing.faults import patchy_listing, skewed_clock, slow_listing, stale_listing, torn
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import kept, made, put, run_id
@@ -139,11 +140,11 @@ class TroubleTests(StorePlace):
         assert kept(other).metrics == {"x": 3}, "a clock has decided which record counts"
         assert len(log) == 2, "a reader with another clock lacks runs"
 
+    @asked_if(tells_how_writers_ended=True)
     @pytest.mark.parametrize("skew", [-_YEAR, _YEAR], ids=["behind", "ahead"])
     def test_a_writer_at_work_is_not_over_by_a_wrong_clock(
         self, store: Store, open_store: OpenStore, skew: float
     ) -> None:
-        self.require("tells_how_writers_ended")
         with store.writer("launch") as writer:
             writer.join("f" * 32)
             writer.put(made())

@@ -10,6 +10,7 @@ import pytest
 
 from metalab.errors import StoreError
 from metalab.records import Status
+from metalab.testing.asking import asked_if
 from metalab.testing.faults import watched_syncs
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import made, run_id
@@ -91,8 +92,8 @@ class WriterTests(StorePlace):
         store.writer("launch").close()
         assert config.list_experiments() == [], "a writer that wrote nothing made an experiment"
 
+    @asked_if(syncs_through_os=True)
     def test_nothing_is_acknowledged_before_it_is_synced(self, store: Store) -> None:
-        self.require("syncs_through_os")
         events: list[str] = []
         with store.writer("launch") as writer, watched_syncs(lambda _: events.append("sync")):
             writer.put(made())
@@ -107,10 +108,10 @@ class WriterTests(StorePlace):
                     "where a database does that itself, syncs_through_os is False"
                 )
 
+    @asked_if(syncs_through_os=True)
     def test_a_run_that_must_not_begin_unseen_is_synced_when_start_returns(
         self, store: Store
     ) -> None:
-        self.require("syncs_through_os")
         events: list[str] = []
         with store.writer("launch") as writer, watched_syncs(lambda _: events.append("sync")):
             writer.put(made())
