@@ -122,6 +122,34 @@ class TestByInheritance:
         said = run_pytest(tmp_path, str(path), "-k", "comes_back_equal", code=1)
         assert "TestMine has no fixture `config`: write one that returns the StoreConfig" in said
 
+    def test_a_configuration_that_cannot_be_found_or_sent_is_named_with_its_fault(self, tmp_path):
+        path = write(
+            tmp_path,
+            """
+            import threading
+            from typing import ClassVar
+
+            import attrs
+            import pytest
+            from metalab.store import FileStoreConfig
+            from metalab.testing import StoreContract
+
+            @attrs.frozen
+            class Config(FileStoreConfig):
+                scheme: ClassVar[str] = "fiel"
+                lock: object = attrs.field(factory=threading.Lock)
+
+            class TestMine(StoreContract):
+                @pytest.fixture
+                def config(self, tmp_path):
+                    return Config(tmp_path / "store")
+            """,
+        )
+        some = "entry_point or pickles or race_for"
+        said = run_pytest(tmp_path, str(path), "-k", some, code=1)
+        assert "Config.scheme is 'fiel', but no metalab.stores plugin is named 'fiel'" in said
+        assert said.count("Config cannot be sent to other processes: its field 'lock'") >= 2
+
     @pytest.mark.parametrize("lacking", ["Store", "StoreConfig", "StoreWriter"])
     def test_of_a_class_that_lacks_methods_it_is_said_once_which(self, tmp_path, lacking):
         bases = {

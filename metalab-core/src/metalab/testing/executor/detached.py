@@ -126,7 +126,8 @@ class DetachedContract(Capabilities):
     @asked_if(is_detached=True, is_installed=True)
     def test_what_its_workers_print_is_found(self, stage: Stage) -> None:
         stage.results(stage.acting(2))
-        assert all(path.is_file() for path in self._launch(stage).outputs())
+        missing = [path for path in self._launch(stage).outputs() if not path.is_file()]
+        assert not missing, f"outputs() names {missing}, where there is no file"
 
     def _launch(self, stage: Stage) -> DetachedLaunch:
         """Look at the newest launch as a process does that knows the store alone."""

@@ -124,7 +124,7 @@ class CopyingTests(StorePlace):
         before = said(store, patches=self.keeps_patches)
         files = FileStoreConfig(tmp_path / "copied out", commit_interval=0.01)
         counts = export_store(config, files)
-        assert counts == {"runs": 2, "derived": 2, "logs": 3, "artifacts": 2}
+        assert counts == {"runs": 2, "derived": 2, "logs": 3, "artifacts": 2}, "what was copied"
         with files.open().scoped(EXPERIMENT) as copied:
             assert said(copied, patches=self.keeps_patches) == before
         assert set(export_store(files, config).values()) == {0}, "what is there is copied again"

@@ -41,7 +41,8 @@ class DocumentTests(StorePlace):
 
     def test_equal_manifests_are_kept_once(self, store: Store) -> None:
         first = store.put_manifest({"a": 1, "b": [None, "é"]})
-        assert store.put_manifest({"b": [None, "é"], "a": 1}) == first
+        again = store.put_manifest({"b": [None, "é"], "a": 1})
+        assert again == first, "equal manifests, whose keys come in another order, have two names"
         assert store.manifests() == {first: {"a": 1, "b": [None, "é"]}}
 
     def test_the_newest_manifest_is_the_experiment_s(self, collection: Store, store: Store) -> None:
@@ -78,9 +79,9 @@ class DocumentTests(StorePlace):
     def test_a_patch_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
         data = bytes(range(256)) * 100
         name = store.put_patch(data)
-        assert name == hashlib.sha256(data).hexdigest()
-        assert store.put_patch(data) == name
-        assert open_store().get_patch(name) == data
+        assert name == hashlib.sha256(data).hexdigest(), "its name is not SHA-256's hex digits"
+        assert store.put_patch(data) == name, "what is put twice has two names"
+        assert open_store().get_patch(name) == data, "of a patch other bytes come back"
 
     @asked_if(keeps_patches=True)
     def test_a_patch_that_is_not_there_is_none(self, store: Store) -> None:
@@ -92,10 +93,10 @@ class DocumentTests(StorePlace):
     def test_a_payload_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
         data = bytes(range(256)) * 100
         name = store.put_payload(data)
-        assert name == hashlib.sha256(data).hexdigest()
-        assert store.put_payload(data) == name
+        assert name == hashlib.sha256(data).hexdigest(), "its name is not SHA-256's hex digits"
+        assert store.put_payload(data) == name, "what is put twice has two names"
         with open_store().open_payload(name) as file:
-            assert file.read() == data
+            assert file.read() == data, "of a payload other bytes come back"
 
     @asked_if(keeps_payloads=True)
     def test_a_payload_that_is_not_there_is_a_store_error(self, store: Store) -> None:
@@ -111,8 +112,8 @@ class DocumentTests(StorePlace):
         store.checkpoints(run_id(), 0, 1).keep(b"two")
         assert store.checkpoints(run_id(), 0, 1).latest() == b"two"
         assert store.checkpoints(run_id(), 0, 3).latest() == b"two"
-        assert store.checkpoints(run_id(), 1, 1).latest() is None
-        assert store.checkpoints(run_id(1), 0, 1).latest() is None
+        assert store.checkpoints(run_id(), 1, 1).latest() is None, "another epoch's is taken"
+        assert store.checkpoints(run_id(1), 0, 1).latest() is None, "another run's is taken"
 
     def test_it_is_told_which_attempt_has_kept_a_checkpoint(
         self, store: Store, open_store: OpenStore

@@ -53,7 +53,9 @@ class MaintenanceTests(StorePlace):
             writer.put(made(number=1))
             open_store().compact()
             writer.put(made(number=2))
-        assert sorted(open_store().read()) == [run_id(n) for n in range(3)]
+        assert sorted(open_store().read()) == [run_id(n) for n in range(3)], (
+            "what a writer at work puts is lost where the store is compacted meanwhile"
+        )
 
     @asked_if(can_compact=True)
     def test_a_compaction_that_drops_attempts_keeps_what_counts(self, store: Store) -> None:

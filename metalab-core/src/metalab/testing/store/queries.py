@@ -52,7 +52,9 @@ class QueryTests(StorePlace):
         values = [2**53 + 1, 2.0**53, math.nan, -0.0, None, 2**70, "é", (1, 2)]
         put(store, *(made(number=n, index=n, metrics={"v": v}) for n, v in enumerate(values)))
         table = store.query(Query(sort="v", columns="index"))
-        assert table.to_dict() == {"index": [3, 1, 0, 5, 6, 7, 2, 4]}
+        assert table.to_dict() == {"index": [3, 1, 0, 5, 6, 7, 2, 4]}, (
+            "the order is that of exact numbers, then texts, then others, then NaN, then None"
+        )
         assert len(store.query(Query("v = 9007199254740993"))) == 1, "2**53 + 1 equals 2.0**53"
 
     def test_groups(self, store: Store) -> None:

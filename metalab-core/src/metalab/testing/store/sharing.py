@@ -75,7 +75,7 @@ class SharingTests(StorePlace):
     @asked_if(shares_plans=True)
     def test_claims_on_two_plans_do_not_meet(self, store: Store) -> None:
         one, other = claims_of(store, _PLAN, 10), claims_of(store, "e" * 32, 10)
-        assert one.take(Claim(3, 1, "a", "x"))
+        assert one.take(Claim(3, 1, "a", "x")), "who comes first does not get the unit"
         assert other.owners() == {}, "claims on one plan are shown on another"
         assert other.take(Claim(3, 1, "b", "x")), "claims on two plans meet"
 
@@ -83,7 +83,7 @@ class SharingTests(StorePlace):
     def test_claims_of_two_experiments_do_not_meet(self, collection: Store) -> None:
         one = claims_of(collection.scoped("a:1"), _PLAN, 10)
         other = claims_of(collection.scoped("b:1"), _PLAN, 10)
-        assert one.take(Claim(3, 1, "a", "x"))
+        assert one.take(Claim(3, 1, "a", "x")), "who comes first does not get the unit"
         assert other.take(Claim(3, 1, "b", "x")), "claims of two experiments meet"
         assert one.owners()[3].writer == "a", "a claim of another experiment counts here"
 

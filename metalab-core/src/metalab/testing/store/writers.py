@@ -40,7 +40,9 @@ class WriterTests(StorePlace):
         with store.writer("launch") as writer:
             for number in range(3):
                 writer.put(made(number=number))
-                assert other.get_run_record(run_id(number)) == made(number=number)
+                assert other.get_run_record(run_id(number)) == made(number=number), (
+                    "put() has returned, and another handle does not read the record"
+                )
 
     def test_writers_have_names_of_their_own(self, store: Store) -> None:
         with store.writer("launch") as one, store.writer("launch") as two:
