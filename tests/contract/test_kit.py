@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from metalab.testing import StoreContract
+from metalab.testing.store.place import StorePlace
 
 TESTS = Path(__file__).parent.parent
 ASK = ("-p", "metalab.testing", "--pyargs", "metalab.testing")
@@ -120,6 +122,105 @@ class TestByInheritance:
         said = run_pytest(tmp_path, str(path), "-k", "comes_back_equal", code=1)
         assert "TestMine has no fixture `config`: write one that returns the StoreConfig" in said
 
+    def test_a_configuration_that_cannot_be_found_or_sent_is_named_with_its_fault(self, tmp_path):
+        path = write(
+            tmp_path,
+            """
+            import threading
+            from typing import ClassVar
+
+            import attrs
+            import pytest
+            from metalab.store import FileStoreConfig
+            from metalab.testing import StoreContract
+
+            @attrs.frozen
+            class Config(FileStoreConfig):
+                scheme: ClassVar[str] = "fiel"
+                lock: object = attrs.field(factory=threading.Lock)
+
+            class TestMine(StoreContract):
+                @pytest.fixture
+                def config(self, tmp_path):
+                    return Config(tmp_path / "store")
+            """,
+        )
+        some = "entry_point or pickles or race_for"
+        said = run_pytest(tmp_path, str(path), "-k", some, code=1)
+        assert "Config.scheme is 'fiel', but no metalab.stores plugin is named 'fiel'" in said
+        assert said.count("Config cannot be sent to other processes: its field 'lock'") >= 2
+
+    @pytest.mark.parametrize("lacking", ["Store", "StoreConfig", "StoreWriter"])
+    def test_of_a_class_that_lacks_methods_it_is_said_once_which(self, tmp_path, lacking):
+        bases = {
+            "Store": "MemoryStore",
+            "StoreConfig": "MemoryStoreConfig",
+            "StoreWriter": "MemoryWriter",
+        }
+        path = write(
+            tmp_path,
+            f"""
+            import abc
+            import attrs
+            import pytest
+            from contract.memory_store import MemoryStore, MemoryStoreConfig, MemoryWriter
+            from metalab.testing import StoreContract
+
+            class Partial({bases[lacking]}):
+                @abc.abstractmethod
+                def to_be_written(self): ...
+
+            class Mine(MemoryStore):
+                writer_type = Partial if issubclass(Partial, MemoryWriter) else MemoryWriter
+
+            class Config(Partial if issubclass(Partial, MemoryStoreConfig) else MemoryStoreConfig):
+                def store(self):
+                    return (Partial if issubclass(Partial, MemoryStore) else Mine)(self)
+
+            class TestMine(StoreContract):
+                @pytest.fixture
+                def config(self):
+                    return Config(place="mine")
+            """,
+        )
+        said = run_pytest(tmp_path, str(path), code=1)
+        assert re.search(
+            r"^1 (failed|error), \d+ skipped in|^\d+ skipped, 1 error", said, re.MULTILINE
+        )
+        assert re.search(
+            "abstract class (Partial|Config) .*to_be_written'?: write what it lacks", said
+        )
+
+    def test_of_an_executor_that_lacks_methods_it_is_said_once_which(self, tmp_path):
+        path = write(
+            tmp_path,
+            """
+            import pytest
+            from metalab.execution.base import Executor, Submission
+            from metalab.testing import ExecutorContract
+
+            class Partial(Submission):
+                def wait(self, timeout=None): ...
+
+            class Mine(Executor):
+                name = "mine"
+                def submit(self, batch):
+                    return Partial()
+                def shutdown(self, *, wait=True): ...
+
+            class TestMine(ExecutorContract):
+                can_kill = is_detached = is_installed = False
+
+                @pytest.fixture
+                def executor(self):
+                    with Mine() as made:
+                        yield made
+            """,
+        )
+        said = run_pytest(tmp_path, str(path), code=1)
+        assert re.search(r"^1 failed, \d+ skipped in", said, re.MULTILINE), said
+        assert re.search("abstract class Partial .*cancel.*error.*: write what it lacks", said)
+
     def test_importing_a_contract_collects_nothing(self, tmp_path):
         path = write(tmp_path, "from metalab.testing import StoreContract\n")
         run_pytest(tmp_path, str(path), code=pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -139,8 +240,8 @@ def test_no_part_of_the_contract_hides_a_test_of_another():
 
 
 def test_every_capability_is_strict_and_says_what_it_means():
-    said = inspect.getsource(inspect.getmodule(StoreContract.require))
-    for name, value in vars(StoreContract.__mro__[-2]).items():
+    said = inspect.getsource(StorePlace)
+    for name, value in vars(StorePlace).items():
         if isinstance(value, bool):
             assert value
             assert f'{name}: ClassVar[bool] = True\n    """' in said

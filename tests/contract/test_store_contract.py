@@ -8,6 +8,7 @@ import pytest
 
 from contract.memory_store import MemoryStoreConfig
 from contract.modest_store import ModestStoreConfig
+from contract.one_file_store import OneFileStoreConfig
 from metalab.store import FileStoreConfig
 from metalab.testing import StoreContract
 
@@ -32,6 +33,24 @@ class TestMemoryStore(StoreContract):
     @pytest.fixture
     def config(self):
         return MemoryStoreConfig(place=uuid.uuid4().hex)
+
+
+class TestOneFileStore(StoreContract):
+    """Writers may share a file, where a line of one that died may lie before those of another."""
+
+    is_registered = False
+    is_shared_between_processes = False
+    syncs_through_os = False
+    keeps_launch_files = False
+    can_compact = False
+    can_inspect = False
+
+    @pytest.fixture
+    def config(self, tmp_path):
+        return OneFileStoreConfig(str(tmp_path))
+
+    def appended_files(self, store):
+        return [store.path]
 
 
 class TestModestStore(StoreContract):

@@ -23,9 +23,21 @@ CAUGHT = {
         "test_an_owner_that_has_ended_is_never_said_to_run",
         "is True, though there never was such a worker",
     ),
+    "cancels_once": (
+        "test_a_launch_that_is_cancelled_can_be_cancelled_again",
+        r"cancel\(\) of a launch that was cancelled raises RuntimeError",
+    ),
     "closes_too_early": (
         "test_one_that_is_shut_down_ends_what_it_was_given",
         r"shutdown\(\) returned while a launch was under way",
+    ),
+    "counts_for_another": (
+        "test_two_launches_do_not_mix",
+        "a launch of 5 runs of which 0 fail is counted as",
+    ),
+    "drops_derived_metrics": (
+        "test_derived_metrics_are_stored_beside_the_runs",
+        "derived metrics are missing",
     ),
     "drops_the_last_run": ("test_every_run_has_a_result", "runs of the plan have no result"),
     "executes_twice": ("test_each_run_is_executed_once", "were not executed exactly once"),
@@ -36,6 +48,10 @@ CAUGHT = {
     "forgets_what_was_cancelled": (
         "test_nothing_is_lost_or_half_recorded_by_cancelling",
         "have no success stored, or others have one",
+    ),
+    "forgets_what_it_follows": (
+        "test_a_launch_under_way_is_followed_and_not_repeated",
+        "to whoever follows a launch under way it says: over",
     ),
     "goes_on_after_failures": (
         "test_no_run_begins_after_the_failure_that_stops",
@@ -61,6 +77,10 @@ CAUGHT = {
     "leaves_zombies_behind": (
         "test_nobody_is_left_once_it_is_shut_down",
         r"the process \d+ true, which nobody has waited for",
+    ),
+    "lets_runs_exit": (
+        "test_sys_exit_fails_its_run_and_no_other",
+        r"sys.exit\(\) fails its run alone",
     ),
     "mixes_launches": ("test_two_launches_do_not_mix", "runs of one launch went to another"),
     "never_closes": (
@@ -95,10 +115,18 @@ CAUGHT = {
         "test_limits_are_refused_before_anything_is_written[time]",
         "the limit timeout=5 was taken",
     ),
+    "takes_what_it_cannot_import": (
+        "test_an_operation_of_a_function_is_refused_before_anything_is_written",
+        "an operation was taken that workers cannot import",
+    ),
     "tells_nobody": ("test_the_counts_are_those_of_the_runs", "are counted"),
     "tries_once": (
         "test_a_run_is_tried_as_often_as_agreed",
         "more or less often than retry=3 says",
+    ),
+    "waits_for_ever": (
+        "test_a_launch_is_waited_for_as_long_as_asked",
+        r"wait\(0.05\) has not returned after 4 s",
     ),
     "writes_into_logs": (
         "test_a_run_s_log_holds_its_own_lines_alone",
@@ -147,6 +175,12 @@ def test_the_right_one_passes(installed):
     assert int(found[1]) > 30
 
 
+def test_one_that_imports_operations_is_asked_to_refuse_others(installed):
+    said = ask(installed, f"{_WRONG / 'importing.py'}::TestRight", "-k", "operation or result")
+    assert re.search(r"^\d+ passed", said, re.MULTILINE), said
+    assert "failed" not in said
+
+
 @pytest.mark.parametrize("name", CAUGHT)
 def test_a_wrong_one_is_caught_in_words(name, installed):
     test, words = CAUGHT[name]
@@ -167,4 +201,4 @@ def test_without_an_executor_it_is_said_what_to_define(installed, tmp_path):
 
 
 def test_every_wrong_one_is_asked():
-    assert {path.stem for path in _WRONG.glob("*.py")} == {*CAUGHT, "right", "itself"}
+    assert {path.stem for path in _WRONG.glob("*.py")} == {*CAUGHT, "importing", "right", "itself"}

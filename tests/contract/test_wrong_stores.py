@@ -62,6 +62,7 @@ FOUND_BY = {
 FOUND_BY_ONE_ALONE = {
     "ForgetsNegativeZero": "test_awkward_floats_come_back_exactly",
     "ListsInDiskOrder": "test_all_records_are_listed_in_the_order_of_the_plan",
+    "MendsWhenItOpens": "test_a_writer_at_work_goes_on_after_the_torn_line_of_another",
     "SharesRecords": "test_what_a_reader_changes_is_its_own",
     "SwallowsABadId": "test_an_id_that_is_none_is_refused",
 }

@@ -12,6 +12,7 @@ import threading
 import types
 import unicodedata
 
+import attrs
 import pytest
 
 import metalab.store
@@ -371,11 +372,26 @@ class TestConfiguration:
         assert document["_type"] == "file"
         assert StoreConfig.from_dict(document) == config
 
+    def test_a_field_that_does_not_pickle_is_named(self):
+        @attrs.frozen
+        class Config(FileStoreConfig):
+            lock: object = attrs.field(factory=threading.Lock)
+
+        with pytest.raises(TypeError, match=r"Config cannot be sent .*: its field 'lock' does not"):
+            Config("/x").pickled()
+
+    def test_what_is_wrong_as_a_whole_does_not_pickle_either(self):
+        @attrs.frozen
+        class Config(FileStoreConfig): ...
+
+        with pytest.raises(TypeError, match=r"Config cannot be sent to other processes: .*local"):
+            Config("/x").pickled()
+
     @pytest.mark.parametrize(
         ("document", "text"),
         [
             ({}, "Missing _type"),
-            ({"_type": "nosuch"}, "Unknown config type: nosuch"),
+            ({"_type": "nosuch"}, "Unknown config type: nosuch; .*the name of its entry point"),
             ({"_type": "file", "root": "/x", "colour": 1}, "a file store has no option colour"),
         ],
     )

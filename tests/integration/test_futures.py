@@ -289,6 +289,16 @@ class TestPools:
 
         assert len(run(AtOnce(), store).result().successful) == 12
 
+    def test_one_whose_futures_end_with_nothing_ends_the_launch_in_words(self, store):
+        class Forgetful(Executor):
+            def submit(self, function, /, *arguments):
+                future = Future()
+                future.set_result(function(*arguments) and None)
+                return future
+
+        with pytest.raises(TypeError, match="a future of Forgetful has ended with None; it has"):
+            run(Forgetful(), store).result()
+
     def test_one_that_drops_what_it_was_given_ends_the_launch(self, store):
         with SturdyPool(workers=1) as pool:
             handle = run(pool, store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import pickle
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
@@ -75,6 +76,25 @@ class StoreConfig(abc.ABC):
         """Open one experiment's store; short for ``scoped(id).connect()``."""
         return self.scoped(experiment_id).connect()
 
+    def pickled(self) -> bytes:
+        """Return the configuration as other processes of this launch are sent it.
+
+        Raises TypeError, which names the field, for what cannot be pickled.
+        """
+        try:
+            return pickle.dumps(self)
+        except Exception as error:  # whatever a third party's __reduce__ raises
+            whose = f"{type(self).__name__} cannot be sent to other processes"
+            at = next(filter(None, map(self._unpicklable, attrs.fields(type(self)))), str(error))
+            raise TypeError(f"{whose}: {at}") from error
+
+    def _unpicklable(self, field: attrs.Attribute[Any]) -> str | None:
+        try:
+            pickle.dumps(getattr(self, field.name))
+        except Exception as error:  # noqa: BLE001  as above
+            return f"its field {field.name!r} does not pickle ({error})"
+        return None
+
     def to_dict(self) -> dict[str, Any]:
         """Describe the configuration without secrets; ``_type`` is the scheme."""
         return {"_type": self.scheme, **attrs.asdict(self)}
@@ -90,7 +110,10 @@ class StoreConfig(abc.ABC):
             raise ValueError("Missing _type: this is no store configuration")
         scheme = document["_type"]
         if scheme not in STORES:
-            raise MissingPluginError(f"Unknown config type: {scheme}; {STORES.missing(scheme)}")
+            raise MissingPluginError(
+                f"Unknown config type: {scheme}; {STORES.missing(scheme)}. `_type` is the `scheme` "
+                "of a configuration's class, and has to be the name of its entry point"
+            )
         config: StoreConfig | None = STORES[scheme].metalab_store_config_from_dict(
             document=document
         )

@@ -30,13 +30,14 @@ class IdentityContract(Written):
         for obj in [*plain_objects(), *rude_objects()]:
             form = self._hooks().metalab_canonical_form(obj=obj)
             assert form is None, f"{type(obj)} is none of its library's, but has the form {form!r}"
-        assert self._hooks().metalab_revive(tag="no such tag", payload=None) is None
+        revived = self._hooks().metalab_revive(tag="no such tag", payload=None)
+        assert revived is None, f"metalab_revive makes {revived!r} of a tag that is none of its own"
 
     def test_a_canonical_form_is_a_plain_value_or_a_tagged_one(self) -> None:
         for obj in self.parameters():
             form = self._hooks().metalab_canonical_form(obj=obj)
             assert isinstance(form, CanonicalForm), f"{obj!r} has the form {form!r}"
-            assert form.tag is None or form.tag, "a tag is a word"
+            assert form.tag is None or form.tag, f"the form of {obj!r} has an empty tag"
 
     def test_equal_objects_have_one_identity(self) -> None:
         for one, other in zip(self.parameters(), self.parameters(), strict=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from metalab.plugins import SERIALIZERS
 from metalab.serializers.registry import serializer_named
+from metalab.testing.asking import Asked
 from metalab.testing.sameness import is_same
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ REFUSALS = (TypeError, ValueError)
 """How a serializer says that it does not take an object."""
 
 
-class Written:
+class Written(Asked):
     """What the author of a serializer states: set ``format``, override ``objects`` at least.
 
     The attributes say what it promises; the strictest promise is the default, and where one is
-    not given the test of it asks for less.
+    not given the test of it is skipped, or asks for less.
     """
 
     format: ClassVar[str] = ""

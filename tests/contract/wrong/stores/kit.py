@@ -22,6 +22,7 @@ from contract.wrong.stores import (
     ignores_case,
     lists_in_disk_order,
     loses_the_last_record,
+    mends_when_it_opens,
     mixes_attempts,
     never_syncs,
     reads_on_from_the_wrong_place,
@@ -64,6 +65,15 @@ class InFiles(StoreContract):
 
     def appended_files(self, store):
         return sorted((store.get_working_directory() / "runs").glob("*.jsonl"))
+
+
+class InOneFile(InMemory):
+    @pytest.fixture
+    def config(self, tmp_path):
+        return self.made_by(str(tmp_path))
+
+    def appended_files(self, store):
+        return [store.path]
 
 
 class TestAcknowledgesEarly(InFiles):
@@ -116,6 +126,10 @@ class TestListsInDiskOrder(InMemory):
 
 class TestLosesTheLastRecord(InMemory):
     made_by = loses_the_last_record.Config
+
+
+class TestMendsWhenItOpens(InOneFile):
+    made_by = mends_when_it_opens.Config
 
 
 class TestMixesAttempts(InMemory):

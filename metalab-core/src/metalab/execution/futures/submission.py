@@ -72,7 +72,7 @@ class FuturesSubmission(Submission):
         self._aftermath = Aftermath(batch, self._share, self._writer, clerk, executor)
         self._address = Address(
             token=secrets.token_hex(16),
-            store=b"" if payload is None else pickle.dumps(batch.store.config),
+            store=b"" if payload is None else batch.store.config.pickled(),
             payload=payload,
             launch=batch.launch,
             manifest=batch.manifest,
@@ -223,6 +223,11 @@ class FuturesSubmission(Submission):
             self._settle(chunk, answer)
 
     def _settle(self, chunk: Chunk, answer: Answer) -> None:
+        if not isinstance(answer, Answer):
+            raise TypeError(
+                f"a future of {type(self._pool).__name__} has ended with {answer!r}; it has to end "
+                "with what the function returned that was given to submit(), or with an error"
+            )
         if answer.is_repeat:
             self._examine(attrs.evolve(chunk, alone=True), "the pool has executed it again")
             return

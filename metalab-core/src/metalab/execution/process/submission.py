@@ -8,7 +8,6 @@ tray, and tells what became of them.
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 from collections import deque
 from functools import partial
@@ -81,7 +80,7 @@ class ProcessSubmission(Submission):
         self.payload = _file_of(packed_plan, batch.plan.ids.packed)
         self.told = {
             "size": len(packed_plan),
-            "store": pickle.dumps(batch.store.config),
+            "store": batch.store.config.pickled(),
             "launch": batch.launch,
             "manifest": batch.manifest,
             "code": batch.plan.code.hash,

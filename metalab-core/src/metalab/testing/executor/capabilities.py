@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from metalab.testing.asking import Asked
 from metalab.testing.executor.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from metalab.execution.base import Executor
 
-__all__ = ["Capabilities", "asked_if"]
-
-_Test = TypeVar("_Test", bound="Callable[..., None]")
+__all__ = ["Capabilities"]
 
 
-def asked_if(**capabilities: bool) -> Callable[[_Test], _Test]:
-    """Ask something of those executors alone whose capabilities are these."""
-
-    def marked(test: _Test) -> _Test:
-        vars(test)["asked_if"] = capabilities
-        return test
-
-    return marked
-
-
-class Capabilities:
+class Capabilities(Asked):
     """What an executor under test is able to do.
 
     Every capability is True unless a subclass says otherwise. What is then not asked is
@@ -116,11 +105,3 @@ class Capabilities:
         )
         yield made
         made.clear()
-
-    @pytest.fixture(autouse=True)
-    def _is_asked(self, request: pytest.FixtureRequest) -> None:
-        """Pass over what is asked of other executors."""
-        wanted: Mapping[str, bool] = vars(request.function).get("asked_if", {})
-        for name, value in wanted.items():
-            if getattr(self, name) is not value:
-                pytest.skip(f"{type(self).__name__}.{name} is {not value}")

@@ -17,7 +17,8 @@ import pytest
 from metalab.detached import DetachedLaunch
 from metalab.runner import reconnect
 from metalab.store import FileStore
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 
 if TYPE_CHECKING:
     import subprocess
@@ -53,7 +54,7 @@ class DetachedContract(Capabilities):
             results = stage.results(experiment)
         finally:
             _end(process, mark)
-        assert [run.metrics.get("x") for run in results] == list(range(_RUNS))
+        assert [run.metrics.get("x") for run in results] == list(range(_RUNS)), "runs are missing"
 
     @asked_if(is_detached=True, is_installed=True)
     def test_a_launch_goes_on_when_its_process_ends(self, stage: Stage) -> None:
@@ -64,15 +65,16 @@ class DetachedContract(Capabilities):
         assert not handle.is_complete, "the launch was over before its runs were"
         stage.let_go()
         results = handle.result(stage.patience)
-        assert [run.metrics.get("x") for run in results] == list(range(_RUNS))
-        assert stage.began() == Counter(range(_RUNS))
+        assert [run.metrics.get("x") for run in results] == list(range(_RUNS)), "runs are missing"
+        assert stage.began() == Counter(range(_RUNS)), "runs were not executed exactly once"
 
     @asked_if(is_detached=True, is_installed=True)
     def test_another_process_follows_it(self, stage: Stage) -> None:
         stage.launch(stage.acting(_RUNS, _ACTS))
         process = stage.start(FOLLOW, stage.store)
         stage.let_go()
-        assert json.loads(stage.output_of(process)) == [*range(_RUNS)]
+        found = json.loads(stage.output_of(process))
+        assert found == [*range(_RUNS)], "another process that follows the launch sees other runs"
 
     @asked_if(is_detached=True)
     def test_a_launch_under_way_is_followed_and_not_repeated(self, stage: Stage) -> None:
@@ -81,18 +83,23 @@ class DetachedContract(Capabilities):
         stage.until(stage.began, "a run has begun")
         again = stage.launch(experiment)
         assert again.job_id == first.job_id, "a launch under way was submitted once more"
+        assert not again.is_complete, "to whoever follows a launch under way it says: over"
         stage.let_go()
         for handle in (first, again):
-            assert len(stage.results_of(handle).successful) == _RUNS
-        assert stage.began() == Counter(range(_RUNS))
+            done = len(stage.results_of(handle).successful)
+            assert done == _RUNS, f"a launch of {_RUNS} runs is over after {done}"
+        assert stage.began() == Counter(range(_RUNS)), "runs were not executed exactly once"
 
     @asked_if(is_detached=True, is_installed=True)
     def test_one_that_did_not_begin_it_can_end_it(self, stage: Stage) -> None:
         handle = stage.launch(stage.acting(_RUNS, _ACTS))
         stage.until(stage.began, "a run has begun")
-        assert self._launch(stage).cancel(stage.patience).is_over
+        assert self._launch(stage).cancel(stage.patience).is_over, (
+            f"a launch that another process cancelled was not over {stage.patience:g} s later"
+        )
         assert handle.wait(stage.patience), "whoever follows a launch is not told of its end"
-        assert {run.status.value for run in stage.stored()} <= {"success", "cancelled"}
+        left = {run.status.value for run in stage.stored()}
+        assert left <= {"success", "cancelled"}, f"cancelling has left runs as {left}"
 
     @asked_if(is_detached=True, is_installed=True)
     def test_it_knows_whether_a_launch_is_under_way(self, stage: Stage) -> None:
@@ -103,8 +110,12 @@ class DetachedContract(Capabilities):
             "is_under_way() is False while runs are"
         )
         described = launch.describe()
-        assert json.loads(json.dumps(described, allow_nan=False)) == described
-        assert all(isinstance(line, str) for line in described["words"])
+        assert json.loads(json.dumps(described, allow_nan=False)) == described, (
+            "describe() holds what JSON gives back as something else"
+        )
+        assert all(isinstance(line, str) for line in described["words"]), (
+            "`words` of describe() are lines of text"
+        )
         stage.let_go()
         stage.results_of(handle)
         stage.until(
@@ -115,7 +126,8 @@ class DetachedContract(Capabilities):
     @asked_if(is_detached=True, is_installed=True)
     def test_what_its_workers_print_is_found(self, stage: Stage) -> None:
         stage.results(stage.acting(2))
-        assert all(path.is_file() for path in self._launch(stage).outputs())
+        missing = [path for path in self._launch(stage).outputs() if not path.is_file()]
+        assert not missing, f"outputs() names {missing}, where there is no file"
 
     def _launch(self, stage: Stage) -> DetachedLaunch:
         """Look at the newest launch as a process does that knows the store alone."""

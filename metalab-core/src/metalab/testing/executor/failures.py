@@ -9,7 +9,8 @@ import pytest
 
 from metalab.errors import MetalabError, WorkerDiedError
 from metalab.execution.policy import Retry
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 from metalab.testing.executor.refusals import refused
 
 if TYPE_CHECKING:
@@ -28,24 +29,26 @@ class FailuresContract(Capabilities):
         results = stage.results(stage.acting(6, {2: "raise"}))
         assert _statuses(results) == _with(6, {2: "failed"})
         error = results[2].error
-        assert error is not None
+        assert error is not None, "a failed run has no error"
         assert (error["type"], error["message"]) == ("ValueError", "run 2 was told to fail")
-        assert "_raise" in error["traceback"]
-        assert stage.began() == Counter(range(6))
+        assert "_raise" in error["traceback"], "the traceback does not show where the run raised"
+        assert stage.began() == Counter(range(6)), "runs were not executed exactly once"
 
     def test_sys_exit_fails_its_run_and_no_other(self, stage: Stage) -> None:
         results = stage.results(stage.acting(6, {1: "exit"}))
-        assert _statuses(results) == _with(6, {1: "failed"})
+        assert _statuses(results) == _with(6, {1: "failed"}), "sys.exit() fails its run alone"
         error = results[1].error
-        assert error is not None
-        assert error["type"] == "SystemExit"
+        assert error is not None, "a failed run has no error"
+        assert error["type"] == "SystemExit", f"sys.exit() of a run is recorded as {error['type']}"
 
     def test_a_run_that_fails_is_left_to_the_next_launch(self, stage: Stage) -> None:
         first = stage.results(stage.acting(4, {1: "raise once"}))
         assert _statuses(first) == _with(4, {1: "failed"})
         again = stage.results(stage.acting(4, {1: "raise once"}))
         assert _statuses(again) == _with(4, {})
-        assert stage.began() == Counter([0, 1, 1, 2, 3])
+        assert stage.began() == Counter([0, 1, 1, 2, 3]), (
+            "the next launch executes what failed, and nothing else"
+        )
 
     def test_a_run_is_tried_as_often_as_agreed(self, stage: Stage) -> None:
         acts = {1: "raise", 2: "raise once"}
@@ -54,7 +57,8 @@ class FailuresContract(Capabilities):
             "a run that fails was tried more or less often than retry=3 says"
         )
         assert _statuses(results) == _with(5, {1: "failed"})
-        assert [run.record.attempt for run in results] == [1, 3, 2, 1, 1]
+        attempts = [run.record.attempt for run in results]
+        assert attempts == [1, 3, 2, 1, 1], "records count other attempts than were made"
 
     def test_no_run_begins_after_the_failure_that_stops(self, stage: Stage) -> None:
         acts = {0: "raise", **dict.fromkeys(range(1, 60), "last")}
@@ -71,7 +75,7 @@ class FailuresContract(Capabilities):
         results = stage.results(stage.acting(6, {2: death}), retry=once)
         assert _statuses(results) == _with(6, {2: "failed"})
         error = results[2].error
-        assert error is not None
+        assert error is not None, "a failed run has no error"
         assert error["type"] == "WorkerDiedError"
         assert stage.ended() == Counter([0, 1, 3, 4, 5]), "others were lost, or executed again"
 
@@ -93,8 +97,9 @@ class FailuresContract(Capabilities):
         with refused(MetalabError, "result() does not say what ended the launch", naming=" "):
             stage.results_of(handle)
         ended = stage.ended()
-        assert set(ended.values()) <= {1}
-        assert "success" not in [run.status for run in stage.stored() if run.params["x"] == 2]
+        assert set(ended.values()) <= {1}, f"runs have come to their end more than once: {ended}"
+        stored = [run.status for run in stage.stored() if run.params["x"] == 2]
+        assert "success" not in stored, "the run that ended its process is stored as a success"
 
 
 def _statuses(results: Results) -> list[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from metalab.errors import MetalabError
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 from metalab.testing.executor.refusals import refused
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ class LimitsContract(Capabilities):
             f"a run with timeout={_SECONDS:g} was still under way after {stage.patience:g} s"
         )
         results = stage.results_of(handle)
-        assert [run.status.value for run in results] == ["success", "failed"] + ["success"] * 3
+        statuses = [run.status.value for run in results]
+        assert statuses == ["success", "failed"] + ["success"] * 3, "run 1 alone exceeds its time"
         error = results[1].error
-        assert error is not None
+        assert error is not None, "a failed run has no error"
         assert error["type"] == "RunTimeoutError"
 
     @asked_if(can_kill=False)
@@ -48,5 +50,5 @@ class LimitsContract(Capabilities):
         taken = f"the limit {named}={limit[named]} was taken, though can_kill is False"
         with refused(MetalabError, taken, naming=named):
             stage.launch(stage.acting(3), **limit)
-        assert not stage.began()
+        assert not stage.began(), "runs of a launch that was refused were begun"
         assert not (stage.folder / "store").exists(), "a launch that was refused left something"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metalab.store import FileStore
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 
 if TYPE_CHECKING:
     from metalab.testing.executor.stage import Stage

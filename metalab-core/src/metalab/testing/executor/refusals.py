@@ -1,4 +1,4 @@
-"""Refusals: what an executor has to say no to, and in which words."""
+"""Refusals: what an executor has to say no to, in which words, and what it has not to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["refused"]
+__all__ = ["nothing_raised", "refused"]
 
 
 @contextmanager
@@ -27,3 +27,12 @@ def refused(kind: type[Exception], what: str, *, naming: str) -> Iterator[None]:
     if said is None:
         pytest.fail(what)
     assert naming in said, f"the refusal does not say {naming!r}: {said}"
+
+
+@contextmanager
+def nothing_raised(what: str) -> Iterator[None]:
+    """Expect that the block raises nothing; ``what`` says for people what it does."""
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"{what} raises {error!r}") from error

@@ -39,7 +39,8 @@ class ResultsContract(Capabilities):
         assert [run.metrics.get("x") for run in results] == list(range(12)), (
             "runs of the plan have no result, or are not in its order"
         )
-        assert [run.status.value for run in stage.stored()] == ["success"] * 12
+        stored = [run.status.value for run in stage.stored()]
+        assert stored == ["success"] * 12, "runs that have a result are stored otherwise"
 
     def test_only_pending_runs_are_executed(self, stage: Stage) -> None:
         before = run(
@@ -49,28 +50,31 @@ class ResultsContract(Capabilities):
         handle = stage.launch(stage.acting(9))
         results = stage.results_of(handle)
         assert stage.began() == Counter(range(9)), "runs with a stored success were run again"
-        assert len(results.successful) == 9
-        assert (handle.status.skipped, handle.status.completed) == (4, 5)
+        done = len(results.successful)
+        assert done == 9, f"of 9 runs, of which 4 were done before, {done} are successes"
+        counts = handle.status.skipped, handle.status.completed
+        assert counts == (4, 5), f"4 runs that were done and 5 new ones are counted as {counts}"
 
     def test_a_launch_with_nothing_to_do_is_over(self, stage: Stage) -> None:
         first = stage.results(stage.acting(3))
         again = stage.launch(stage.acting(3))
-        assert again.wait(stage.patience)
-        assert again.is_complete
+        assert again.wait(stage.patience), "a launch without pending runs is not over"
+        assert again.is_complete, "wait() says that it is over, and is_complete that it is not"
         assert [run.run_id for run in stage.results_of(again)] == [run.run_id for run in first]
-        assert stage.began() == Counter(range(3))
+        assert stage.began() == Counter(range(3)), "runs with a stored success were run again"
 
     def test_runs_are_executed_again_where_that_is_asked_for(self, stage: Stage) -> None:
         first = stage.results(stage.acting(3))
         again = stage.results(stage.acting(3), resume=False)
         assert [run.run_id for run in again] == [run.run_id for run in first]
-        assert stage.began() == Counter([*range(3)] * 2)
-        assert {run.record.epoch for run in again} == {1}
+        assert stage.began() == Counter([*range(3)] * 2), "resume=False executes each run once more"
+        epochs = {run.record.epoch for run in again}
+        assert epochs == {1}, f"runs that are executed again are of epoch 1, and not of {epochs}"
 
     def test_a_wait_that_is_over_has_every_record(self, stage: Stage) -> None:
         handle = stage.launch(stage.acting(6, dict.fromkeys(range(6), "last")))
         assert handle.wait(stage.patience), f"the launch was not over in {stage.patience:g} s"
-        assert handle.is_complete
+        assert handle.is_complete, "wait() says that it is over, and is_complete that it is not"
         assert [run.status.value for run in stage.stored()] == ["success"] * 6, (
             "wait() returned before the records of all runs were stored"
         )
@@ -87,7 +91,7 @@ class ResultsContract(Capabilities):
         results = stage.results(stage.acting(6, {2: "raise"}), on_event=told.append)
         ends = [(each.run_id, each.kind) for each in told if each.kind in _ENDS]
         expected = [(run.run_id, _ENDED[run.status.value]) for run in results]
-        assert Counter(ends) == Counter(expected)
+        assert Counter(ends) == Counter(expected), "on_event was not told the end of each run once"
 
     def test_derived_metrics_are_stored_beside_the_runs(self, stage: Stage) -> None:
         results = stage.results(measured_experiment(), derived_metrics=[doubled])
@@ -98,7 +102,7 @@ class ResultsContract(Capabilities):
 
         if self.is_detached:  # its workers are not waited for once every run has ended
             stage.until(lambda: None not in derived(), "the runs have derived metrics")
-        assert derived() == expected
+        assert derived() == expected, "derived metrics are missing, or others than of the runs"
 
     def test_a_run_s_log_holds_its_own_lines_alone(self, stage: Stage) -> None:
         for each in stage.results(stage.acting(4, dict.fromkeys(range(4), "talk"))):

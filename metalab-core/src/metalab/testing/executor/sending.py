@@ -11,7 +11,8 @@ from metalab.experiment import Experiment
 from metalab.operation import operation
 from metalab.params import grid
 from metalab.seeds import seeds
-from metalab.testing.executor.capabilities import Capabilities, asked_if
+from metalab.testing.asking import asked_if
+from metalab.testing.executor.capabilities import Capabilities
 from metalab.testing.executor.refusals import refused
 from metalab.testing.executor_operations import measured_experiment
 
@@ -30,7 +31,9 @@ class SendingContract(Capabilities):
     @asked_if(takes_local_operations=True)
     def test_an_operation_of_a_function_is_executed(self, stage: Stage) -> None:
         results = stage.results(_local_experiment(3))
-        assert [run.metrics["y"] for run in results] == [0, 3, 6, 9]
+        assert [run.metrics.get("y") for run in results] == [0, 3, 6, 9], (
+            "what a function has enclosed is another value where its operation is executed"
+        )
 
     @asked_if(takes_local_operations=False)
     def test_an_operation_of_a_function_is_refused_before_anything_is_written(
@@ -44,7 +47,8 @@ class SendingContract(Capabilities):
     @asked_if(takes_local_operations=True, is_installed=True)
     def test_an_operation_of_a_script_is_executed(self, stage: Stage) -> None:
         said = stage.output_of(stage.start(SCRIPT, stage.store))
-        assert json.loads(said.splitlines()[-1]) == [[0, 0], [1, 7], [2, 14]]
+        found = json.loads(said.splitlines()[-1])
+        assert found == [[0, 0], [1, 7], [2, 14]], "a script's operation has other results"
 
     @asked_if(has_own_processes=True)
     def test_what_cannot_be_sent_is_refused_before_anything_is_written(self, stage: Stage) -> None:

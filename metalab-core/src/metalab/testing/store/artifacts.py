@@ -30,10 +30,12 @@ class ArtifactTests(StorePlace):
         data = bytes(range(256)) * (size // 256 + 1)
         with store.writer("launch") as writer:
             uri, digest, told = writer.put_artifact(made(), "a/b ü", data[:size], extension="bin")
-        assert told == size
-        assert digest == hashlib.sha256(data[:size]).hexdigest()
+        assert told == size, "put_artifact returns another size"
+        assert digest == hashlib.sha256(data[:size]).hexdigest(), (
+            "put_artifact returns another hash than SHA-256's hex digits"
+        )
         with store.open_artifact(uri) as file:
-            assert file.read() == data[:size]
+            assert file.read() == data[:size], "other bytes come back"
 
     @pytest.mark.parametrize("size", [10, 1_000_000])
     def test_a_file_is_copied(self, store: Store, tmp_path: Path, size: int) -> None:
@@ -44,7 +46,7 @@ class ArtifactTests(StorePlace):
         path.unlink()
         descriptor = ArtifactDescriptor("id", "f", "file", "file", uri, digest, told)
         with store.open_artifact(descriptor) as file:
-            assert file.read() == b"x" * size
+            assert file.read() == b"x" * size, "of a file other bytes come back"
 
     @pytest.mark.parametrize(
         "uri",
@@ -80,7 +82,7 @@ class ArtifactTests(StorePlace):
             }
         for content, artifact in artifacts.items():
             with open_store().open_artifact(artifact) as file:
-                assert file.read() == content
+                assert file.read() == content, "artifacts of one name have met"
 
     @pytest.mark.parametrize("name", HOSTILE)
     def test_an_artifact_may_have_any_name(self, store: Store, name: str) -> None:
@@ -98,14 +100,15 @@ class ArtifactTests(StorePlace):
             artifact = kept_artifact(writer, made(), "a", b"early")
             writer.put(made(artifacts=[artifact]))
             with open_store().open_artifact(artifact) as file:
-                assert file.read() == b"early"
+                assert file.read() == b"early", "an artifact is there only later"
 
     def test_what_is_mapped_is_what_is_kept(self, store: Store) -> None:
         content = bytes(range(256)) * 8192
         with store.writer("launch") as writer:
             artifact = kept_artifact(writer, made(), "a", content)
         mapped = store.map_artifact(artifact)
-        assert mapped is None or (mapped.readonly and bytes(mapped) == content)
+        assert mapped is None or mapped.readonly, "what is mapped can be written to"
+        assert mapped is None or bytes(mapped) == content, "what is mapped is not what is kept"
 
     def test_artifacts_whose_bytes_are_gone_are_a_store_error(self, store: Store) -> None:
         with store.writer("launch") as writer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ class Child:
     """A process that does one thing to a store; it is gone at the end of a ``with``."""
 
     def __init__(self, config: StoreConfig, action: str) -> None:
+        place = config.pickled().hex()
         told = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(  # noqa: S603  a module of ours
             [sys.executable, "-m", _MODULE, action],
@@ -36,7 +36,7 @@ class Child:
         # Whoever waits for a process that hangs is told that it has ended.
         self._patience = threading.Timer(_PATIENCE, self._process.kill)
         self._patience.start()
-        self.tell(pickle.dumps(config).hex())
+        self.tell(place)
 
     def tell(self, line: str = "") -> None:
         """Send the process a line."""

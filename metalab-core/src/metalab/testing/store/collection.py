@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metalab.errors import StoreNotFoundError
+from metalab.plugins import STORES
 from metalab.records import Status
 from metalab.store.config import StoreConfig, parse_to_config
+from metalab.testing.asking import asked_if
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import EXPERIMENT, HOSTILE, made, put, run_id
 
@@ -49,8 +51,8 @@ class CollectionTests(StorePlace):
                 use()
 
     def test_scoping_to_the_same_is_itself_to_another_refused(self, store: Store) -> None:
-        assert store.is_scoped
-        assert store.scoped(EXPERIMENT) is store
+        assert store.is_scoped, "an experiment's store says that it is a collection"
+        assert store.scoped(EXPERIMENT) is store, "scoped() to the same gives another store"
         with pytest.raises(ValueError, match="already scoped"):
             store.scoped("other:1")
 
@@ -59,7 +61,7 @@ class CollectionTests(StorePlace):
     ) -> None:
         with pytest.raises(StoreNotFoundError):
             config.open()
-        assert config.list_experiments() == []
+        assert config.list_experiments() == [], "opening what is not there has made something"
         with pytest.raises(StoreNotFoundError):
             config.open()
 
@@ -75,13 +77,13 @@ class CollectionTests(StorePlace):
         assert store.config.experiment_id == EXPERIMENT
         for again in (store.config.open(), config.for_experiment(EXPERIMENT)):
             with again:
-                assert again.run_exists(run_id())
+                assert again.run_exists(run_id()), "its configuration opens another store"
 
     def test_a_closed_store_can_be_used_again(self, store: Store) -> None:
         store.put_run_record(made())
         store.close()
         store.put_run_record(made(number=1))
-        assert len(store.read()) == 2
+        assert len(store.read()) == 2, "a closed store that is used again lacks runs"
 
     def test_whatever_its_name_an_experiment_stays_apart(
         self, config: StoreConfig, collection: Store
@@ -90,7 +92,7 @@ class CollectionTests(StorePlace):
         for number, name in enumerate(names):
             put(collection.scoped(name), made(number=number, experiment_id=name))
         with config.open() as other:
-            assert other.list_experiments() == sorted(names)
+            assert other.list_experiments() == sorted(names), "names of experiments have met"
             for number, name in enumerate(names):
                 (record,) = other.list_run_records(name)
                 assert (record.experiment_id, record.run_id) == (name, run_id(number))
@@ -101,7 +103,7 @@ class CollectionTests(StorePlace):
     ) -> None:
         with pytest.raises(ValueError, match=re.escape(repr(name))):
             put(collection.scoped(name), made())
-        assert collection.list_experiments() == []
+        assert collection.list_experiments() == [], "what was refused has made an experiment"
 
     def test_experiments_do_not_share_what_they_keep(self, collection: Store) -> None:
         one, other = collection.scoped("a:1"), collection.scoped("b:1")
@@ -114,42 +116,51 @@ class CollectionTests(StorePlace):
         one.put_derived(run_id(), "f", {"x": 1})
         one.checkpoints(run_id(), 0, 1).keep(b"state")
         put(other, made(Status.FAILED))
-        assert (other.manifests(), other.launches(), other.logs()) == ({}, {}, {})
-        assert (other.get_log(run_id()), other.get_derived(run_id())) == (None, {})
-        assert other.read().series(run_id()) == {}
-        assert not other.has_checkpoint(run_id(), 0, 1)
+        theirs = "an experiment has what is another's"
+        assert (other.manifests(), other.launches(), other.logs()) == ({}, {}, {}), theirs
+        assert (other.get_log(run_id()), other.get_derived(run_id())) == (None, {}), theirs
+        assert other.read().series(run_id()) == {}, f"{theirs}: its series"
+        assert not other.has_checkpoint(run_id(), 0, 1), f"{theirs}: its checkpoint"
         one.delete_run(run_id())
-        assert other.run_exists(run_id())
+        assert other.run_exists(run_id()), "a run was forgotten in another experiment as well"
 
     def test_a_configuration_pickles_and_compares(self, config: StoreConfig, store: Store) -> None:
         scoped = config.scoped(EXPERIMENT)
         for each in (config, scoped, store.config):
-            assert pickle.loads(pickle.dumps(each)) == each  # noqa: S301  made here
-        assert config != scoped
+            again = pickle.loads(each.pickled())  # noqa: S301  made here
+            assert again == each, "a configuration that was pickled is another one"
+        assert config != scoped, "a collection's configuration equals an experiment's"
 
+    @asked_if(is_registered=True)
+    def test_its_scheme_is_the_name_of_an_entry_point(self, config: StoreConfig) -> None:
+        whose = f"{type(config).__name__}.scheme is {config.scheme!r}"
+        assert config.scheme in STORES, f"{whose}, but {STORES.missing(config.scheme)}"
+
+    @asked_if(is_registered=True)
     def test_a_configuration_comes_back_from_its_description(
         self, config: StoreConfig, store: Store
     ) -> None:
-        self.require("is_registered")
         put(store, made())
         described = json.loads(json.dumps(store.config.to_dict()))
-        assert described["_type"] == config.scheme
+        assert described["_type"] == config.scheme, (
+            "`_type` of to_dict() is not the configuration's scheme"
+        )
         again = StoreConfig.from_dict(described)
-        assert again == store.config
+        assert again == store.config, "from_dict() makes another configuration"
         with again.open() as other:
-            assert other.run_exists(run_id())
+            assert other.run_exists(run_id()), "what was described opens another store"
 
+    @asked_if(is_registered=True)
     def test_a_locator_names_the_place(self, config: StoreConfig, store: Store) -> None:
-        self.require("is_registered")
         put(store, made())
         named = parse_to_config(config.locator)
-        assert config.holds(named)
-        assert named.holds(config)
+        assert config.holds(named), f"{config.locator} names another place"
+        assert named.holds(config), f"{config.locator} names another place"
         with named.open() as other:
             assert other.list_run_records(EXPERIMENT) == [made()]
 
+    @asked_if(is_registered=True)
     def test_an_option_that_is_none_is_refused_by_its_name(self, config: StoreConfig) -> None:
-        self.require("is_registered")
         with pytest.raises(ValueError, match="no_such_option"):
             parse_to_config(config.locator, no_such_option=1)
         with pytest.raises(ValueError, match="no_such_option"):

@@ -36,8 +36,13 @@ class CopyingTests(StorePlace):
         store.delete_run(run_id(1))
         log = store.read()
         histories = list(log.history([run_id(1), run_id(9), run_id(), run_id(1)]))
-        assert [len(lines) for lines in histories] == [2, 0, 4, 2]
-        assert not any(line.endswith(b"\n") for lines in histories for line in lines)
+        assert [len(lines) for lines in histories] == [2, 0, 4, 2], (
+            "history() of runs gives more or fewer lines than there are about each: those of "
+            "records, series, derived values and forgetting"
+        )
+        assert not any(line.endswith(b"\n") for lines in histories for line in lines), (
+            "history() gives lines with their line end"
+        )
 
     def test_every_run_that_a_line_is_about_is_a_subject_once(self, store: Store) -> None:
         with store.writer("launch") as writer:
@@ -55,15 +60,15 @@ class CopyingTests(StorePlace):
         with config.scoped("other:1").connect() as other, other.writer("copy") as writer:
             writer.put(made(attempt=1))
             writer.put(made(Status.FAILED, attempt=9))
-            assert writer.copy(line).rstrip(b"\n") == line
-            assert list(other.read().lines([run_id()])) == [line]
+            assert writer.copy(line).rstrip(b"\n") == line, "copy() has changed a line"
+            assert list(other.read().lines([run_id()])) == [line], "a copied line does not count"
 
     def test_a_line_copied_twice_is_one_attempt(self, store: Store) -> None:
         put(store, made())
         (line,) = store.read().lines()
         with store.writer("copy") as writer:
             writer.copy(line)
-        assert store.read().attempts(run_id()) == [line]
+        assert store.read().attempts(run_id()) == [line], "a line copied twice counts twice"
 
     def test_logs_are_those_of_every_attempt_by_writer_in_order(self, store: Store) -> None:
         with store.writer("launch") as writer:
@@ -83,7 +88,7 @@ class CopyingTests(StorePlace):
                 LogLine(run_id(), 0, 2, file_name("Name"), "three"),
             ]
         )
-        assert len(logs) == 2
+        assert len(logs) == 2, "logs() names more or fewer writers than have logged"
 
     def test_copied_log_lines_follow_those_that_are_there(self, store: Store) -> None:
         with store.writer("launch") as writer:
@@ -99,18 +104,18 @@ class CopyingTests(StorePlace):
 
     def test_a_configuration_holds_itself_and_its_experiments(self, config: StoreConfig) -> None:
         scoped = config.scoped(EXPERIMENT)
-        assert config.holds(config)
-        assert config.holds(scoped)
-        assert scoped.holds(scoped)
-        assert not scoped.holds(config)
-        assert not scoped.holds(config.scoped("other:1"))
+        assert config.holds(config), "a collection does not hold itself"
+        assert config.holds(scoped), "a collection does not hold its experiment"
+        assert scoped.holds(scoped), "an experiment's store does not hold itself"
+        assert not scoped.holds(config), "an experiment's store holds its collection"
+        assert not scoped.holds(config.scoped("other:1")), "it holds another experiment's store"
 
     def test_lines_delivered_again_in_whatever_order_change_nothing(self, store: Store) -> None:
         fill(store)
         before = said(store)
         for _ in range(2):
-            assert deliver_again(store) > 0
-            assert said(store) == before
+            assert deliver_again(store) > 0, "the store has no lines to deliver again"
+            assert said(store) == before, "lines that arrive twice change what the store says"
 
     def test_all_is_copied_out_and_in_again(
         self, config: StoreConfig, store: Store, tmp_path: Path
@@ -119,10 +124,10 @@ class CopyingTests(StorePlace):
         before = said(store, patches=self.keeps_patches)
         files = FileStoreConfig(tmp_path / "copied out", commit_interval=0.01)
         counts = export_store(config, files)
-        assert counts == {"runs": 2, "derived": 2, "logs": 3, "artifacts": 2}
+        assert counts == {"runs": 2, "derived": 2, "logs": 3, "artifacts": 2}, "what was copied"
         with files.open().scoped(EXPERIMENT) as copied:
             assert said(copied, patches=self.keeps_patches) == before
-        assert set(export_store(files, config).values()) == {0}
+        assert set(export_store(files, config).values()) == {0}, "what is there is copied again"
         assert said(store, patches=self.keeps_patches) == before
 
     def test_all_is_copied_in(self, config: StoreConfig, store: Store, tmp_path: Path) -> None:
@@ -132,7 +137,7 @@ class CopyingTests(StorePlace):
             there = said(source, patches=self.keeps_patches)
         assert export_store(files, config)["artifacts"] == 2
         assert said(store, patches=self.keeps_patches) == there
-        assert set(export_store(files, config).values()) == {0}
+        assert set(export_store(files, config).values()) == {0}, "what is there is copied again"
 
     def test_the_better_record_of_two_stores_counts(
         self, config: StoreConfig, store: Store, tmp_path: Path

@@ -11,6 +11,7 @@ import pytest
 
 from metalab.errors import StoreError
 from metalab.records import Status
+from metalab.testing.asking import asked_if
 from metalab.testing.store.place import StorePlace
 from metalab.testing.store.samples import EXPERIMENT, HOSTILE, made, put, run_id
 
@@ -40,7 +41,8 @@ class DocumentTests(StorePlace):
 
     def test_equal_manifests_are_kept_once(self, store: Store) -> None:
         first = store.put_manifest({"a": 1, "b": [None, "é"]})
-        assert store.put_manifest({"b": [None, "é"], "a": 1}) == first
+        again = store.put_manifest({"b": [None, "é"], "a": 1})
+        assert again == first, "equal manifests, whose keys come in another order, have two names"
         assert store.manifests() == {first: {"a": 1, "b": [None, "é"]}}
 
     def test_the_newest_manifest_is_the_experiment_s(self, collection: Store, store: Store) -> None:
@@ -56,7 +58,9 @@ class DocumentTests(StorePlace):
         time.sleep(_TICK)
         store.put_launch("a", {"n": 2})
         store.put_launch("a", {"n": 2})
-        assert list(store.launches().items()) == [("b", {"n": 1}), ("a", {"n": 2})]
+        assert list(store.launches().items()) == [("b", {"n": 1}), ("a", {"n": 2})], (
+            "launches() gives others than were put, or not the oldest first"
+        )
 
     def test_a_launch_is_described_once(self, store: Store) -> None:
         store.put_launch("a", {"n": 2})
@@ -71,31 +75,31 @@ class DocumentTests(StorePlace):
                 store.put_launch("a", {"x": value})
         assert (store.manifests(), store.launches()) == ({}, {})
 
+    @asked_if(keeps_patches=True)
     def test_a_patch_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
-        self.require("keeps_patches")
         data = bytes(range(256)) * 100
         name = store.put_patch(data)
-        assert name == hashlib.sha256(data).hexdigest()
-        assert store.put_patch(data) == name
-        assert open_store().get_patch(name) == data
+        assert name == hashlib.sha256(data).hexdigest(), "its name is not SHA-256's hex digits"
+        assert store.put_patch(data) == name, "what is put twice has two names"
+        assert open_store().get_patch(name) == data, "of a patch other bytes come back"
 
+    @asked_if(keeps_patches=True)
     def test_a_patch_that_is_not_there_is_none(self, store: Store) -> None:
-        self.require("keeps_patches")
         store.put_patch(b"another")
         assert store.get_patch("0" * 64) is None
         assert store.get_patch("../experiment") is None
 
+    @asked_if(keeps_payloads=True)
     def test_a_payload_comes_back_by_its_hash(self, store: Store, open_store: OpenStore) -> None:
-        self.require("keeps_payloads")
         data = bytes(range(256)) * 100
         name = store.put_payload(data)
-        assert name == hashlib.sha256(data).hexdigest()
-        assert store.put_payload(data) == name
+        assert name == hashlib.sha256(data).hexdigest(), "its name is not SHA-256's hex digits"
+        assert store.put_payload(data) == name, "what is put twice has two names"
         with open_store().open_payload(name) as file:
-            assert file.read() == data
+            assert file.read() == data, "of a payload other bytes come back"
 
+    @asked_if(keeps_payloads=True)
     def test_a_payload_that_is_not_there_is_a_store_error(self, store: Store) -> None:
-        self.require("keeps_payloads")
         store.put_payload(b"another")
         with pytest.raises(StoreError):
             store.open_payload("../experiment")
@@ -108,17 +112,17 @@ class DocumentTests(StorePlace):
         store.checkpoints(run_id(), 0, 1).keep(b"two")
         assert store.checkpoints(run_id(), 0, 1).latest() == b"two"
         assert store.checkpoints(run_id(), 0, 3).latest() == b"two"
-        assert store.checkpoints(run_id(), 1, 1).latest() is None
-        assert store.checkpoints(run_id(1), 0, 1).latest() is None
+        assert store.checkpoints(run_id(), 1, 1).latest() is None, "another epoch's is taken"
+        assert store.checkpoints(run_id(1), 0, 1).latest() is None, "another run's is taken"
 
     def test_it_is_told_which_attempt_has_kept_a_checkpoint(
         self, store: Store, open_store: OpenStore
     ) -> None:
         store.checkpoints(run_id(), 0, 2).keep(b"state")
         again = open_store()
-        assert again.has_checkpoint(run_id(), 0, 2)
-        assert not again.has_checkpoint(run_id(), 0, 1)
-        assert not again.has_checkpoint(run_id(1), 0, 2)
+        assert again.has_checkpoint(run_id(), 0, 2), "a checkpoint that was kept is not known"
+        assert not again.has_checkpoint(run_id(), 0, 1), "another attempt's is taken for its own"
+        assert not again.has_checkpoint(run_id(1), 0, 2), "another run's is taken for its own"
 
     def test_checkpoints_go_when_their_run_is_forgotten(self, store: Store) -> None:
         put(store, made(Status.FAILED))
@@ -132,16 +136,17 @@ class DocumentTests(StorePlace):
         for number, name in enumerate(HOSTILE):
             store.put_launch(name, {"n": number})
         said = {name: document["n"] for name, document in store.launches().items()}
-        assert said == {name: number for number, name in enumerate(HOSTILE)}
+        named = {name: number for number, name in enumerate(HOSTILE)}
+        assert said == named, "launches come back by other names, or names have met"
 
     def test_a_launch_of_any_name_may_be_described_again_as_it_was(self, store: Store) -> None:
         for name in HOSTILE:
             store.put_launch(name, {"n": 1})
             store.put_launch(name, {"n": 1})
-        assert len(store.launches()) == len(HOSTILE)
+        assert len(store.launches()) == len(HOSTILE), "names of launches have met"
 
+    @asked_if(keeps_launch_files=True)
     def test_a_launch_s_files_are_in_a_folder_of_its_own(self, store: Store) -> None:
-        self.require("keeps_launch_files")
         for launch in ("a", "b"):
             store.put_launch_file(launch, "job.sh", launch.encode())
         assert (store.launch_folder("a") / "job.sh").read_bytes() == b"a"

@@ -51,15 +51,15 @@ class FoldTests(StorePlace):
         record = made(Status.FAILED, epoch=2, attempt=3, provenance=Provenance("ab12"))
         put(store, record)
         state = store.read().state(run_id())
-        assert state is not None
+        assert state is not None, "a run that was put has no state"
         assert (state.status, state.epoch, state.attempt) == (Status.FAILED, 2, 3)
-        assert state.code == "ab12"
+        assert state.code == "ab12", "the state has another code hash than the record"
 
     def test_no_clock_decides_which_record_counts(self, store: Store) -> None:
         early, late = NOW - timedelta(days=9000), NOW + timedelta(days=9000)
         put(store, made(attempt=2, started_at=early, finished_at=early))
         put(store, made(attempt=1, started_at=late, finished_at=late))
-        assert kept(store).attempt == 2
+        assert kept(store).attempt == 2, "a clock has decided which record counts"
 
     @pytest.mark.parametrize("seed", range(5))
     def test_lines_count_alike_in_whatever_order_they_arrive(self, store: Store, seed: int) -> None:
@@ -73,5 +73,9 @@ class FoldTests(StorePlace):
         with store.writer("a") as one, store.writer("b") as two:
             for number, record in enumerate(records):
                 (one, two)[number % 2].put(record)
-        assert kept(store).metrics == max(records, key=order).metrics
-        assert len(store.read().attempts(run_id())) == 18  # those that only began have ended
+        assert kept(store).metrics == max(records, key=order).metrics, (
+            "which record counts depends on the order in which lines arrive"
+        )
+        assert len(store.read().attempts(run_id())) == 18, (
+            "of 24 lines 18 are attempts: what began and has ended is one"
+        )

@@ -25,14 +25,15 @@ class ForgettingTests(StorePlace):
         store.put_derived(run_id(), "f", {"x": 1})
         store.delete_run(run_id())
         log = store.read()
-        assert log.state(run_id()) is None
-        assert run_id() not in log
+        assert log.state(run_id()) is None, "a forgotten run has a state"
+        assert run_id() not in log, "a forgotten run is in the log"
         assert list(log) == [run_id(1)]
-        assert len(log) == 1
-        assert log.derived(run_id()) == {}
+        assert len(log) == 1, "a forgotten run is counted"
+        assert log.derived(run_id()) == {}, "a forgotten run has derived values"
         assert [record_of(line).run_id for line in log.lines()] == [run_id(1)]
-        assert list(log.blocks()) == list(log.lines())
-        assert [state is None for state in log.states([run_id(), run_id(1)])] == [True, False]
+        assert list(log.blocks()) == list(log.lines()), "blocks() holds what lines() does not"
+        states = [state is None for state in log.states([run_id(), run_id(1)])]
+        assert states == [True, False], "states() is not None for the forgotten run alone"
         with pytest.raises(KeyError):
             next(log.lines([run_id()]))
 
@@ -40,13 +41,14 @@ class ForgettingTests(StorePlace):
         put(store, made(epoch=3))
         assert store.read().forgotten(run_id()) == 0
         store.delete_run(run_id())
-        assert store.read().forgotten(run_id()) == 4
+        forgotten = store.read().forgotten(run_id())
+        assert forgotten == 4, f"forgotten in epoch 3, it begins anew in epoch {forgotten}"
 
     def test_a_late_record_of_before_does_not_bring_it_back(self, store: Store) -> None:
         put(store, made(Status.FAILED))
         store.delete_run(run_id())
         put(store, made(attempt=9))
-        assert store.get_run_record(run_id()) is None
+        assert store.get_run_record(run_id()) is None, "a late record brings back a forgotten run"
 
     def test_a_record_put_anew_counts(self, store: Store) -> None:
         put(store, made())
@@ -67,7 +69,7 @@ class ForgettingTests(StorePlace):
         with store.writer("launch") as writer:
             writer.forget(run_id(), 2)
         log, state = store.read(), store.read().state(run_id())
-        assert state is not None
+        assert state is not None, "a record of the new epoch does not count"
         assert (len(log), state.epoch, log.forgotten(run_id())) == (1, 2, 2)
 
     def test_several_runs_are_forgotten_at_once(self, store: Store) -> None:
@@ -84,4 +86,4 @@ class ForgettingTests(StorePlace):
     def test_its_attempts_stay_readable(self, store: Store) -> None:
         put(store, made())
         store.delete_run(run_id())
-        assert len(store.read().attempts(run_id())) == 1
+        assert len(store.read().attempts(run_id())) == 1, "what was forgotten cannot be read"

@@ -98,7 +98,9 @@ class StoreMachine(RuleBasedStateMachine):
         if newest is not None and newest.generation > generation:
             return  # nobody asks for a generation that is over
         had = claims_of(self.store, _PLAN, _UNITS).take(claim)
-        assert had == (newest is None or newest.generation < generation or newest == claim)
+        assert had == (newest is None or newest.generation < generation or newest == claim), (
+            f"take({claim}) says {had}, though the newest claim on that unit is {newest}"
+        )
         if had:
             self.owners[unit] = claim
 
@@ -132,7 +134,8 @@ class StoreMachine(RuleBasedStateMachine):
         with self.config.connect() as other:
             self._compare(other.read())
             if self.has_claims:
-                assert dict(claims_of(other, _PLAN, _UNITS).owners()) == self.owners
+                owners = dict(claims_of(other, _PLAN, _UNITS).owners())
+                assert owners == self.owners, "owners() names others than have the units"
 
     def teardown(self) -> None:
         """End the writers and close the store."""
@@ -142,20 +145,22 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _compare(self, log: RunLog) -> None:
         expected = {run_id(run): record for run in self.puts if (record := self._current(run))}
-        assert {each: record_of(line) for each in log for line in log.lines([each])} == expected
-        assert len(log) == len(expected)
+        found = {each: record_of(line) for each in log for line in log.lines([each])}
+        assert found == expected, "other records count than should"
+        assert len(log) == len(expected), "len() counts other runs than there are"
         for run in range(4):
             current = expected.get(run_id(run))
             state = log.state(run_id(run))
             assert (state and (state.status, state.epoch, state.attempt)) == (
                 current and (current.status, current.epoch, current.attempt)
-            )
-            assert log.forgotten(run_id(run)) == self.forgotten.get(run, 0)
+            ), f"state() of run {run} is another than that of the record that counts"
+            forgotten = log.forgotten(run_id(run))
+            assert forgotten == self.forgotten.get(run, 0), f"of run {run} forgotten() says so"
             attempts = [record_of(line) for line in log.attempts(run_id(run))]
-            assert attempts == self._attempts(run)
+            assert attempts == self._attempts(run), f"attempts() of run {run} are others"
         if self.has_claims:
             released = {(u, w) for u, writers in log.released(_PLAN).items() for w in writers}
-            assert released == self.released
+            assert released == self.released, "released() names other units or writers"
 
     def _current(self, run: int) -> RunRecord | None:
         place, record = max(self.puts[run], key=lambda each: each[0])

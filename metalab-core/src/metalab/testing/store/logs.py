@@ -41,7 +41,7 @@ class LogTests(StorePlace):
     def test_a_log_is_there_before_the_run_has_ended(self, store: Store) -> None:
         with store.writer("launch") as writer:
             writer.append_log(made(), "early")
-            assert store.get_log(run_id()) == "early\n"
+            assert store.get_log(run_id()) == "early\n", "what is logged is there only later"
 
     def test_the_log_of_a_worker_that_died_is_kept(self, store: Store) -> None:
         with store.writer("launch") as writer:
@@ -59,8 +59,13 @@ class LogTests(StorePlace):
             writer.append_log(made(), "a line")
             writer.put(made())
             silent.put(made(number=1))
-        assert writer.name in store.place_of_log(writer.name)
-        assert store.place_of_log(silent.name) == ""
+        place = store.place_of_log(writer.name)
+        assert writer.name in place, (
+            f"place_of_log() of a writer that has logged says {place!r}, in which its name is not: "
+            "it names the place in words, and is left out where logs() names the writer"
+        )
+        place = store.place_of_log(silent.name)
+        assert place == "", f"place_of_log() of a writer that has logged nothing says {place!r}"
 
     @pytest.mark.parametrize("name", HOSTILE)
     def test_a_log_may_have_any_name(self, store: Store, name: str) -> None:
@@ -69,4 +74,4 @@ class LogTests(StorePlace):
             writer.append_log(made(), "to another", "another")
             writer.put(made())
         assert store.get_log(run_id(), name) == f"to {name!r}\n"
-        assert len(store.list_logs(run_id())) == 2
+        assert len(store.list_logs(run_id())) == 2, "names of logs have met"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from metalab.testing.asking import Asked
 from metalab.testing.store.samples import EXPERIMENT
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ OpenStore = Callable[[], "Store"]
 """Opens one more handle on the store under test: two handles are two processes' view of it."""
 
 
-class StorePlace:
+class StorePlace(Asked):
     """What the parts of the store's contract share: fixtures, and what a store can do.
 
     One fixture has to be given, ``config``. The attributes say what a store can do, and by
@@ -107,9 +108,3 @@ class StorePlace:
         yield open_one
         for each in opened:
             each.close()
-
-    def require(self, *capabilities: str) -> None:
-        """Skip the test where the store says that it cannot do what the test is about."""
-        for name in capabilities:
-            if not getattr(self, name):
-                pytest.skip(f"{type(self).__name__}.{name} is False")

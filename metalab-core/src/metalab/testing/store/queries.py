@@ -52,8 +52,10 @@ class QueryTests(StorePlace):
         values = [2**53 + 1, 2.0**53, math.nan, -0.0, None, 2**70, "é", (1, 2)]
         put(store, *(made(number=n, index=n, metrics={"v": v}) for n, v in enumerate(values)))
         table = store.query(Query(sort="v", columns="index"))
-        assert table.to_dict() == {"index": [3, 1, 0, 5, 6, 7, 2, 4]}
-        assert len(store.query(Query("v = 9007199254740993"))) == 1
+        assert table.to_dict() == {"index": [3, 1, 0, 5, 6, 7, 2, 4]}, (
+            "the order is that of exact numbers, then texts, then others, then NaN, then None"
+        )
+        assert len(store.query(Query("v = 9007199254740993"))) == 1, "2**53 + 1 equals 2.0**53"
 
     def test_groups(self, store: Store) -> None:
         put(store, *(made(number=n, index=n, metrics={"v": n, "g": n % 2}) for n in range(4)))
@@ -65,15 +67,16 @@ class QueryTests(StorePlace):
 
     def test_only_the_current_record_of_a_run_counts(self, store: Store) -> None:
         put(store, made(Status.FAILED), made(attempt=2))
-        assert len(store.query(Query("status = failed"))) == 0
+        assert len(store.query(Query("status = failed"))) == 0, "a displaced record was queried"
 
     @pytest.mark.parametrize("where", list(_FILTERS))
     def test_a_filter_chooses_what_plain_python_chooses(self, store: Store, where: str) -> None:
         records = _many_records()
         put(store, *records)
         chosen = [record.index for record in records if _FILTERS[where](record)]
-        assert 0 < len(chosen) < len(records)
-        assert store.query(Query(where, columns="index")).to_dict() == {"index": chosen}
+        assert 0 < len(chosen) < len(records)  # of the kit itself
+        found = store.query(Query(where, columns="index")).to_dict()
+        assert found == {"index": chosen}, f"{where!r} chooses other runs"
 
     @pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
     def test_sorting_and_cutting_give_what_plain_python_gives(
@@ -93,14 +96,17 @@ class QueryTests(StorePlace):
                 sort="-v" if descending else "v", limit=limit, offset=offset, columns="index"
             )
             end = None if limit is None else offset + limit
-            assert store.query(query).to_dict()["index"] == expected[offset:end]
+            assert store.query(query).to_dict()["index"] == expected[offset:end], (
+                f"sorted by {query.sort!r} from {offset} to {end} there are others, or in another "
+                "order: numbers first, then NaN, then runs without a value, equal ones by index"
+            )
 
     def test_a_query_is_about_what_was_read_where_that_is_given(self, store: Store) -> None:
         put(store, made())
         log = store.read()
         put(store, made(number=1))
-        assert len(store.query(Query(), log)) == 1
-        assert len(store.query(Query())) == 2
+        assert len(store.query(Query(), log)) == 1, "a query of a log sees what was put after it"
+        assert len(store.query(Query())) == 2, "a query of the store does not see all of it"
 
     def test_a_name_that_no_run_has_is_refused_by_its_name(self, store: Store) -> None:
         put(store, made(metrics={"loss": 1.0}))

@@ -25,25 +25,31 @@ class ReadingTests(StorePlace):
     def test_a_log_counts_and_names_the_runs(self, store: Store) -> None:
         put(store, *(made(number=n) for n in range(3)))
         log = store.read()
-        assert len(log) == 3
+        assert len(log) == 3, "len() of a log of three runs"
         assert set(log) == {run_id(n) for n in range(3)}
-        assert run_id(2) in log
-        assert run_id(3) not in log
-        assert 7 not in log
-        assert log.damage == ()
+        assert run_id(2) in log, "a run that was put is not in the log"
+        assert run_id(3) not in log, "a run that was never put is in the log"
+        assert 7 not in log, "what is no id is in the log"
+        assert log.damage == (), "damage is told of a store that nobody has harmed"
 
     def test_states_of_many_are_those_of_each(self, store: Store) -> None:
         put(store, made(), made(Status.FAILED, number=1), made(Status.RUNNING, number=2))
         log = store.read()
         asked = [run_id(n) for n in (2, 3, 0, 1, 0)]
-        assert list(log.states(iter(asked))) == [log.state(each) for each in asked]
+        assert list(log.states(iter(asked))) == [log.state(each) for each in asked], (
+            "states() of many says other than state() of each"
+        )
 
     def test_blocks_hold_the_lines_of_all_runs_or_of_those_asked_for(self, store: Store) -> None:
         put(store, *(made(number=n) for n in range(5)))
         log = store.read()
-        assert sorted(b"\n".join(log.blocks()).split(b"\n")) == sorted(log.lines())
+        assert sorted(b"\n".join(log.blocks()).split(b"\n")) == sorted(log.lines()), (
+            "blocks() hold other lines than lines()"
+        )
         asked = [run_id(n) for n in (4, 0, 4)]
-        assert b"\n".join(log.blocks(asked)).split(b"\n") == list(log.lines(asked))
+        assert b"\n".join(log.blocks(asked)).split(b"\n") == list(log.lines(asked)), (
+            "blocks() of some runs hold other lines than lines(), or in another order"
+        )
 
     def test_lines_come_in_the_order_asked_for_even_twice(self, store: Store) -> None:
         put(store, *(made(number=n) for n in range(5)))
@@ -70,8 +76,8 @@ class ReadingTests(StorePlace):
         put(store, made())
         log = store.read()
         put(store, made(number=1))
-        assert len(log) == 1
-        assert len(store.read(log)) == 2
+        assert len(log) == 1, "a log that was read has changed with the store"
+        assert len(store.read(log)) == 2, "reading on from a log does not find what was put since"
 
     def test_reading_on_gives_what_reading_anew_gives(
         self, store: Store, open_store: OpenStore
@@ -81,7 +87,9 @@ class ReadingTests(StorePlace):
             put(store, made(Status.FAILED, number=n), made(number=n // 2))
             log = store.read(log)
         anew = open_store().read()
-        assert {i: log.state(i) for i in log} == {i: anew.state(i) for i in anew}
+        assert {i: log.state(i) for i in log} == {i: anew.state(i) for i in anew}, (
+            "reading on gives other states than reading anew"
+        )
 
     def test_reading_on_sees_what_other_writers_have_put_meanwhile(
         self, store: Store, open_store: OpenStore
@@ -93,20 +101,21 @@ class ReadingTests(StorePlace):
             late.put(made(number=1))
             early.put(made(number=2))
             log = other.read(log)
-            assert sorted(log) == [run_id(n) for n in range(3)]
+            assert sorted(log) == [run_id(n) for n in range(3)], "reading on has missed a run"
             late.put(made(Status.FAILED, number=3))
             early.put(made(number=0, attempt=2))
             log = other.read(log)
-        assert sorted(log) == [run_id(n) for n in range(4)]
-        assert [state and state.attempt for state in log.states(sorted(log))] == [2, 1, 1, 1]
+        assert sorted(log) == [run_id(n) for n in range(4)], "reading on has missed a run"
+        attempts = [state and state.attempt for state in log.states(sorted(log))]
+        assert attempts == [2, 1, 1, 1], "reading on has missed a later attempt"
 
     def test_a_log_of_before_can_be_read_on_from_twice(self, store: Store) -> None:
         put(store, made())
         first = store.read()
         put(store, made(number=1))
-        assert len(store.read(first)) == 2
+        assert len(store.read(first)) == 2, "reading on from a log does not find what was put since"
         put(store, made(number=2))
-        assert len(store.read(first)) == 3
+        assert len(store.read(first)) == 3, "a log can be read on from only once"
 
     def test_who_reads_while_others_write_sees_whole_records_and_never_fewer(
         self, store: Store, open_store: OpenStore
@@ -119,20 +128,24 @@ class ReadingTests(StorePlace):
         try:
             while writing.is_alive():
                 log = reader.read(log)
-                assert len(log) >= seen
+                assert len(log) >= seen, "who reads on sees fewer runs than before"
                 seen = len(log)
                 found = [record_of(line) for line in log.lines()]
-                assert found == [records[record.index] for record in found]
+                assert found == [records[record.index] for record in found], (
+                    "who reads while others write sees records that are not whole"
+                )
                 writing.join(0.002)
         finally:
             writing.join()
-        assert len(reader.read(log)) == 100
+        assert len(reader.read(log)) == 100, "in the end a reader lacks runs"
 
     def test_it_is_told_which_runs_have_changed(self, store: Store) -> None:
         put(store, made(Status.RUNNING), made(number=1))
         before = store.read()
         put(store, made(), made(number=2))
-        assert sorted(store.read(before).changed(before)) == [run_id(0), run_id(2)]
+        assert sorted(store.read(before).changed(before)) == [run_id(0), run_id(2)], (
+            "changed() names others than the run that has ended since, and the new one"
+        )
 
     def test_pieces_hold_every_line_once(self, store: Store) -> None:
         put(store, *(made(number=n, attempt=a) for n in range(300) for a in (1, 2)))
@@ -141,11 +154,13 @@ class ReadingTests(StorePlace):
         lines = [
             line for piece in pieces for block in piece.blocks() for line in block.split(b"\n")
         ]
-        assert sorted(lines) == sorted(log.lines())
-        assert sum(piece.size for piece in pieces) == 300
+        assert sorted(lines) == sorted(log.lines()), "pieces() hold other lines than lines()"
+        assert sum(piece.size for piece in pieces) == 300, (
+            "the sizes of the pieces are not of 300 runs"
+        )
 
     def test_reading_twice_is_reading_once(self, store: Store) -> None:
         put(store, made())
         first = store.read()
         again = store.read(first)
-        assert list(again.lines()) == list(first.lines())
+        assert list(again.lines()) == list(first.lines()), "a second reading reads other lines"

@@ -53,7 +53,8 @@ class RecordTests(StorePlace):
     def test_awkward_floats_come_back_exactly(self, store: Store) -> None:
         put(store, made(metrics={str(i): value for i, value in enumerate(FLOATS)}))
         metrics = kept(store).metrics
-        assert [repr(metrics[str(i)]) for i in range(len(FLOATS))] == [repr(f) for f in FLOATS]
+        back = [repr(metrics[str(i)]) for i in range(len(FLOATS))]
+        assert back == [repr(f) for f in FLOATS], "floats come back as others"
 
     @pytest.mark.parametrize("name", list(AWKWARD))
     def test_awkward_values_come_back_with_their_types(self, store: Store, name: str) -> None:
@@ -73,8 +74,11 @@ class RecordTests(StorePlace):
         kept(store).metrics["x"] = 2
         kept(store, 1).metrics["y"] = 3
         kept(store).tags.append("b")
-        assert (kept(store).metrics, kept(store).tags) == ({"x": 1}, ["a"])
-        assert kept(store, 1).metrics == {}
+        assert (kept(store).metrics, kept(store).tags, kept(store, 1).metrics) == (
+            {"x": 1},
+            ["a"],
+            {},
+        ), "what a reader does to a record is read by others: give each a record of its own"
 
     def test_what_is_changed_after_it_was_put_is_not_kept(self, store: Store) -> None:
         record = made(metrics={"x": 1}, tags=["a"])
@@ -82,7 +86,9 @@ class RecordTests(StorePlace):
             writer.put(record)
             record.metrics["x"] = 2
             record.tags.append("b")
-        assert kept(store) == made(metrics={"x": 1}, tags=["a"])
+        assert kept(store) == made(metrics={"x": 1}, tags=["a"]), (
+            "what is done to a record after it was put is kept as well"
+        )
 
     def test_a_number_and_its_text_are_told_apart(self, store: Store) -> None:
         values = {"a": "NaN", "b": math.nan, "c": 1, "d": 1.0, "e": "1", "f": True}
@@ -98,18 +104,19 @@ class RecordTests(StorePlace):
 
     def test_a_run_that_was_never_put_is_absent(self, store: Store) -> None:
         assert store.get_run_record(run_id()) is None
-        assert not store.run_exists(run_id())
+        assert not store.run_exists(run_id()), "a run that was never put exists"
         assert store.list_artifacts(run_id()) == []
         assert store.get_derived(run_id()) == {}
 
     def test_all_records_are_listed_in_the_order_of_the_plan(self, store: Store) -> None:
         put(store, *(made(number=n, index=9 - n) for n in range(10)))
-        assert [record.index for record in store.list_run_records()] == list(range(10))
+        indices = [record.index for record in store.list_run_records()]
+        assert indices == list(range(10)), "records are not listed by their index"
 
     def test_a_record_that_runs_is_listed_as_running(self, store: Store) -> None:
         put(store, made(Status.RUNNING))
         assert [record.status for record in store.list_run_records()] == [Status.RUNNING]
-        assert store.run_exists(run_id())
+        assert store.run_exists(run_id()), "a run that was put does not exist"
 
     def test_a_collection_lists_the_records_of_the_experiment_named(
         self, collection: Store, store: Store
@@ -130,7 +137,7 @@ class RecordTests(StorePlace):
             pytest.raises(TypeError, match=r"metrics\['bad'\]"),
         ):
             writer.put(made(metrics={"bad": object()}))
-        assert store.get_run_record(run_id()) is None
+        assert store.get_run_record(run_id()) is None, "a record that was refused was kept"
 
     def test_the_launch_of_a_copied_record_is_kept(self, store: Store) -> None:
         store.put_run_record(made())
@@ -139,13 +146,13 @@ class RecordTests(StorePlace):
     def test_a_record_without_a_launch_is_still_the_same_record(self, store: Store) -> None:
         store.put_run_record(attrs.evolve(made(), launch=None))
         store.put_run_record(attrs.evolve(made(), launch=None))
-        assert len(store.read().attempts(run_id())) == 1
+        assert len(store.read().attempts(run_id())) == 1, "a record put twice is two attempts"
         assert kept(store).launch == "manual"
 
     def test_the_same_record_twice_is_one_attempt(self, store: Store) -> None:
         store.put_run_record(made(metrics={"x": math.nan}))
         store.put_run_record(made(metrics={"x": math.nan}))
-        assert len(store.read().attempts(run_id())) == 1
+        assert len(store.read().attempts(run_id())) == 1, "a record put twice is two attempts"
 
     def test_a_changed_record_is_a_further_attempt(self, store: Store) -> None:
         store.put_run_record(made(metrics={"x": 1}))

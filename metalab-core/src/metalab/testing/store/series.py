@@ -38,7 +38,9 @@ class SeriesTests(StorePlace):
             writer.put(made(Status.FAILED, attempt=1))
             writer.put_series(made(attempt=2), "loss", [(0, 2.0)])
             writer.put(made(attempt=2))
-        assert store.read().series(run_id()) == {"loss": [(0, 2.0)]}
+        assert store.read().series(run_id()) == {"loss": [(0, 2.0)]}, (
+            "the points are not those of the attempt whose record counts, and of it alone"
+        )
 
     def test_two_writers_of_one_attempt_do_not_mix_their_points(self, store: Store) -> None:
         for value in (1.0, 2.0):
@@ -46,7 +48,9 @@ class SeriesTests(StorePlace):
                 writer.put_series(made(), "loss", [(0, value), (1, value)])
                 writer.put(made(metrics={"value": value}))
         winner = kept(store).metrics["value"]
-        assert store.read().series(run_id()) == {"loss": [(0, winner), (1, winner)]}
+        assert store.read().series(run_id()) == {"loss": [(0, winner), (1, winner)]}, (
+            "the points are not those of the writer whose record counts, and of it alone"
+        )
 
     def test_the_points_of_a_worker_that_died_are_kept(self, store: Store) -> None:
         with store.writer("launch") as writer:
@@ -65,8 +69,8 @@ class SeriesTests(StorePlace):
         store.put_derived(run_id(), "g", {"y": 1})
         derived = store.get_derived(run_id())
         assert sorted(derived) == ["f", "g"]
-        assert math.isnan(derived["f"]["values"]["x"])
-        assert derived["f"]["code"] == "ab"
+        assert math.isnan(derived["f"]["values"]["x"]), "a derived NaN comes back as another value"
+        assert derived["f"]["code"] == "ab", "derived values come back with another code hash"
 
     def test_the_latest_values_of_a_function_count(self, store: Store) -> None:
         put(store, made())
@@ -79,9 +83,9 @@ class SeriesTests(StorePlace):
         store.put_derived(run_id(), "f", {"x": 1})
         of = store.get_derived(run_id())["f"]["of"]
         put(store, made(attempt=2))
-        assert store.get_derived(run_id())["f"]["of"] == of
+        assert store.get_derived(run_id())["f"]["of"] == of, "`of` has followed the new record"
         store.put_derived(run_id(), "f", {"x": 2})
-        assert store.get_derived(run_id())["f"]["of"] != of
+        assert store.get_derived(run_id())["f"]["of"] != of, "`of` is still the old record's"
         assert store.get_derived(run_id())["f"]["values"] == {"x": 2}
 
     def test_a_run_without_a_record_has_nothing_to_derive_from(self, store: Store) -> None:

@@ -1,0 +1,27 @@
+"""An executor that takes a run which calls sys.exit() for one that has ended well."""
+
+from __future__ import annotations
+
+from right import RightContract, RightExecutor, RightSubmission
+
+from metalab.execution.outcome import Outcome
+from metalab.execution.worker import Worker
+from metalab.records import Status
+
+
+class WrongWorker(Worker):
+    def _call(self, run, capture, doom):
+        outcome, raised = super()._call(run, capture, doom)
+        return (Outcome(Status.SUCCESS), None) if raised is SystemExit else (outcome, raised)
+
+
+class WrongSubmission(RightSubmission):
+    worker = WrongWorker
+
+
+class WrongExecutor(RightExecutor):
+    submission = WrongSubmission
+
+
+class TestWrong(RightContract):
+    kind = WrongExecutor
