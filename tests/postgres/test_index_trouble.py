@@ -14,7 +14,7 @@ import pytest
 
 import metalab
 from metalab.store import FileStore, PostgresStore, PostgresStoreConfig, Query
-from metalab_postgres import migrations
+from metalab_postgres import ingestion, migrations
 from metalab_postgres.trouble import IndexReadOnly, IndexRefused, IndexUnavailable
 from postgres import pg_tools
 from postgres.pg_tools import index_of, line, run_id, runs_of, store_at
@@ -165,6 +165,25 @@ class TestTrouble:
             reader.update()
         assert reader.freshen().lag_bytes == len(more)
         assert reader.status().experiments[0].runs == 1
+
+    def test_a_connection_lost_before_a_part_is_rolled_back_is_made_anew(
+        self, pg_dsn, tmp_path, monkeypatch
+    ):
+        store, lost = store_at(tmp_path), []
+        index = index_of(pg_dsn, store)
+
+        def fold_new(cursor, *_):
+            lost.append(cursor.connection.info.backend_pid)
+            statement(pg_dsn, f"SELECT pg_terminate_backend({lost[-1]}, 10000)")
+            monkeypatch.undo()
+            return False
+
+        monkeypatch.setattr(ingestion, "fold_new", fold_new)
+        (runs_of(store) / "w.jsonl").write_bytes(line(1))
+        index.update()
+        assert len(lost) == 1
+        assert index.verify() == []
+        assert index.status().experiments[0].lines == 1
 
     def test_a_server_that_is_stopped_and_killed_costs_nothing(self, durable_server, tmp_path):
         store = store_at(tmp_path)

@@ -226,7 +226,8 @@ class Ingestion:
 
         Of two who read the same lines one waits for the other's, and then finds them there.
         """
-        with self.connection.transaction():
+        # A transaction suppresses this itself, but where the server is gone: what is next meets it.
+        with suppress(psycopg.Rollback), self.connection.transaction():
             lock(cursor, self.schema, shared=True)
             if not marks.is_at(cursor, mark):
                 raise Overtaken
