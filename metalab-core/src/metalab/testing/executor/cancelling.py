@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from metalab.testing.asking import asked_if
@@ -27,12 +28,9 @@ class CancellingContract(Capabilities):
     @asked_if(returns_at_once=True)
     def test_a_launch_is_waited_for_as_long_as_asked(self, stage: Stage) -> None:
         handle = self._held(stage)
-        said: list[bool] = []
-        asking = threading.Thread(target=lambda: said.append(handle.wait(_MOMENT)), daemon=True)
-        asking.start()
-        asking.join(stage.patience)
-        assert said, f"wait({_MOMENT}) has not returned after {stage.patience:g} s"
-        assert not said[0], "wait() says that it is over while runs are under way"
+        assert not _waited(handle, stage.patience), (
+            "wait() says that it is over while runs are under way"
+        )
         assert not handle.is_complete, "is_complete is True while runs are under way"
         stage.let_go()
         assert handle.wait(stage.patience), f"wait() says after {stage.patience:g} s: not over"
@@ -102,3 +100,20 @@ class CancellingContract(Capabilities):
         if not self.cancel_reaches_runs:
             stage.let_go()
         return handle
+
+
+def _waited(handle: RunHandle, patience: float) -> bool:
+    """Return what ``wait`` says, on a thread of its own, since it may never return."""
+    said = Future[bool]()
+
+    def wait() -> None:
+        try:
+            said.set_result(handle.wait(_MOMENT))
+        except Exception as error:  # noqa: BLE001  raised where its result is asked for
+            said.set_exception(error)
+
+    asking = threading.Thread(target=wait, daemon=True)
+    asking.start()
+    asking.join(patience)
+    assert said.done(), f"wait({_MOMENT}) has not returned after {patience:g} s"
+    return said.result()
