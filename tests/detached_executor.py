@@ -129,7 +129,7 @@ class LoneSubmission(Submission):
             while is_there is not False:
                 is_there = self._executor.is_under_way(self._dispatch)
                 trail.look()
-                if not trail.left:
+                if not (trail.left or trail.underived()):
                     break
                 time.sleep(0.05)
         except BaseException as error:  # noqa: BLE001  whoever waits is told

@@ -404,19 +404,48 @@ def doubled(run):
     return 2 * run.metrics["y"]
 
 
+def doubled_in_a_while(run):
+    time.sleep(1.5)
+    return 2 * run.metrics["y"]
+
+
+def doubled_in_vain(run):
+    raise ValueError(f"no twice {run.metrics['y']}")
+
+
 class TestDerivedMetrics:
     def test_jobs_compute_them_for_new_runs_and_for_those_done_before(self, cluster, store):
         metalab.run(experiment(quick, x=[1, 2]), store, executor="inline").result()
         handle = run(experiment(quick, x=[1, 2, 3]), store, pilots=2, derived_metrics=[doubled])
-        handle.result(timeout=60)
-        kept = wait_for(lambda: _derived(store, 3))
-        assert sorted(kept) == [2, 8, 18]
+        results = handle.result(timeout=60)
+        assert [each.derived for each in results] == [{"doubled": y} for y in (2, 8, 18)]
 
+    def test_where_no_run_is_pending_they_are_waited_for_as_well(self, cluster, store):
+        exp = experiment(quick, x=[1, 2])
+        metalab.run(exp, store, executor="inline").result()
+        handle = run(exp, store, pilots=1, derived_metrics=[doubled_in_a_while])
+        results = handle.result(timeout=60)
+        assert [each.derived for each in results] == [{"doubled_in_a_while": y} for y in (2, 8)]
 
-def _derived(store, runs):
-    lines = [line for line in lines_of(store) if line["t"] == "derived"]
-    found = {line["id"]: line["values"]["doubled"] for line in lines}
-    return list(found.values()) if len(found) == runs else None
+    def test_from_another_process_they_are_waited_for_as_well(self, cluster, store, tmp_path):
+        run(experiment(quick, x=[1, 2]), store, pilots=1, derived_metrics=[doubled_in_a_while])
+        text = """
+            import sys
+            import metalab
+
+            results = metalab.reconnect(sys.argv[1]).result(timeout=60)
+            print([each.derived for each in results])
+        """
+        said = script(tmp_path / "other.py", text, store)
+        assert said.strip() == str([{"doubled_in_a_while": y} for y in (2, 8)])
+
+    def test_what_cannot_be_computed_is_waited_for_no_longer_than_jobs_are_there(
+        self, cluster, store
+    ):
+        exp = experiment(quick, x=[1, 2])
+        handle = run(exp, store, pilots=1, derived_metrics=[doubled_in_vain])
+        assert [each.derived for each in handle.result(timeout=60)] == [{}, {}]
+        assert not any(job.is_alive for job in handle._submission.launch.jobs())
 
 
 def test_states_of_a_handle_add_up_at_every_moment(cluster, store):

@@ -65,7 +65,10 @@ class SlurmSubmission(Submission):
     # As a Submission.
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until every run has ended or nobody executes them; RuntimeError in a fork."""
+        """Wait until every run has ended, and its derived metrics are there, or nobody is at them.
+
+        Raises RuntimeError in a fork.
+        """
         self._check_process(self._pid)
         return self._done.wait(timeout)
 
@@ -106,7 +109,7 @@ class SlurmSubmission(Submission):
                 has_news = self._look()
                 ended = time.monotonic()
                 last_news = ended if has_news else last_news
-                if self._trail.left:
+                if self._is_open:
                     pause = max(_LATE * (ended - last_news), _RARE * (ended - began))
                     self._awake.wait(max(_SHORTEST, min(pause, _LONGEST)))
                     self._awake.clear()
@@ -116,9 +119,14 @@ class SlurmSubmission(Submission):
             self._batch.ledger.finish()
             self._done.set()
 
+    @property
+    def _is_open(self) -> bool:
+        """Whether runs have not ended, or lack derived metrics that pilots compute after that."""
+        return bool(self._trail.left or self._trail.underived())
+
     def _is_over(self) -> bool:
         """Do what is due at the queue; True once there is nothing more to wait for."""
-        if not self._trail.left:
+        if not self._is_open:
             return True
         if self._wants_cancel:
             self._cancel()
@@ -155,6 +163,8 @@ class SlurmSubmission(Submission):
         try:
             jobs = self.launch.jobs()
         except SlurmUnavailable as error:
+            if not self._trail.left:  # whoever looks later finds what pilots still compute
+                return True
             # Unknown is not gone.
             self._gone_since = None
             self._pause = self._slower()

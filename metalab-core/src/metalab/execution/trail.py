@@ -56,6 +56,8 @@ class Trail:
         self._left = len(batch.pending)
         self._is_left = _flags(batch.pending, len(batch.plan))
         self._begun: set[int] = set()
+        self._underived: Sequence[int] | None = None
+        self._derived_in: RunLog | None = None
 
     @property
     def left(self) -> int:
@@ -87,6 +89,32 @@ class Trail:
         news = log if before is None else log.changed(before)
         blocks = log.blocks(list(news))
         return sum(self._take(log, line) for block in blocks for line in _decode(block)) > 0
+
+    def underived(self) -> Sequence[int]:
+        """Return the indices of the successful runs that lack derived metrics, in plan order.
+
+        As the last look found them; to be asked once all runs have ended, for those of the last
+        are computed after that.
+        """
+        batch, log = self._batch, self._log
+        if not batch.derived_metrics or log is None:
+            return ()
+        if self._derived_in is not log:
+            # Most launches derive nothing, and need none of it.
+            from metalab.results.derived import lacking  # noqa: PLC0415
+
+            self._derived_in = log
+            metrics = batch.derived_metrics
+            self._underived = lacking(log, batch.plan.ids, self._candidates(log), metrics)
+        return self._underived or ()
+
+    def _candidates(self, log: RunLog) -> Sequence[int]:
+        if self._underived is not None:
+            return self._underived
+        ids = self._batch.plan.ids
+        mine = sorted({*self._batch.pending, *self._batch.underived})
+        states = zip(mine, log.states([ids.at(index) for index in mine]), strict=True)
+        return [n for n, state in states if state is not None and state.status is Status.SUCCESS]
 
     def _take(self, log: RunLog, line: _Line) -> bool:
         index, ids = line.index, self._batch.plan.ids

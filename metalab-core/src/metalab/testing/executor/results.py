@@ -96,13 +96,10 @@ class ResultsContract(Capabilities):
     def test_derived_metrics_are_stored_beside_the_runs(self, stage: Stage) -> None:
         results = stage.results(measured_experiment(), derived_metrics=[doubled])
         expected = [2 * run.metrics["y"] for run in results]
-
-        def derived() -> list[object]:
-            return [run.derived.get("twice") for run in stage.stored("measured")]
-
-        if self.is_detached:  # its workers are not waited for once every run has ended
-            stage.until(lambda: None not in derived(), "the runs have derived metrics")
-        assert derived() == expected, "derived metrics are missing, or others than of the runs"
+        derived = [run.derived.get("twice") for run in results]
+        assert derived == expected, (
+            "derived metrics are missing once a launch is over, or are others than of the runs"
+        )
 
     def test_a_run_s_log_holds_its_own_lines_alone(self, stage: Stage) -> None:
         for each in stage.results(stage.acting(4, dict.fromkeys(range(4), "talk"))):
