@@ -20,7 +20,9 @@ _LONG = ("slow", "wheels")
 # these are tried where they are found.
 _WHERE_FOUND = ("other_pythons", "torch")
 # What an implementation says by an attribute of its contract's class, no machine can bring.
-_DECLARED = re.compile(r"Skipped: Test\w+\.\w+ (is (False|True)|names no file|returns None)$").match
+_DECLARED = re.compile(
+    r"Skipped: Test\w+\.\w+ (is (False|True)|names no (file|jobs_option)|returns None)$"
+).match
 _STORES = ("experiments", "runs")
 _LEFT = pytest.StashKey[set[Path]]()
 

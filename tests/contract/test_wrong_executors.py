@@ -35,6 +35,10 @@ CAUGHT = {
         "test_two_launches_do_not_mix",
         "a launch of 5 runs of which 0 fail is counted as",
     ),
+    "derives_of_new_runs_alone": (
+        "test_a_new_derived_metric_is_computed_of_runs_done_before",
+        "runs whose metrics are to be computed",
+    ),
     "drops_derived_metrics": (
         "test_derived_metrics_are_stored_beside_the_runs",
         "derived metrics are missing",
@@ -81,6 +85,10 @@ CAUGHT = {
     "lets_runs_exit": (
         "test_sys_exit_fails_its_run_and_no_other",
         r"sys.exit\(\) fails its run alone",
+    ),
+    "misnames_its_jobs": (
+        "test_its_jobs_option_is_one_that_it_takes",
+        r"which is worker=2 by WrongExecutor.jobs_option, raises TypeError",
     ),
     "mixes_launches": ("test_two_launches_do_not_mix", "runs of one launch went to another"),
     "never_closes": (
@@ -162,7 +170,8 @@ def installed(tmp_path):
     info = tmp_path / "wrong-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wrong\nVersion: 1.0\n")
-    names = {"right": "right", "ignores_options": "ignores_options", "lone": "detached_executor"}
+    names = {"right": "right", "lone": "detached_executor"}
+    names |= {name: name for name in ("ignores_options", "misnames_its_jobs")}
     points = "".join(f"{name} = {module}\n" for name, module in names.items())
     (info / "entry_points.txt").write_text(f"[metalab.executors]\n{points}")
     return tmp_path

@@ -6,11 +6,12 @@ import ast
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 import metalab
-from core.store_tools import EXPERIMENT, made, python, store_at
+from core.store_tools import EXPERIMENT, TESTS, made, store_at
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions are those of POSIX")
 
@@ -69,10 +70,18 @@ def closed(public_path, data):
 def reading(store, data):
     """Compute and read as somebody who may only read the store."""
     arguments = (str(store), str(data), str(store.parent / "trial"))
-    process = python(SCRIPT, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
-    return ast.literal_eval(out)
+    # Another user cannot write what measures coverage, either.
+    unmeasured = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        env={**unmeasured, "PYTHONPATH": TESTS},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return ast.literal_eval(done.stdout)
 
 
 EMPTY = [{}, {}, {}]

@@ -68,3 +68,22 @@ def test_what_a_launch_gave_up_is_executed_anew_though_its_process_is_still_ther
         second = launch("")
         assert [run.status.value for run in second.result(SECONDS)] == ["success", "success"]
     assert second.job_id != first.job_id
+
+
+def halved(run):
+    return run.params["x"] / 2
+
+
+def test_a_metric_of_which_a_launch_knows_nothing_is_derived_though_its_process_is_still_there(
+    tmp_path, launch
+):
+    first = launch("")
+    first.result(SECONDS)
+    (lock,) = tmp_path.glob("store/again*/launches/*/lone/lock")
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        second = launch("", derived_metrics=[halved])
+        results = second.result(SECONDS)
+        assert second.job_id != first.job_id
+        assert [run.derived for run in results] == [{"halved": 0.0}, {"halved": 0.5}]
+        assert [len(run.attempts()) for run in results] == [1, 1]

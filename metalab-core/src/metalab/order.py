@@ -77,7 +77,9 @@ class Order:
             ledger.finish()
             return self._handle(plan, found, launch, ledger, None)
         if found is not None and log is not None:
-            live = under_way(found, self.executor, plan, left, log)
+            live = under_way(
+                found, self.executor, plan, left, log, metrics=self.metrics, underived=underived
+            )
             if live is not None:
                 tell_of_code(live, found, plan)
                 return reattached(live, found, self.executor, self.tracker, self.on_event, plan)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metalab.execution.base import Executor
     from metalab.planning import Plan
     from metalab.progress import ProgressTracker
+    from metalab.results.derived import DerivedMetric
     from metalab.resume import Remainder
     from metalab.store.base import RunLog, Store
 
@@ -98,15 +99,24 @@ def newest_dispatch(store: Store, launch: str | None) -> Dispatch:
 
 
 def under_way(
-    store: Store, executor: Executor, plan: Plan, left: Remainder, log: RunLog
+    store: Store,
+    executor: Executor,
+    plan: Plan,
+    left: Remainder,
+    log: RunLog,
+    *,
+    metrics: Sequence[DerivedMetric] = (),
+    underived: Sequence[int] = (),
 ) -> Dispatch | None:
     """Return what already executes all that is left of a plan, by itself, if anything does.
 
-    ``log`` is what was stored when it was seen what is left.
+    ``log`` is what was stored when it was seen what is left. With ``metrics`` it computes these
+    as well, also of the runs that are ``underived``.
     """
     for each in dispatches(store):
         if (
             (each.executor, each.digest) == (executor.name, plan.digest)
+            and _derives(each, metrics, underived)
             and _covers(each, left, log)
             and executor.is_under_way(each)
         ):
@@ -124,6 +134,16 @@ def tell_of_code(dispatch: Dispatch, store: Store, plan: Plan) -> None:
             CodeChangedWarning,
             stacklevel=4,
         )
+
+
+def _derives(
+    dispatch: Dispatch, metrics: Sequence[DerivedMetric], underived: Sequence[int]
+) -> bool:
+    """Tell whether metrics are computed there, by the same code, of all runs that lack them."""
+    known = {(metric.name, metric.code) for metric in dispatch.metrics}
+    if not known.issuperset((metric.name, metric.code) for metric in metrics):
+        return False
+    return not underived or {*dispatch.pending, *dispatch.underived}.issuperset(underived)
 
 
 def _covers(dispatch: Dispatch, left: Remainder, log: RunLog) -> bool:

@@ -52,7 +52,8 @@ class Terms:
 
     It executes ``most`` runs at most; a run is tried until it has died ``attempts`` times, and
     for ``allowance`` see Batch. One that ``derives`` computes the derived metrics that runs done
-    before lack. ``owner`` is what its scheduler calls it, ``label`` what records do.
+    before lack: of several pilots one is enough. ``owner`` is what its scheduler calls it,
+    ``label`` what records do.
     """
 
     workers: int = 1
@@ -62,7 +63,7 @@ class Terms:
     most: int | None = None
     attempts: int = 3
     allowance: Mapping[str, int] = attrs.field(factory=dict)
-    derives: bool = False
+    derives: bool = True
     owner: str
     label: str
 

@@ -101,6 +101,16 @@ class ResultsContract(Capabilities):
             "derived metrics are missing once a launch is over, or are others than of the runs"
         )
 
+    def test_a_new_derived_metric_is_computed_of_runs_done_before(self, stage: Stage) -> None:
+        before = stage.results(measured_experiment())
+        results = stage.results(measured_experiment(), derived_metrics=[doubled])
+        derived = [run.derived.get("twice") for run in results]
+        assert derived == [2 * run.metrics["y"] for run in before], (
+            "a batch without pending runs has `underived`: runs whose metrics are to be computed"
+        )
+        attempts = [len(run.attempts()) for run in results]
+        assert set(attempts) == {1}, "runs were executed again for a metric that is derived"
+
     def test_a_run_s_log_holds_its_own_lines_alone(self, stage: Stage) -> None:
         for each in stage.results(stage.acting(4, dict.fromkeys(range(4), "talk"))):
             log, x = each.log(), each.metrics["x"]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from metalab.execution.choice import chosen_executor, executor_class
+from metalab.plugins import EXECUTORS
 from metalab.testing.asking import asked_if
 from metalab.testing.executor.capabilities import Capabilities
-from metalab.testing.executor.refusals import refused
+from metalab.testing.executor.refusals import nothing_raised, refused
 
 if TYPE_CHECKING:
     from metalab.testing.executor.stage import Stage
@@ -76,12 +79,27 @@ class SharingContract(Capabilities):
     @asked_if(is_installed=True)
     def test_its_name_and_options_make_it(self, stage: Stage) -> None:
         name = stage.executor.name
+        assert name in EXECUTORS, (
+            f"{type(stage.executor).__name__}.name is {name!r}, which has to be the name of its "
+            f"entry point: {EXECUTORS.missing(name)}"
+        )
         with chosen_executor({name: stage.options}) as made:
             assert type(made) is type(stage.executor), f"the name {name!r} makes another executor"
             assert made.name == name, f"the one that {name!r} makes is called {made.name!r}"
         assert executor_class(name) in {None, type(stage.executor)}, (
             "metalab_executor_class returns another class than metalab_make_executor makes"
         )
+
+    @asked_if(is_installed=True)
+    def test_its_jobs_option_is_one_that_it_takes(self, stage: Stage) -> None:
+        kind, option = type(stage.executor), stage.executor.jobs_option
+        if option is None:
+            pytest.skip(f"{type(self).__name__}.executor names no jobs_option")
+        with (
+            nothing_raised(f"`-j 2`, which is {option}=2 by {kind.__name__}.jobs_option,"),
+            chosen_executor({stage.executor.name: {**stage.options, option: 2}}) as made,
+        ):
+            assert type(made) is kind, "`-j 2` makes another executor"
 
     @asked_if(is_installed=True)
     def test_an_unknown_option_is_refused_by_its_name(self, stage: Stage) -> None:
