@@ -50,7 +50,7 @@ class Written(Asked):
         """Return objects that the serializer takes, made anew in each call.
 
         Among them are those at the edges: empty, of each dtype and byte order, with NaN and
-        infinities, with names beyond ASCII.
+        infinities, with names beyond ASCII, floats with all their digits, as 0.1 + 0.2.
         """
         raise NotImplementedError(f"{type(self).__name__}.objects returns objects to write")
 
@@ -63,7 +63,10 @@ class Written(Asked):
         return ()
 
     def same(self, one: Any, other: Any) -> bool:
-        """Tell whether two objects have one type and one value; override it for arrays."""
+        """Tell whether two objects have one type and one value; override it for arrays.
+
+        It is the author's definition of equal: what is equal by it has equal bytes.
+        """
         return is_same(one, other)
 
     def _library(self) -> str:

@@ -51,20 +51,26 @@ class Capabilities(Asked):
 
     cancel_reaches_runs: ClassVar[bool] = True
     """``cancel`` also asks the runs under way to stop, by ``runtime.should_stop``. Otherwise
-    they go on to their end."""
+    they go on to their end, and the tests wait for that."""
 
     takes_local_operations: ClassVar[bool] = True
     """It executes operations that no import finds: of a script, a notebook, a function.
     Otherwise it refuses them when a launch is planned."""
 
     owns_its_workers: ClassVar[bool] = True
-    """The threads and processes that execute runs are its own, and end with it."""
+    """The threads and processes that execute runs are its own, and end with it: after
+    ``shutdown``, and when the process that launched them is killed."""
 
     is_installed: ClassVar[bool] = True
-    """A plugin makes it, by its name and options, in scripts as well."""
+    """A plugin makes it, by its name and options, in scripts as well. Otherwise nothing is asked
+    for which another process has to make it."""
 
     patience: ClassVar[float] = 60.0
-    """How many seconds anything may take before it counts as hung."""
+    """How many seconds anything may take before it counts as hung.
+
+    Low, such as 10, while an executor is being written: what hangs is then told soon. High for
+    a scheduler that looks at its queue now and then.
+    """
 
     preamble: ClassVar[str] = ""
     """Lines of a script that bind ``executor``, for options that have no text, as a pool; by
@@ -83,7 +89,11 @@ class Capabilities(Asked):
 
     @pytest.fixture
     def options(self) -> Mapping[str, Any]:
-        """Override it where it needs options: those of ``executor={name: options}``."""
+        """Override it where it needs options: those of ``executor={name: options}``.
+
+        Scripts of the tests make the executor by them, so they are those of ``executor``, which
+        may ask for this fixture.
+        """
         return {}
 
     @pytest.fixture
