@@ -22,7 +22,9 @@ class TestFileStore(StoreContract):
         return sorted((store.get_working_directory() / "runs").glob("*.jsonl"))
 
 
-class TestMemoryStore(StoreContract):
+class OfOneProcess(StoreContract):
+    """What a small store of this process alone cannot do."""
+
     is_registered = False
     is_shared_between_processes = False
     syncs_through_os = False
@@ -30,20 +32,15 @@ class TestMemoryStore(StoreContract):
     can_compact = False
     can_inspect = False
 
+
+class TestMemoryStore(OfOneProcess):
     @pytest.fixture
     def config(self):
         return MemoryStoreConfig(place=uuid.uuid4().hex)
 
 
-class TestOneFileStore(StoreContract):
+class TestOneFileStore(OfOneProcess):
     """Writers may share a file, where a line of one that died may lie before those of another."""
-
-    is_registered = False
-    is_shared_between_processes = False
-    syncs_through_os = False
-    keeps_launch_files = False
-    can_compact = False
-    can_inspect = False
 
     @pytest.fixture
     def config(self, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from right import RightContract, RightExecutor, RightSubmission
+from right import RightContract, RightExecutor, executed_by
 
 from metalab.execution.outcome import Outcome
 from metalab.execution.worker import Worker
@@ -17,12 +17,8 @@ class WrongWorker(Worker):
         return outcome, raised
 
 
-class WrongSubmission(RightSubmission):
-    worker = WrongWorker
-
-
 class WrongExecutor(RightExecutor):
-    submission = WrongSubmission
+    submission = executed_by(WrongWorker)
 
 
 class TestWrong(RightContract):

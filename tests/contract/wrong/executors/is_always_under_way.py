@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-from right import RightContract
+from lone import LoneContract
 
-import detached_executor
 from detached_executor import LoneExecutor
 
 
@@ -14,12 +12,6 @@ class WrongExecutor(LoneExecutor):
         return True
 
 
-class TestWrong(RightContract):
-    can_kill = is_detached = has_own_processes = True
+class TestWrong(LoneContract):
+    kind = WrongExecutor
     patience = 12.0
-
-    @pytest.fixture
-    def executor(self):
-        with WrongExecutor() as made:
-            yield made
-        detached_executor.end_processes()

@@ -27,6 +27,11 @@ class RightSubmission(LocalSubmission):
         return self._workers[name]
 
 
+def executed_by(worker):
+    """Return the kind of submission whose runs are executed by a kind of worker."""
+    return type("WorkerSubmission", (RightSubmission,), {"worker": worker})
+
+
 class RightExecutor(Executor):
     """Executes each batch on ``workers`` threads of its own."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from right import RightContract, RightExecutor, RightSubmission
+from right import RightContract, RightExecutor, executed_by
 
 from metalab.execution.worker import Worker
 
@@ -14,12 +14,8 @@ class WrongWorker(Worker):
             return super()._call(run, capture, doom)
 
 
-class WrongSubmission(RightSubmission):
-    worker = WrongWorker
-
-
 class WrongExecutor(RightExecutor):
-    submission = WrongSubmission
+    submission = executed_by(WrongWorker)
 
 
 class TestWrong(RightContract):
