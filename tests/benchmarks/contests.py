@@ -142,6 +142,18 @@ CONTESTS = (
         WALL,
     ),
     Contest(
+        "S7",
+        Phase("store_floors:save_unhashed"),
+        (
+            Contender(
+                "the same; floor hashes nothing",
+                Phase("store_ours:save"),
+                judged=False,
+            ),
+        ),
+        WALL,
+    ),
+    Contest(
         "S8",
         Phase("store_floors:aggregate", after=_MEASURED),
         (

@@ -5,6 +5,7 @@ It reads the files that metalab wrote, or writes the very lines that metalab wri
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -171,21 +172,33 @@ def arrays(work: Work) -> Callable[[], int]:
 
 
 def save(work: Work) -> Callable[[], int]:
-    """S7: save the arrays, with the syncs of file and folder that make each of them last."""
+    """S7: save the arrays and hash them, with the syncs of file and folder that make them last."""
+    return _saving(work, lambda array: hashlib.sha256(array.data).hexdigest())
+
+
+def save_unhashed(work: Work) -> Callable[[], int]:
+    """S7: the same without the hashes, by which a damaged file could be told."""
+    return _saving(work, lambda _: "")
+
+
+def _saving(work: Work, hashed: Callable[[Any], str]) -> Callable[[], int]:
     import numpy as np
 
     work.folder.mkdir(parents=True)
 
     def phase() -> int:
+        hashes = []
         for number in range(work.runs):
+            array = one_array()
             with (work.folder / f"{number}.npy").open("wb") as file:
-                np.save(file, one_array())
+                np.save(file, array)
                 file.flush()
                 os.fsync(file.fileno())
             folder = os.open(work.folder, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
-        return work.runs
+            hashes.append(hashed(array))
+        return len(hashes)
 
     return phase
 

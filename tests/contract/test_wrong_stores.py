@@ -36,6 +36,7 @@ FOUND_BY = {
         "test_awkward_floats_come_back_exactly",
         "test_a_number_and_its_text_are_told_apart",
     ],
+    "DumpsWhatIsBefore": ["test_what_is_dumped_comes_back_wherever_the_file_stands"],
     "GivesClaimsTwice": [
         "test_of_two_that_claim_a_unit_one_gets_it",
         "test_any_history_reads_as_a_dictionary_would",

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from metalab.capture import Capture, MemoryWriter
-from metalab.capture.spool import Spool
 from metalab.errors import CaptureError, StoreError
 from metalab.events import EventKind
 from metalab.records import RunRecord
 from metalab.serializers import serializer_named
+from metalab.store.spool import Spool
 
 RUN = "ab" * 16
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from metalab.capture.data import plain_metadata
 from metalab.capture.figures import close_figure, draw
 from metalab.capture.refusal import check_labels, refusal
-from metalab.capture.spool import Spool
 from metalab.errors import MetalabError, StoreError
 from metalab.identity.canonical import fingerprint
 from metalab.records import ArtifactDescriptor, AttemptKey
@@ -57,7 +57,7 @@ class ArtifactWriter:
         if type(obj) is bytes and serializer.format == _BYTES:
             kept = self._keep("artifact", name, obj, serializer.extension)
         else:
-            kept = self._spool(
+            kept = self._dump(
                 "artifact", name, lambda file: serializer.dump(obj, file), serializer.extension
             )
         return self._describe("artifact", name, serializer.kind, serializer.format, kept, meta)
@@ -84,7 +84,7 @@ class ArtifactWriter:
         try:
             check_labels("figure", name, format=format_)
             extension = format_ if _EXTENSION.fullmatch(format_) else "bin"
-            kept = self._spool(
+            kept = self._dump(
                 "figure", name, lambda file: draw(figure, file, format=format_, dpi=dpi), extension
             )
         finally:
@@ -93,23 +93,25 @@ class ArtifactWriter:
         meta = plain_metadata("figure", name, {"format": format_, "dpi": dpi})
         return self._describe("figure", name, "figure", _BYTES, kept, meta)
 
-    def _spool(
+    def _dump(
         self, call: str, name: str, dump: Callable[[BinaryIO], None], extension: str
     ) -> _Kept:
-        with Spool() as spool:
+        def refusing(file: BinaryIO) -> None:
             try:
-                dump(spool)  # type: ignore[arg-type]  # typeshed: no BufferedIOBase is a BinaryIO
+                dump(file)
+            except StoreError:
+                raise  # the file is the store's
             except (
                 Exception
             ) as error:  # other people's code draws and serialises: it may raise anything
                 raise refusal(call, name, f"{type(error).__name__}: {error}") from error
-            return self._keep(call, name, spool.content, extension)
+
+        with _storing(call, name):
+            return self._writer.dump_artifact(self._run, name, refusing, extension=extension)
 
     def _keep(self, call: str, name: str, source: bytes | Path, extension: str) -> _Kept:
-        try:
+        with _storing(call, name):
             return self._writer.put_artifact(self._run, name, source, extension=extension)
-        except (OSError, StoreError) as error:
-            raise refusal(call, name, f"the store did not take it: {error}") from error
 
     def _describe(
         self, call: str, name: str, kind: str, format_: str, kept: _Kept, meta: dict[str, Any]
@@ -128,6 +130,14 @@ class ArtifactWriter:
             size_bytes=size,
             metadata=meta,
         )
+
+
+@contextmanager
+def _storing(call: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, StoreError) as error:
+        raise refusal(call, name, f"the store did not take it: {error}") from error
 
 
 def _checked_file(name: str, path: str | os.PathLike[str]) -> Path:

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from urllib.parse import unquote
 
 __all__ = [
+    "ending",
     "experiment_folder",
     "experiment_of_folder",
     "file_name",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 _LONGEST = 100
+_LONGEST_ENDING = 40
 _STEM = 60
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789._-")
 _DEVICES = frozenset(
@@ -34,6 +36,11 @@ def file_name(text: str, *, longest: int = _LONGEST) -> str:
     text's hash.
     """
     return _finished(_quoted(text), text, longest)
+
+
+def ending(extension: str) -> str:
+    """Return what an extension, given without its dot, adds to a file's name."""
+    return f".{file_name(extension, longest=_LONGEST_ENDING)}" if extension else ""
 
 
 def experiment_folder(experiment_id: str) -> str:

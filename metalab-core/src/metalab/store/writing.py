@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from metalab.store.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +61,23 @@ class RunWriter(abc.ABC):
         extension: str,
     ) -> tuple[str, str, int]:
         """Keep the bytes (or the file) of an artifact: its uri in the store, sha256, size."""
+
+    def dump_artifact(
+        self,
+        run: AttemptKey,
+        name: str,
+        dump: Callable[[BinaryIO], None],
+        *,
+        extension: str,
+    ) -> tuple[str, str, int]:
+        """Keep what ``dump`` writes to a file as an artifact, and return what put_artifact does.
+
+        The file can be read and sought, too. What ``dump`` raises is raised, and nothing kept.
+        For stores that need not have the bytes in memory, or in another file, first.
+        """
+        with Spool() as spool:
+            dump(spool)  # type: ignore[arg-type]  # typeshed: no BufferedIOBase is a BinaryIO
+            return self.put_artifact(run, name, spool.content, extension=extension)
 
     @abc.abstractmethod
     def append_log(self, run: AttemptKey, text: str, name: str = "run") -> None:

@@ -17,6 +17,7 @@ from contract.wrong.stores import (
     counts_deliveries,
     cuts_artifacts,
     drops_nan,
+    dumps_what_is_before,
     forgets_negative_zero,
     gives_claims_twice,
     ignores_case,
@@ -106,6 +107,10 @@ class TestCutsArtifacts(InMemory):
 
 class TestDropsNan(InMemory):
     made_by = drops_nan.Config
+
+
+class TestDumpsWhatIsBefore(InMemory):
+    made_by = dumps_what_is_before.Config
 
 
 class TestForgetsNegativeZero(InMemory):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
@@ -11,19 +10,16 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from metalab.errors import StoreError
 from metalab.store.file import disk
-from metalab.store.file.hashing import Hashing, sha256
+from metalab.store.file.hashing import sha256
 from metalab.store.file.packs import LARGEST, member_at, parse_pack_uri
-from metalab.store.names import file_name
+from metalab.store.names import ending, file_name
 from metalab.store.reading import ArtifactFile
 
 if TYPE_CHECKING:
     from metalab.records import ArtifactDescriptor, AttemptKey
-    from metalab.store.file.freshnames import FreshNames
-    from metalab.store.file.layout import Folder
 
-__all__ = ["file_of", "keep_large", "member_name", "open_uri", "small_bytes"]
+__all__ = ["file_of", "member_name", "open_uri", "small_bytes"]
 
-_BLOCK = 1 << 20
 _uri = re.compile(r"artifacts/(?!\.)[a-z0-9%._~-]+/(?!\.)[a-z0-9%._~-]+")
 
 
@@ -39,31 +35,7 @@ def small_bytes(source: bytes | Path) -> bytes | None:
 def member_name(run: AttemptKey, name: str, extension: str) -> str:
     """Return the name of an artifact in a pack: ``<run>/<attempt>/<name>.<extension>``."""
     attempt = f"{run.epoch}.{run.attempt}" if run.epoch else str(run.attempt)
-    return f"{file_name(run.run_id)}/{attempt}/{_with_extension(name, extension)}"
-
-
-def keep_large(
-    folder: Folder,
-    names: FreshNames,
-    run: AttemptKey,
-    name: str,
-    source: bytes | Path,
-    extension: str,
-) -> tuple[str, str, int]:
-    """Keep an artifact as a file of its own, durably but for its name: its uri, sha256, size.
-
-    The name holds the content's hash: equal content is kept once, and no attempt overwrites
-    another.
-    """
-    run_name = file_name(run.run_id)
-    target = folder.make("artifacts", run_name[:2])
-    with disk.temporary(target) as (file, written):
-        digest, size = _write(source, file)
-        path = target / f"{run_name}.{file_name(name)}.{digest[:12]}{_extension(extension)}"
-        if not (path.exists() and path.stat().st_size == size):
-            disk.move(written, path, size, lasting=False)
-    names.add(target)  # also where another has given the name, which may be as fresh
-    return f"artifacts/{target.name}/{path.name}", digest, size
+    return f"{file_name(run.run_id)}/{attempt}/{file_name(name)}{ending(extension)}"
 
 
 def open_uri(folder: Path, artifact: ArtifactDescriptor | str) -> BinaryIO:
@@ -123,40 +95,3 @@ def _is_content(data: bytes, artifact: ArtifactDescriptor | str) -> bool:
     if isinstance(artifact, str) or artifact.content_hash is None:
         return True
     return sha256(data) == artifact.content_hash
-
-
-def _write(source: bytes | Path, file: BinaryIO) -> tuple[str, int]:
-    """Write an artifact durably; return its sha256 and size."""
-    if isinstance(source, Path):
-        digest, size = _copy(source, file)
-        _finish(file)
-        return digest, size
-    hashing = Hashing(source)  # while the disk is waited for
-    file.write(source)
-    _finish(file)
-    return hashing.result(), len(source)
-
-
-def _finish(file: BinaryIO) -> None:
-    file.flush()
-    disk.sync(file.fileno())
-    file.close()
-
-
-def _copy(source: Path, file: BinaryIO) -> tuple[str, int]:
-    digest = hashlib.sha256()
-    size = 0
-    with source.open("rb") as content:
-        while block := content.read(_BLOCK):
-            digest.update(block)
-            file.write(block)
-            size += len(block)
-    return digest.hexdigest(), size
-
-
-def _with_extension(name: str, extension: str) -> str:
-    return f"{file_name(name)}{_extension(extension)}"
-
-
-def _extension(extension: str) -> str:
-    return f".{file_name(extension, longest=40)}" if extension else ""

@@ -178,7 +178,7 @@ def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[BinaryIO, Pa
     path = directory / f"{TEMPORARY}{secrets.token_hex(8)}"
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _EXTRA, mode)
     try:
-        with os.fdopen(fd, "wb") as file:
+        with os.fdopen(fd, "w+b") as file:
             yield file, path
     finally:
         path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import weakref
 from contextlib import closing
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
 import msgspec
@@ -20,6 +20,7 @@ from metalab.store.file.backlog import Parts, Rewrite
 from metalab.store.file.freshnames import FreshNames
 from metalab.store.file.hashing import sha256
 from metalab.store.file.journal import Journal
+from metalab.store.file.large import ArtifactSpool, LargeArtifact
 from metalab.store.file.logs import LogFile, log_files
 from metalab.store.file.packs import Pack
 from metalab.store.file.segment import Segment
@@ -135,12 +136,23 @@ class FileWriter(StoreWriter):
         self, run: AttemptKey, name: str, source: bytes | Path, *, extension: str
     ) -> tuple[str, str, int]:
         """Keep the bytes of an artifact; see RunWriter."""
+        large = LargeArtifact(self._folder, self._names, run, name, extension)
         with disk.explained(f"the artifact {name!r} cannot be kept"):
             small = artifacts.small_bytes(source)
-            if small is None:
-                return artifacts.keep_large(self._folder, self._names, run, name, source, extension)
-            uri = self._pack.add(artifacts.member_name(run, name, extension), small)
-        return uri, sha256(small), len(small)
+            return large.keep(source) if small is None else self._pack_up(large, small)
+
+    def dump_artifact(
+        self, run: AttemptKey, name: str, dump: Callable[[BinaryIO], None], *, extension: str
+    ) -> tuple[str, str, int]:
+        """Keep what is written to a file as an artifact; see RunWriter."""
+        large = LargeArtifact(self._folder, self._names, run, name, extension)
+        with ArtifactSpool(large) as spool:
+            dump(spool)  # type: ignore[arg-type]  # typeshed: no BufferedIOBase is a BinaryIO
+            with disk.explained(f"the artifact {name!r} cannot be kept"):
+                content = spool.content
+                if isinstance(content, bytes):
+                    return self._pack_up(large, content)
+                return large.keep_written(spool.file, content)
 
     def append_log(self, run: AttemptKey, text: str, name: str = "run") -> None:
         """Add one line to a log of a run."""
@@ -208,6 +220,10 @@ class FileWriter(StoreWriter):
 
     def _append(self, document: Callable[[Stamp], dict[str, Any]]) -> None:
         self._journal.append(line_of(document(self._stamp())))
+
+    def _pack_up(self, artifact: LargeArtifact, data: bytes) -> tuple[str, str, int]:
+        name = artifacts.member_name(artifact.run, artifact.name, artifact.extension)
+        return self._pack.add(name, data), sha256(data), len(data)
 
     # What the journal asks for.
 

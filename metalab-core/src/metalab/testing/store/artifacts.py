@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import attrs
 import pytest
@@ -36,6 +36,44 @@ class ArtifactTests(StorePlace):
         )
         with store.open_artifact(uri) as file:
             assert file.read() == data[:size], "other bytes come back"
+
+    @pytest.mark.parametrize("size", [10, 1_000_000])
+    def test_what_is_dumped_comes_back_wherever_the_file_stands(
+        self, store: Store, size: int
+    ) -> None:
+        def dump(file: BinaryIO) -> None:
+            file.write(b"?" * size)
+            file.write(b"what is cut off")
+            file.truncate(size)
+            file.seek(size - 1)
+            assert file.read() == b"?", "a file that is dumped to cannot be read and sought"
+            file.seek(0)
+            file.write(b"beginning"[:size])
+
+        with store.writer("launch") as writer:
+            kept = writer.dump_artifact(made(), "d", dump, extension="bin")
+        descriptor = ArtifactDescriptor("id", "d", "bytes", "builtins/bytes", *kept)
+        wanted = b"beginning" + b"?" * (size - 9)
+        assert kept[1:] == (hashlib.sha256(wanted).hexdigest(), size), (
+            "dump_artifact returns another hash or size than that of what was written"
+        )
+        with store.open_artifact(descriptor) as file:
+            assert file.read() == wanted, "of what is dumped other bytes come back"
+
+    @pytest.mark.parametrize("size", [10, 1_000_000])
+    def test_what_a_dump_raises_is_raised_as_it_is(self, store: Store, size: int) -> None:
+        error = LookupError("the dump's own")
+
+        def dump(file: BinaryIO) -> None:
+            file.write(b"x" * size)
+            raise error
+
+        with store.writer("launch") as writer:
+            with pytest.raises(LookupError) as raised:
+                writer.dump_artifact(made(), "d", dump, extension="bin")
+            assert raised.value is error, "another error is raised than the dump's own"
+            writer.put(made())
+        assert store.list_run_records() == [made()]
 
     @pytest.mark.parametrize("size", [10, 1_000_000])
     def test_a_file_is_copied(self, store: Store, tmp_path: Path, size: int) -> None:
