@@ -81,6 +81,20 @@ BROKEN = {
         [],
         "returns <class 'dict'>; it returns a subclass of Executor",
     ),
+    "alias": (
+        EXECUTORS,
+        "from metalab.executor import ThreadExecutor\n"
+        + hook("def metalab_executor_class(): return ThreadExecutor"),
+        [],
+        "ThreadExecutor'>; it returns a subclass of Executor whose name is 'alias', or None",
+    ),
+    "nameless": (
+        EXECUTORS,
+        "from metalab.executor import Executor\n"
+        + hook("def metalab_executor_class(): return Executor"),
+        [],
+        "Executor'>; it returns a subclass of Executor whose name is 'nameless', or None",
+    ),
     "greedy": (
         SERIALIZERS,
         hook("def metalab_serializer_for(obj): return 'me'"),

@@ -85,12 +85,12 @@ def _store_checks(name: str) -> Iterator[_Check]:
 
 
 def _executor_checks(name: str) -> Iterator[_Check]:
-    made = "a subclass of Executor"
     yield (
         "metalab_executor_class",
         {"name": name},
-        made,
-        lambda made: isinstance(made, type) and issubclass(made, Executor),
+        # What a launch notes down is the class's name, by which another process looks it up.
+        f"a subclass of Executor whose name is {name!r}",
+        lambda made: isinstance(made, type) and issubclass(made, Executor) and _named(made) == name,
     )
 
 
@@ -137,6 +137,10 @@ class _Unknown:
 
 def _is_serializer(made: Any) -> bool:
     return not isinstance(made, type) and isinstance(made, Serializer)
+
+
+def _named(made: type[Executor]) -> str | None:
+    return getattr(made, "name", None)  # it has none of its own before a class gives it
 
 
 def _is_module(name: Any) -> bool:
