@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import os
 import resource
+import signal
 import threading
 import tracemalloc
 import zipfile
@@ -16,7 +17,7 @@ import attrs
 import numpy as np
 import pytest
 
-from core.store_tools import made, run_id, store_at
+from core.store_tools import made, python, run_id, store_at
 from metalab.capture import Capture
 from metalab.errors import CaptureError, StoreError
 from metalab.store.file import disk, large
@@ -178,6 +179,29 @@ def test_an_interrupt_while_it_is_hashed_is_an_interrupt_and_no_more(store, writ
     for thread in set(threading.enumerate()) - threads:
         thread.join()
     assert files_in(store) == []
+
+
+def test_what_a_killed_process_was_dumping_is_a_stray_and_no_damage(store, tmp_path):
+    script = f"""if True:
+        import os, signal
+        from core.store_tools import made, store_at
+
+        def dump(file):
+            file.write(b"x" * 500_000)
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        writer = store_at({str(tmp_path)!r}).writer("killed")
+        writer.put(made())
+        writer.flush()
+        writer.dump_artifact(made(), "a", dump, extension="bin")
+    """
+    assert python(script).wait(60) == -signal.SIGKILL
+    (left,) = files_in(store)
+    assert left.startswith(disk.TEMPORARY)
+    found = store.inspect()
+    assert {flaw.kind for flaw in found.flaws} == {"stray"}
+    assert store.list_run_records() == [made()]
 
 
 def test_an_artifact_of_any_size_has_no_copy_in_memory(store, writer):

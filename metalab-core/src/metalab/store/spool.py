@@ -24,6 +24,7 @@ class Spool(io.BufferedIOBase):
 
     The file lies in the folder for temporary files, or where a subclass puts it, and goes
     with the spool, so that an object of any size never stands in memory a second time.
+    ``file`` is what takes the bytes at present.
     """
 
     def __init__(self, in_memory: int = _IN_MEMORY) -> None:

@@ -73,7 +73,8 @@ class RunWriter(abc.ABC):
         """Keep what ``dump`` writes to a file as an artifact, and return what put_artifact does.
 
         The file can be read and sought, too. What ``dump`` raises is raised, and nothing kept.
-        For stores that need not have the bytes in memory, or in another file, first.
+        The default collects the bytes first; a store that can take them where they will lie
+        overrides it.
         """
         with Spool() as spool:
             dump(spool)  # type: ignore[arg-type]  # typeshed: no BufferedIOBase is a BinaryIO
