@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import signal
 import subprocess
@@ -20,9 +21,19 @@ from metalab.errors import StoreError, StoreWarning
 from metalab.store import FileStore, FileStoreConfig, export_store
 from metalab.store.file import disk
 from metalab.store.lines import line_of
+from metalab.store.reading import ArtifactFile
 from metalab.testing.faults import Faulty
 from metalab.testing.store.samples import kept_artifact
 from metalab.testing.store.telling import PATCH, fill, said
+
+
+class EndsHalfway(io.BytesIO):
+    """A file whose second half cannot be had."""
+
+    def read(self, size=-1):
+        if self.tell() > len(self.getbuffer()) // 2:
+            raise OSError("the server is away")
+        return super().read(size)
 
 
 @pytest.fixture
@@ -214,6 +225,21 @@ class TestDamage:
             with pytest.raises(StoreError, match="gone"):
                 opened(other).open_artifact(artifact)
 
+    def test_an_artifact_that_ends_halfway_is_told_and_leaves_nothing(
+        self, source, other, monkeypatch
+    ):
+        """A store elsewhere may fail while the bytes are on their way."""
+        with source.writer("launch") as writer:
+            artifact = kept_artifact(writer, made(), "a", b"x" * 5_000_000)
+            writer.put(made(artifacts=[artifact]))
+        monkeypatch.setattr(FileStore, "artifact_file", lambda *_: ArtifactFile("bin"))
+        monkeypatch.setattr(FileStore, "open_artifact", lambda *_: EndsHalfway(b"x" * 5_000_000))
+        with pytest.warns(StoreWarning, match="'a' was not copied: the server is away"):
+            assert export_store(source.root, other)["runs"] == 1
+        copied = opened(other)
+        assert copied.list_artifacts(run_id()) == [artifact]
+        assert not [path for path in copied.root.rglob("artifacts/*/*") if path.is_file()]
+
     def test_a_damaged_manifest_is_told_and_the_runs_are_copied(self, source, other):
         fill(source)
         (manifest,) = (source.get_working_directory() / "manifests").glob("*.json")
@@ -306,6 +332,23 @@ class TestCost:
         written = sum(path.stat().st_size for path in source.root.rglob("*.jsonl"))
         assert written > 40_000_000
         assert peak < 20_000_000
+
+    def test_a_large_artifact_of_a_store_without_files_is_copied_in_little_memory(
+        self, source, other, monkeypatch
+    ):
+        data = b"x" * 50_000_000
+        with source.writer("launch") as writer:
+            artifact = kept_artifact(writer, made(), "a", data)
+            writer.put(made(artifacts=[artifact]))
+        monkeypatch.setattr(FileStore, "artifact_file", lambda *_: ArtifactFile("bin"))
+        tracemalloc.start()
+        assert export_store(source.root, other)["artifacts"] == 1
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 10_000_000
+        monkeypatch.undo()
+        with opened(other).open_artifact(artifact) as file:
+            assert file.read() == data
 
     def test_nothing_is_written_where_there_is_nothing_new(self, source, other):
         fill(source)

@@ -7,8 +7,10 @@ change is a line written anew, and then the values derived from it follow.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
 import msgspec
@@ -19,14 +21,14 @@ from metalab.store.lines import crc_of, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from metalab.store.reading import ArtifactFile, RunLog
+    from metalab.store.reading import RunLog
     from metalab.store.source import Source, SourceLog
     from metalab.store.writing import StoreWriter
 
 __all__ = ["Contents", "LineCopier", "TransferReport", "resealed", "windows"]
 
+_BLOCK = 1 << 20
 _WINDOW = 256  # runs whose lines are in memory at once
 _decode = msgspec.json.Decoder().decode
 
@@ -172,30 +174,48 @@ class LineCopier:
         """Keep an artifact here and return what its record says of it."""
         artifact = _descriptor(described)
         try:
-            found = self._source.artifact_file(artifact)
-            content = self._content(artifact, found)
-        except (OSError, StoreError, ValueError) as error:
+            uri, digest, size = self._keep(run, artifact)
+        except _UnreadableError as error:
             self._lost(run, artifact, str(error))
             return described
-        uri, digest, size = self._writer.put_artifact(
-            run, artifact.name, content, extension=found.extension
-        )
         if artifact.content_hash not in {None, digest}:
             self._lost(run, artifact, f"its bytes are damaged, their sha256 is {digest}")
             return described
         self._report.artifacts += 1
         return {**described, "uri": uri, "content_hash": digest, "size_bytes": size}
 
-    def _content(self, artifact: ArtifactDescriptor, found: ArtifactFile) -> bytes | Path:
+    def _keep(self, run: _Attempt, artifact: ArtifactDescriptor) -> tuple[str, str, int]:
+        with _reading():
+            found = self._source.artifact_file(artifact)
+        name, extension = artifact.name, found.extension
         if found.path is not None:
-            return found.path
-        with self._source.open_artifact(artifact) as file:
-            return file.read()
+            return self._writer.put_artifact(run, name, found.path, extension=extension)
+
+        def dump(file: BinaryIO) -> None:
+            file.writelines(self._blocks(artifact))
+
+        return self._writer.dump_artifact(run, name, dump, extension=extension)
+
+    def _blocks(self, artifact: ArtifactDescriptor) -> Iterator[bytes]:
+        with _reading(), self._source.open_artifact(artifact) as file:
+            yield from iter(partial(file.read, _BLOCK), b"")
 
     def _lost(self, run: _Attempt, artifact: ArtifactDescriptor, reason: str) -> None:
         self._report.problems.append(
             f"run {run.run_id}: the artifact {artifact.name!r} was not copied: {reason}"
         )
+
+
+class _UnreadableError(Exception):
+    """The bytes of an artifact cannot be had from where they are copied from."""
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, StoreError, ValueError) as error:
+        raise _UnreadableError(str(error)) from error
 
 
 def _lacking(
