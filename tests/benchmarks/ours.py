@@ -91,7 +91,8 @@ def running(
 
 def _framing(work: Work, **columns: bool) -> Callable[[], int]:
     imported()
-    import_module("pandas")
+    for module in ("pandas", "metalab.results.cached.building", "metalab.results.cached.reading"):
+        import_module(module)
     for cache in work.folder.glob("*/cache"):  # else the lines would not be decoded
         shutil.rmtree(cache)
     return lambda: len(metalab.load_results(work.folder).to_dataframe(**columns))
