@@ -67,34 +67,6 @@ class MemoryClaims(Claims):
         return self._shelf.claims.setdefault(place, claim) == claim
 
 
-@attrs.frozen
-class MemoryStoreConfig(StoreConfig):
-    """Names a place in this process's memory."""
-
-    scheme: ClassVar[str] = "memory"
-    place: str = "default"
-
-    @property
-    def locator(self) -> str:
-        return f"memory://{self.place}"
-
-    def connect(self) -> MemoryStore:
-        _places.setdefault(self.place, {})
-        return self.store()
-
-    def open(self) -> MemoryStore:
-        kept = _places.get(self.place)
-        if kept is None or (self.is_scoped and self.experiment_id not in kept):
-            raise StoreNotFoundError(f"nothing is kept at {self.place}")
-        return self.store()
-
-    def store(self) -> MemoryStore:
-        return MemoryStore(self)
-
-    def list_experiments(self) -> list[str]:
-        return sorted(_places.get(self.place, {}))
-
-
 class MemoryWriter(StoreWriter):
     """Memory is as durable as it gets, so everything is acknowledged at once."""
 
@@ -288,3 +260,29 @@ class MemoryStore(Store):
 
     def close(self):
         pass
+
+
+@attrs.frozen
+class MemoryStoreConfig(StoreConfig):
+    """Names a place in this process's memory."""
+
+    scheme: ClassVar[str] = "memory"
+    made: ClassVar[type[MemoryStore]] = MemoryStore
+    place: str = "default"
+
+    @property
+    def locator(self) -> str:
+        return f"memory://{self.place}"
+
+    def connect(self) -> MemoryStore:
+        _places.setdefault(self.place, {})
+        return self.made(self)
+
+    def open(self) -> MemoryStore:
+        kept = _places.get(self.place)
+        if kept is None or (self.is_scoped and self.experiment_id not in kept):
+            raise StoreNotFoundError(f"nothing is kept at {self.place}")
+        return self.made(self)
+
+    def list_experiments(self) -> list[str]:
+        return sorted(_places.get(self.place, {}))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from contract.memory_store import MemoryRunLog, MemoryStore, MemoryStoreConfig, MemoryWriter
 from metalab.store.base import RunLog, Store, StoreWriter
 
@@ -32,7 +30,5 @@ class ModestStore(MemoryStore):
     open_payload = Store.open_payload
 
 
-@attrs.frozen
 class ModestStoreConfig(MemoryStoreConfig):
-    def store(self):
-        return ModestStore(self)
+    made = ModestStore

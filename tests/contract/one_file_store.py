@@ -72,9 +72,7 @@ class OneFileStore(MemoryStore):
         return log
 
 
-@attrs.frozen
 class OneFileStoreConfig(MemoryStoreConfig):
     """Names a folder."""
 
-    def store(self):
-        return OneFileStore(self)
+    made = OneFileStore

@@ -174,8 +174,7 @@ class TestByInheritance:
                 writer_type = Partial if issubclass(Partial, MemoryWriter) else MemoryWriter
 
             class Config(Partial if issubclass(Partial, MemoryStoreConfig) else MemoryStoreConfig):
-                def store(self):
-                    return (Partial if issubclass(Partial, MemoryStore) else Mine)(self)
+                made = Partial if issubclass(Partial, MemoryStore) else Mine
 
             class TestMine(StoreContract):
                 @pytest.fixture

@@ -48,6 +48,18 @@ def segments(store) -> list[Path]:
     return sorted((store.get_working_directory() / "runs").glob("*.jsonl"))
 
 
+def names_in(store, folder: str) -> list[str]:
+    """List the files below a folder of the store, by their paths in it."""
+    path = store.get_working_directory() / folder
+    return sorted(str(each.relative_to(path)) for each in path.rglob("*") if each.is_file())
+
+
+def content(store, artifact) -> bytes:
+    """Return the bytes of an artifact, by descriptor or uri."""
+    with store.open_artifact(artifact) as file:
+        return file.read()
+
+
 def python(script: str, *arguments: str, **options) -> subprocess.Popen:
     """Start a script in a process of its own, which finds what the tests share."""
     environment = {**os.environ, "PYTHONPATH": TESTS, **options.pop("env", {})}

@@ -6,12 +6,12 @@ import hashlib
 import math
 import os
 import tempfile
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from memory_tools import traced_memory
 from metalab.capture import Capture, MemoryWriter
 from metalab.errors import CaptureError, StoreError
 from metalab.events import EventKind
@@ -246,14 +246,10 @@ class TestSize:
         capture = Capture(RunRecord.running(run_id=RUN), DiskWriter())
         array = np.zeros(8_000_000)
         capture.artifact("warm", array[:200_000])
-        tracemalloc.start()
-        try:
+        with traced_memory() as taken:
             artifact = capture.artifact("a", array)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
         assert artifact.size_bytes > array.nbytes
-        assert peak < array.nbytes / 2
+        assert taken.peak < array.nbytes / 2
 
     def test_bytes_are_handed_on_as_they_are(self):
         seen = []

@@ -7,7 +7,6 @@ import itertools
 import pickle
 import re
 import threading
-import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import metalab
+from memory_tools import traced_memory
 from metalab.errors import IdentityError
 from metalab.identity.canonical import fingerprint
 from metalab.params import GridSource, grid
@@ -78,13 +78,11 @@ class TestOrder:
     def test_a_million_points_take_no_memory(self):
         source = grid(**{name: range(10) for name in "abcdef"})
         list(itertools.islice(source, 3))
-        tracemalloc.start()
-        for case in itertools.islice(source, 20_000):
-            assert case.case_id
-        assert source[999_999].params["f"] == 9
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 200_000
+        with traced_memory() as taken:
+            for case in itertools.islice(source, 20_000):
+                assert case.case_id
+            assert source[999_999].params["f"] == 9
+        assert taken.peak < 200_000
 
 
 class TestAxes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tracemalloc
-
 import pytest
 
 import metalab
+from memory_tools import traced_memory
 from metalab.planning import make_plan
 
 
@@ -139,12 +138,10 @@ def test_a_plan_holds_ids_and_no_params():
     count = 30_000
     source = metalab.grid(x=list(range(count // 10)), y=list(range(10)))
     make_plan(experiment(metalab.grid(x=[1])))
-    tracemalloc.start()
-    plan = make_plan(experiment(source))
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    with traced_memory() as taken:
+        plan = make_plan(experiment(source))
     assert len(plan) == count
-    assert held < 60 * count
+    assert taken.held < 60 * count
 
 
 def test_the_manifest_is_strict_json():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tracemalloc
-
 import pytest
 
 import metalab
+from memory_tools import traced_memory
 from metalab.errors import MetalabError
 from metalab.records import RunRecord
 from metalab.results import Results, open_results
@@ -116,13 +115,11 @@ class TestScale:
 
     def test_results_hold_ids_and_no_records(self, many):
         many.read()
-        tracemalloc.start()
-        results = Results.from_store(many)
-        assert results[0].metrics["score"] == 0
-        held, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        with traced_memory() as taken:
+            results = Results.from_store(many)
+            assert results[0].metrics["score"] == 0
         # An id is a string of 81 bytes; one decoded record takes some 3,000.
-        assert held / MANY < 400
+        assert taken.held / MANY < 400
 
     def test_choosing_by_status_decodes_no_line(self, many, monkeypatch):
         results = Results.from_store(many)

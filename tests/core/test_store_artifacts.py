@@ -9,7 +9,7 @@ import tarfile
 import attrs
 import pytest
 
-from core.store_tools import EXPERIMENT, made, run_id, segments, store_at
+from core.store_tools import EXPERIMENT, content, made, names_in, run_id, segments, store_at
 from metalab.errors import StoreError
 from metalab.records import ArtifactDescriptor
 from metalab.store import FileStoreConfig
@@ -17,16 +17,6 @@ from metalab.store.file.packs import LARGEST
 
 RUN = run_id(0xAB << 120)
 RECORD = attrs.evolve(made(), run_id=RUN)
-
-
-def names_in(store, folder: str) -> list[str]:
-    path = store.get_working_directory() / folder
-    return sorted(str(each.relative_to(path)) for each in path.rglob("*") if each.is_file())
-
-
-def content(store, artifact) -> bytes:
-    with store.open_artifact(artifact) as file:
-        return file.read()
 
 
 class TestSmallOnes:

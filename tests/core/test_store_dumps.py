@@ -10,14 +10,15 @@ import os
 import resource
 import signal
 import threading
-import tracemalloc
 import zipfile
+from pathlib import Path
 
 import attrs
 import numpy as np
 import pytest
 
-from core.store_tools import made, python, run_id, store_at
+from core.store_tools import content, made, names_in, python, run_id, store_at
+from memory_tools import traced_memory
 from metalab.capture import Capture
 from metalab.errors import CaptureError, StoreError
 from metalab.store.file import disk, large
@@ -47,16 +48,6 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def files_in(store, folder: str = "artifacts") -> list[str]:
-    path = store.get_working_directory() / folder
-    return sorted(each.name for each in path.rglob("*") if each.is_file())
-
-
-def read(store, uri: str) -> bytes:
-    with store.open_artifact(uri) as file:
-        return file.read()
-
-
 @pytest.mark.parametrize("size", [0, 1, LARGEST, LARGEST + 1, 3_000_000])
 @pytest.mark.parametrize("pieces", [1, 7])
 def test_what_is_written_is_kept(store, writer, size, pieces):
@@ -68,7 +59,7 @@ def test_what_is_written_is_kept(store, writer, size, pieces):
             assert file.write(memoryview(data)[first:last]) == last - first
 
     uri, digest, told = writer.dump_artifact(RECORD, "a", dump, extension="bin")
-    assert read(store, uri) == data[:size]
+    assert content(store, uri) == data[:size]
     assert (digest, told) == (hashlib.sha256(data[:size]).hexdigest(), size)
     assert uri.startswith("artifacts/" if size > LARGEST else "packs/")
 
@@ -83,7 +74,7 @@ def test_equal_bytes_have_one_file_however_they_came(store, writer, tmp_path):
         writer.dump_artifact(RECORD, "a", lambda file: file.write(data), extension="bin"),
     ]
     assert len(set(ways)) == 1
-    assert len(files_in(store)) == 1
+    assert len(names_in(store, "artifacts")) == 1
 
 
 def test_what_is_dumped_may_be_sought_read_and_cut(store, writer):
@@ -99,8 +90,8 @@ def test_what_is_dumped_may_be_sought_read_and_cut(store, writer):
         file.seek(3)
 
     uri, digest, size = writer.dump_artifact(RECORD, "a", dump, extension="zip")
-    content = read(store, uri)
-    assert (digest, size) == (hashlib.sha256(content).hexdigest(), len(content))
+    kept = content(store, uri)
+    assert (digest, size) == (hashlib.sha256(kept).hexdigest(), len(kept))
     with store.open_artifact(uri) as file, zipfile.ZipFile(file) as archive:
         assert archive.read("b") == b"b" * 300_000
 
@@ -115,7 +106,7 @@ def test_what_a_dump_raises_is_raised_and_nothing_kept(store, writer, size, erro
     with pytest.raises(type(error)) as raised:
         writer.dump_artifact(RECORD, "a", dump, extension="bin")
     assert raised.value is error
-    assert files_in(store) == files_in(store, "packs") == []
+    assert names_in(store, "artifacts") == names_in(store, "packs") == []
 
 
 def test_what_the_disk_does_not_take_is_a_store_error(store, writer, small_files):
@@ -125,9 +116,9 @@ def test_what_the_disk_does_not_take_is_a_store_error(store, writer, small_files
 
     with pytest.raises(StoreError, match=r"the artifact 'a' cannot be kept: File too large.*limit"):
         writer.dump_artifact(RECORD, "a", dump, extension="bin")
-    assert files_in(store) == []
+    assert names_in(store, "artifacts") == []
     uri, _, _ = writer.dump_artifact(RECORD, "a", lambda f: f.write(b"x" * 900_000), extension="")
-    assert read(store, uri) == b"x" * 900_000
+    assert content(store, uri) == b"x" * 900_000
 
 
 def test_what_the_disk_takes_only_at_first_is_a_store_error(store, writer, small_files):
@@ -139,7 +130,7 @@ def test_what_the_disk_takes_only_at_first_is_a_store_error(store, writer, small
 
     with pytest.raises(StoreError, match=r"the artifact 'a' cannot be kept: File too large"):
         writer.dump_artifact(RECORD, "a", dump, extension="bin")
-    assert files_in(store) == []
+    assert names_in(store, "artifacts") == []
 
 
 def test_a_capture_says_what_the_store_did_not_take(store, writer, small_files):
@@ -150,7 +141,7 @@ def test_a_capture_says_what_the_store_did_not_take(store, writer, small_files):
     ):
         capture.artifact("a", np.zeros(1_000_000))
     assert capture.artifacts == []
-    assert files_in(store) == []
+    assert names_in(store, "artifacts") == []
 
 
 @pytest.mark.parametrize("call", ["sync", "sha256_of_file"])
@@ -162,7 +153,7 @@ def test_a_disk_that_fails_at_the_end_is_a_store_error(store, writer, monkeypatc
         patched.setattr(disk if call == "sync" else large, call, fail)
         with pytest.raises(StoreError, match="the artifact 'a' cannot be kept: Input/output error"):
             writer.dump_artifact(RECORD, "a", lambda f: f.write(b"x" * 500_000), extension="")
-    assert files_in(store) == []
+    assert names_in(store, "artifacts") == []
 
 
 def test_an_interrupt_while_it_is_hashed_is_an_interrupt_and_no_more(store, writer, monkeypatch):
@@ -178,7 +169,7 @@ def test_an_interrupt_while_it_is_hashed_is_an_interrupt_and_no_more(store, writ
             writer.dump_artifact(RECORD, "a", lambda f: f.write(bytes(50_000_000)), extension="")
     for thread in set(threading.enumerate()) - threads:
         thread.join()
-    assert files_in(store) == []
+    assert names_in(store, "artifacts") == []
 
 
 def test_what_a_killed_process_was_dumping_is_a_stray_and_no_damage(store, tmp_path):
@@ -197,8 +188,8 @@ def test_what_a_killed_process_was_dumping_is_a_stray_and_no_damage(store, tmp_p
         writer.dump_artifact(made(), "a", dump, extension="bin")
     """
     assert python(script).wait(60) == -signal.SIGKILL
-    (left,) = files_in(store)
-    assert left.startswith(disk.TEMPORARY)
+    (left,) = names_in(store, "artifacts")
+    assert Path(left).name.startswith(disk.TEMPORARY)
     found = store.inspect()
     assert {flaw.kind for flaw in found.flaws} == {"stray"}
     assert store.list_run_records() == [made()]
@@ -209,14 +200,10 @@ def test_an_artifact_of_any_size_has_no_copy_in_memory(store, writer):
     array = np.zeros(8_000_000)
     capture.artifact("warm", array[:200_000])
     gc.collect()
-    tracemalloc.start()
-    try:
+    with traced_memory() as taken:
         artifact = capture.artifact("a", array)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
     assert artifact.size_bytes > array.nbytes
-    assert peak < 2_000_000
+    assert taken.peak < 2_000_000
 
 
 def test_nothing_is_written_anywhere_else(store, writer, tmp_path, monkeypatch):
@@ -227,11 +214,11 @@ def test_nothing_is_written_anywhere_else(store, writer, tmp_path, monkeypatch):
 
     def dump(file):
         file.write(b"x" * 5_000_000)
-        seen.extend([*aside.iterdir(), *files_in(store)])
+        seen.extend([*aside.iterdir(), *names_in(store, "artifacts")])
 
     writer.dump_artifact(RECORD, "a", dump, extension="")
     (name,) = seen
-    assert name.startswith(disk.TEMPORARY)
+    assert Path(name).name.startswith(disk.TEMPORARY)
 
 
 def test_threads_dump_at_the_same_time(store, writer):
@@ -251,6 +238,6 @@ def test_threads_dump_at_the_same_time(store, writer):
         thread.start()
     for thread in threads:
         thread.join()
-    assert {letter: read(store, uri) for letter, uri in kept.items()} == {
+    assert {letter: content(store, uri) for letter, uri in kept.items()} == {
         letter: letter * 800_000 for letter in (b"a", b"b")
     }

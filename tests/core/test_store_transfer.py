@@ -10,13 +10,13 @@ import subprocess
 import sys
 import textwrap
 import threading
-import tracemalloc
 
 import attrs
 import pytest
 
 import metalab
 from core.store_tools import EXPERIMENT, made, run_id
+from memory_tools import traced_memory
 from metalab.errors import StoreError, StoreWarning
 from metalab.store import FileStore, FileStoreConfig, export_store
 from metalab.store.file import disk
@@ -325,13 +325,11 @@ class TestCost:
         with source.writer("launch") as writer:
             for number in range(10_000):
                 writer.put(made(number, params_resolved={"x": "y" * 4000}))
-        tracemalloc.start()
-        assert export_store(source.root, other, include_logs=False)["runs"] == 10_000
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        with traced_memory() as taken:
+            assert export_store(source.root, other, include_logs=False)["runs"] == 10_000
         written = sum(path.stat().st_size for path in source.root.rglob("*.jsonl"))
         assert written > 40_000_000
-        assert peak < 20_000_000
+        assert taken.peak < 20_000_000
 
     def test_a_large_artifact_of_a_store_without_files_is_copied_in_little_memory(
         self, source, other, monkeypatch
@@ -341,11 +339,9 @@ class TestCost:
             artifact = kept_artifact(writer, made(), "a", data)
             writer.put(made(artifacts=[artifact]))
         monkeypatch.setattr(FileStore, "artifact_file", lambda *_: ArtifactFile("bin"))
-        tracemalloc.start()
-        assert export_store(source.root, other)["artifacts"] == 1
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert peak < 10_000_000
+        with traced_memory() as taken:
+            assert export_store(source.root, other)["artifacts"] == 1
+        assert taken.peak < 10_000_000
         monkeypatch.undo()
         with opened(other).open_artifact(artifact) as file:
             assert file.read() == data

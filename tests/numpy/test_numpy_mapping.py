@@ -7,7 +7,6 @@ import mmap
 import os
 import resource
 import sys
-import tracemalloc
 from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.extra import numpy as hnp
 
 import metalab
+from memory_tools import traced_memory
 from metalab.errors import StoreError
 from metalab_numpy.serializers import NpySerializer
 
@@ -211,12 +211,10 @@ def test_any_array_is_seen_in_its_bytes(array):
 def test_looking_copies_the_header_alone(name):
     memory = memoryview(file_with(np.zeros(1_000_000, [(name, "<i8")])))
     NpySerializer().view(memory)
-    tracemalloc.start()
-    seen = NpySerializer().view(memory)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    with traced_memory() as taken:
+        seen = NpySerializer().view(memory)
     assert seen.dtype.names == (name,)
-    assert peak < 50_000
+    assert taken.peak < 50_000
 
 
 @pytest.mark.parametrize(

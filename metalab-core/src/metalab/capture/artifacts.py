@@ -101,9 +101,7 @@ class ArtifactWriter:
                 dump(file)
             except StoreError:
                 raise  # the file is the store's
-            except (
-                Exception
-            ) as error:  # other people's code draws and serialises: it may raise anything
+            except Exception as error:  # of other people's code, which may raise anything
                 raise refusal(call, name, f"{type(error).__name__}: {error}") from error
 
         with _storing(call, name):

@@ -90,7 +90,7 @@ def _executor_checks(name: str) -> Iterator[_Check]:
         {"name": name},
         # What a launch notes down is the class's name, by which another process looks it up.
         f"a subclass of Executor whose name is {name!r}",
-        lambda made: isinstance(made, type) and issubclass(made, Executor) and _named(made) == name,
+        lambda made: _is_executor(made, name),
     )
 
 
@@ -139,8 +139,10 @@ def _is_serializer(made: Any) -> bool:
     return not isinstance(made, type) and isinstance(made, Serializer)
 
 
-def _named(made: type[Executor]) -> str | None:
-    return getattr(made, "name", None)  # it has none of its own before a class gives it
+def _is_executor(made: Any, name: str) -> bool:
+    if not (isinstance(made, type) and issubclass(made, Executor)):
+        return False
+    return getattr(made, "name", None) == name  # which it has only if it was given one
 
 
 def _is_module(name: Any) -> bool:

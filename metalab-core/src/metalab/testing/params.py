@@ -204,7 +204,7 @@ class ParamSourceContract(Asked):
         for given in (self._source(), source):  # one that was looked at, and one that was not
             try:
                 data = cloudpickle.dumps(given)
-            except Exception as error:
+            except Exception as error:  # whatever the source's own pickling raises
                 raise AssertionError(f"it cannot be sent to another process: {error}") from error
             assert _told(cloudpickle.loads(data)) == points, "what arrives has other points"
 

@@ -20,7 +20,7 @@ class RefusalContract(Written):
         for obj in [*plain_objects(), *rude_objects(), *self.refused()]:
             try:
                 verdict = self._serializer().can_handle(obj)
-            except Exception as error:
+            except Exception as error:  # a plugin may raise anything, and is told what
                 what = f"can_handle raises {error!r} for an object of {type(obj)}"
                 raise AssertionError(what) from error
             assert type(verdict) is bool, f"can_handle says {verdict!r}, neither True nor False"
@@ -43,7 +43,7 @@ class RefusalContract(Written):
             self._dump(obj)
         except REFUSALS as error:
             assert str(error), f"{obj!r} is refused without a word"
-        except Exception as error:
+        except Exception as error:  # as above
             what = f"{obj!r} ends in {error!r}; a refusal is a TypeError or a ValueError"
             raise AssertionError(what) from error
         else:

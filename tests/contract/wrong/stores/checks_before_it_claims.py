@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import attrs
-
 from contract.memory_store import MemoryClaims, MemoryStore, MemoryStoreConfig
 
 
@@ -23,7 +21,5 @@ class Wrong(MemoryStore):
     claims_type = SlowClaims
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from contract.memory_store import MemoryRunLog, MemoryStore, MemoryStoreConfig
 from metalab.store.lines import parse_line
 
@@ -20,7 +18,5 @@ class Wrong(MemoryStore):
     log_type = Log
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

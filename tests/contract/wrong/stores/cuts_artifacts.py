@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 
-import attrs
-
 from contract.memory_store import MemoryStore, MemoryStoreConfig
 
 
@@ -15,7 +13,5 @@ class Wrong(MemoryStore):
             return io.BytesIO(file.read(1 << 18))
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

@@ -23,7 +23,5 @@ class Wrong(MemoryStore):
     writer_type = Writer
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

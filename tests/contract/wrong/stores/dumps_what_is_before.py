@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tempfile
 
-import attrs
-
 from contract.memory_store import MemoryStore, MemoryStoreConfig, MemoryWriter
 
 
@@ -22,7 +20,5 @@ class Wrong(MemoryStore):
     writer_type = Writer
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

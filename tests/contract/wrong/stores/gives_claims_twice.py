@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from contract.memory_store import MemoryClaims, MemoryStore, MemoryStoreConfig
 
 
@@ -17,7 +15,5 @@ class Wrong(MemoryStore):
     claims_type = AllClaims
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

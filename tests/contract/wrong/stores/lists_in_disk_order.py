@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from contract.memory_store import MemoryStore, MemoryStoreConfig
 
 
@@ -13,7 +11,5 @@ class Wrong(MemoryStore):
         return sorted(records, key=lambda record: record.run_id)
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from contract.memory_store import MemoryStore, MemoryStoreConfig, MemoryWriter
 
 
@@ -25,7 +23,5 @@ class Wrong(MemoryStore):
     writer_type = Writer
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from contract.one_file_store import OneFileStore, OneFileStoreConfig, OneFileWriter
 
 
@@ -21,7 +19,5 @@ class Wrong(OneFileStore):
     writer_type = Writer
 
 
-@attrs.frozen
 class Config(OneFileStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-import attrs
-
 from contract.memory_store import MemoryStore, MemoryStoreConfig
 
 
@@ -21,7 +19,5 @@ class Wrong(MemoryStore):
         return sorted(map(unquote, self._logs(run_id)))
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

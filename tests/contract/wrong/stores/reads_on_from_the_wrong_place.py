@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from contract.memory_store import MemoryStore, MemoryStoreConfig
 
 
@@ -16,7 +14,5 @@ class Wrong(MemoryStore):
         return self.log_type(since._lines + [*log._lines][first + 1 :])
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

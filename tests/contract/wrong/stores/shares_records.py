@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from contract.memory_store import MemoryStore, MemoryStoreConfig
 from metalab.store.document import record_of
 
@@ -21,7 +19,5 @@ class Wrong(MemoryStore):
         return self._records.setdefault(line, record_of(line))
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

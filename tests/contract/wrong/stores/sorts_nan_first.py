@@ -27,7 +27,5 @@ def _is_nan(value):
     return isinstance(value, float) and math.isnan(value)
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

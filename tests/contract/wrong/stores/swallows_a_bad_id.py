@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import attrs
-
 from contract.memory_store import MemoryStore, MemoryStoreConfig, MemoryWriter
 
 
@@ -19,7 +17,5 @@ class Wrong(MemoryStore):
     writer_type = Writer
 
 
-@attrs.frozen
 class Config(MemoryStoreConfig):
-    def store(self):
-        return Wrong(self)
+    made = Wrong

@@ -136,10 +136,11 @@ class FileWriter(StoreWriter):
         self, run: AttemptKey, name: str, source: bytes | Path, *, extension: str
     ) -> tuple[str, str, int]:
         """Keep the bytes of an artifact; see RunWriter."""
-        large = LargeArtifact(self._folder, self._names, run, name, extension)
         with disk.explained(f"the artifact {name!r} cannot be kept"):
             small = artifacts.small_bytes(source)
-            return large.keep(source) if small is None else self._pack_up(large, small)
+            if small is not None:
+                return self._pack_up(run, name, small, extension)
+            return LargeArtifact(self._folder, self._names, run, name, extension).keep(source)
 
     def dump_artifact(
         self, run: AttemptKey, name: str, dump: Callable[[BinaryIO], None], *, extension: str
@@ -151,7 +152,7 @@ class FileWriter(StoreWriter):
             with disk.explained(f"the artifact {name!r} cannot be kept"):
                 content = spool.content
                 if isinstance(content, bytes):
-                    return self._pack_up(large, content)
+                    return self._pack_up(run, name, content, extension)
                 return large.keep_written(spool.file, content)
 
     def append_log(self, run: AttemptKey, text: str, name: str = "run") -> None:
@@ -221,9 +222,11 @@ class FileWriter(StoreWriter):
     def _append(self, document: Callable[[Stamp], dict[str, Any]]) -> None:
         self._journal.append(line_of(document(self._stamp())))
 
-    def _pack_up(self, artifact: LargeArtifact, data: bytes) -> tuple[str, str, int]:
-        name = artifacts.member_name(artifact.run, artifact.name, artifact.extension)
-        return self._pack.add(name, data), sha256(data), len(data)
+    def _pack_up(
+        self, run: AttemptKey, name: str, data: bytes, extension: str
+    ) -> tuple[str, str, int]:
+        uri = self._pack.add(artifacts.member_name(run, name, extension), data)
+        return uri, sha256(data), len(data)
 
     # What the journal asks for.
 

@@ -34,5 +34,5 @@ def nothing_raised(what: str) -> Iterator[None]:
     """Expect that the block raises nothing; ``what`` says for people what it does."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # whatever a plugin raises is said in a sentence
         raise AssertionError(f"{what} raises {error!r}") from error
