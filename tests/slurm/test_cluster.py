@@ -72,10 +72,11 @@ def test_one_question_serves_many_names(cluster, tmp_path):
 def test_a_pilot_is_alive_while_it_has_processes(cluster, tmp_path):
     code = (
         "import os, signal, time; os.environ['SLURM_ARRAY_TASK_ID'] == '2' and signal.signal("
-        "signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+        "signal.SIGTERM, signal.SIG_IGN); print('begun', flush=True); time.sleep(300)"
     )
     pilots = Pilots(tmp_path, code, array=3)
     jobs = [pilots.wait("RUNNING", task=task) for task in range(3)]
+    pilots.wait_for_log("begun", task=2)
     client = Cluster()
     assert [client.alive(job.job_id, 0) for job in jobs] == [True] * 3
     assert client.commands.calls == {"squeue": 1}

@@ -65,14 +65,20 @@ def test_a_node_that_goes_down(cluster, tmp_path):
 def test_a_job_that_is_preempted_and_requeued(cluster, tmp_path):
     since = time.time()
     pilots = Pilots(
-        tmp_path / "a", partition="scavenge", extra_sbatch={"w": "n2", "exclusive": True}
+        tmp_path / "a",
+        f"print('begun', flush=True); {SLEEP}",
+        partition="scavenge",
+        extra_sbatch={"w": "n2", "exclusive": True},
     )
     job = pilots.wait("RUNNING")
+    # Before its script begins, a job that "runs" hears of the requeue alone.
+    pilots.wait_for_log("begun")
     urgent = Pilots(
         tmp_path / "b", name="u", partition="urgent", extra_sbatch={"w": "n2", "exclusive": True}
     )
     urgent.wait("RUNNING")
     wait_for(lambda: pilots.job().restarts == 1)
+    pilots.wait_for_log("CANCELLED AT")
     told = fate(pilots, job, since)
     assert told.cause == "preempted"
     assert "DUE TO PREEMPTION" in told.words

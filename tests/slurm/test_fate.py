@@ -178,6 +178,8 @@ def test_a_job_that_runs_again_was_preempted_or_lost_its_node():
     ending = Ending("PENDING", "0:0", "17_3", 1)
     fate = fate_of("17", 0, [ending], ("preempted", "DUE TO PREEMPTION"))
     assert fate == Fate("preempted", "job 17_3 was put back into the queue: DUE TO PREEMPTION")
+    fate = fate_of("17", 0, [ending], ("cancelled", "CANCELLED AT"))
+    assert fate == Fate("preempted", "job 17_3 was put back into the queue: CANCELLED AT")
     fate = fate_of("17", 0, [ending], None)
     assert fate == Fate("node_fail", "job 17_3 was put back into the queue")
 

@@ -137,13 +137,20 @@ def fate_of(
     cause: Cause = "unknown" if ending is None else _STATES.get(ending.state, "unknown")
     if said and (said[0] != "cancelled" or cause == "unknown"):
         cause = said[0]
+    if ending is None and endings:
+        cause = _of_requeued(said)
     words = [_described(job_id, ending or (endings[-1] if endings else None), known=bool(ending))]
     if said:
         words.append(said[1])
-    elif ending is None and endings:
-        # Without a word of Slurm's on the node, the node itself has most likely gone.
-        cause = "node_fail"
     return Fate(cause, ": ".join(words))
+
+
+def _of_requeued(said: tuple[Cause, str] | None) -> Cause:
+    if said is None:  # without a word of Slurm's on the node, the node itself has most likely gone
+        return "node_fail"
+    # The log has the first of what a node hears, which may be the plain signal; what goes back
+    # into the queue has not been cancelled.
+    return "preempted" if said[0] == "cancelled" else said[0]
 
 
 def _of_start(restarts: int, endings: Sequence[Ending]) -> Ending | None:
