@@ -107,6 +107,30 @@ class TestResolved(ParamSourceContract):
         return with_resolver(grid(x=range(1000), y=range(1000)), doubled, context_meta=())
 
 
+class Late:
+    """A grid; whoever asks for the first point waits for as much as a library's import."""
+
+    is_ready = False
+
+    def __init__(self, size):
+        self.points = grid(x=range(size // 1000), y=range(1000))
+
+    def __len__(self):
+        return len(self.points)
+
+    def __getitem__(self, index):
+        for _ in range(0 if Late.is_ready else 150_000):
+            pass
+        Late.is_ready = True
+        return self.points[index]
+
+    def __iter__(self):
+        return map(self.__getitem__, range(len(self)))
+
+    def to_manifest_dict(self):
+        return self.points.to_manifest_dict()
+
+
 class TestEffort:
     @pytest.mark.parametrize(
         "work",
@@ -122,3 +146,13 @@ class TestEffort:
             little_effort(),
         ):
             work()
+
+    def test_what_is_imported_late_is_none(self):
+        class Contract(ParamSourceContract):
+            def source(self):
+                return Late(1000)
+
+            def many(self):
+                return Late(10**6)
+
+        Contract().test_a_million_points_are_not_enumerated()

@@ -48,9 +48,14 @@ def deadly(params):
 
 
 @metalab.operation
-def slow(params):
+def held(params):
+    """Be done at once, or from the fifth run on once there is a file ``go`` beside the store."""
     _note(params["x"])
-    time.sleep(0.3)
+    deadline = time.monotonic() + 120
+    while params["x"] >= 4 and not STORE.with_name("go").exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError("nobody has let this run go on")
+        time.sleep(0.01)
 
 
 def doubled(run):

@@ -1,6 +1,7 @@
-"""One of several launchers of one experiment: ``python sharing_launcher.py STORE RUNS SECONDS``.
+"""One of several launchers: ``python sharing_launcher.py STORE RUNS SECONDS [HELD]``.
 
-Each execution is one line of the file ``executed`` beside the store.
+Each execution is one line of the file ``executed`` beside the store. Runs from ``HELD`` on end
+once there is a file ``go`` beside it, too.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import metalab
 
 if __name__ == "__main__":
     store, runs, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    held = int(sys.argv[4]) if len(sys.argv) > 4 else runs
     journal = os.open(store.parent / "executed", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     @metalab.operation
     def shared(params, capture):
         os.write(journal, b"%d %d\n" % (os.getpid(), params["x"]))
         time.sleep(seconds)
+        while params["x"] >= held and not store.with_name("go").exists():
+            time.sleep(0.01)
         capture.metric("y", 2 * params["x"])
 
     experiment = metalab.Experiment(

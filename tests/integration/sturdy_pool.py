@@ -26,7 +26,7 @@ while size := sys.stdin.buffer.read(8):
 class SturdyPool(Executor):
     """Calls ``calls`` times at most before it gives a call up whose process dies.
 
-    ``sent`` and ``answers`` are what it was given, and what came back.
+    ``sent`` and ``answers`` are what it was given, and what came back; ``answered`` are pairs.
     """
 
     def __init__(self, workers=2, calls=1, flags=()):
@@ -37,12 +37,14 @@ class SturdyPool(Executor):
         self._flags = flags
         self.sent = []
         self.answers = []
+        self.answered = []
 
     def submit(self, function, /, *arguments):
         self.sent += arguments
-        return self._threads.submit(self._call, pickle.dumps((function, arguments)))
+        call = pickle.dumps((function, arguments))
+        return self._threads.submit(self._call, call, arguments[0])
 
-    def _call(self, call):
+    def _call(self, call, given):
         for _ in range(self._calls):
             process = self._process()
             try:
@@ -56,6 +58,7 @@ class SturdyPool(Executor):
             if error is not None:
                 raise error
             self.answers.append(answer)
+            self.answered.append((given, answer))
             return answer
         raise RuntimeError(f"a process ended with {process.returncode}.\nHere is some advice.")
 

@@ -16,13 +16,16 @@ import pytest
 import metalab
 
 SCRIPT = """
-import sys, time
+import sys, threading, time
 import metalab
+from metalab.execution.base import Submission
 
 @metalab.operation
-def slow(params, capture):
+def slow(params, capture, runtime):
     with open(sys.argv[1] + ".calls", "a") as calls:
         calls.write(f"{params['x']}\\n")
+    while params["x"] >= int(sys.argv[3]) and not runtime.should_stop:
+        time.sleep(0.01)
     time.sleep(float(sys.argv[2]))
     capture.metric("y", params["x"])
 
@@ -32,11 +35,27 @@ exp = metalab.Experiment(
 )
 handle = metalab.run(exp, sys.argv[1], executor=None, progress=False)
 print("started", flush=True)
+
+def is_waited_for():
+    frame = sys._current_frames()[threading.main_thread().ident]
+    while frame is not None:
+        if frame.f_code.co_name == "wait" and isinstance(frame.f_locals["self"], Submission):
+            return True
+        frame = frame.f_back
+    return False
+
+def watch():
+    # Only from then on is a Ctrl-C the launch's, and no longer the script's.
+    while not is_waited_for():
+        time.sleep(0.01)
+    print("waiting", flush=True)
+
+threading.Thread(target=watch, daemon=True).start()
 """
 
 WAITS = SCRIPT + "handle.result()\nprint('finished', flush=True)\n"
 FALLS_OFF = SCRIPT
-SLEEPS = SCRIPT + "time.sleep(60)\n"
+SLEEPS = SCRIPT + "time.sleep(100)\n"
 
 
 IN_A_PROCESS = ("executor=None", "executor={'process': {'max_workers': 1}}")
@@ -47,13 +66,14 @@ def start(tmp_path, request):
     """Start a script in a session of its own, its runs in a thread of it or in a process."""
     processes = []
 
-    def start(script, seconds=0.2):
+    def start(script, seconds=0.2, held=1000):
+        """Runs from ``held`` on go on until they are to stop, and for so many seconds more."""
         file = tmp_path / "script.py"
         if request.param == "process":
             script = script.replace(*IN_A_PROCESS)
         file.write_text(textwrap.dedent(script))
         process = subprocess.Popen(
-            [sys.executable, str(file), str(tmp_path / "store"), str(seconds)],
+            [sys.executable, str(file), str(tmp_path / "store"), str(seconds), str(held)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -90,13 +110,11 @@ def test_a_script_whose_last_line_is_run_finishes_its_runs(start, tmp_path):
 
 @pytest.mark.parametrize("script", [WAITS, FALLS_OFF, SLEEPS], ids=["result", "end", "own code"])
 def test_ctrl_c_stops_the_launch_and_the_next_one_resumes(start, tmp_path, script):
-    process = start(script)
-    _wait_for_calls(tmp_path, 2)
+    process = start(script, held=2)
+    _read_until(process.stdout, "started" if script == SLEEPS else "waiting")
+    _wait_for_calls(tmp_path, 3)
     process.send_signal(signal.SIGINT)
-    begun = time.monotonic()
-    process.wait(30)
-    assert process.returncode != 0
-    assert time.monotonic() - begun < 5
+    assert process.wait(30) != 0
     executed = len(_calls(tmp_path))
     assert executed < 6
     done = metalab.load_results(tmp_path / "store")
@@ -111,34 +129,52 @@ def test_ctrl_c_stops_the_launch_and_the_next_one_resumes(start, tmp_path, scrip
 
 @pytest.mark.parametrize("script", [WAITS, FALLS_OFF], ids=["result", "end"])
 def test_a_second_ctrl_c_leaves_at_once_with_130(start, tmp_path, script):
-    process = start(script, 20)
+    process = start(script, 100)
     _wait_for_calls(tmp_path, 1)
-    # What interrupts metalab.run itself is not what this is about.
-    assert process.stdout.readline() == "started\n"
+    # What interrupts metalab.run itself, or the end of the script, is not what this is about.
+    _read_until(process.stdout, "waiting")
     process.send_signal(signal.SIGINT)
-    _read_until(process, "press Ctrl-C again")
-    begun = time.monotonic()
+    _read_until(process.stderr, "press Ctrl-C again")
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
-    assert time.monotonic() - begun < 5
+    assert process.wait(30) == 130
     assert {run.status for run in metalab.load_results(tmp_path / "store")} <= {
         "cancelled",
         "running",
     }
 
 
-def _read_until(process, text):
-    for line in process.stderr:
+# As the signal does that comes when the interpreter has only begun to shut down.
+AT_THE_VERY_END = """
+import signal
+threading._register_atexit(lambda: signal.raise_signal(signal.SIGINT))
+while not handle.status.running:
+    time.sleep(0.01)
+"""
+
+
+def test_ctrl_c_just_as_the_interpreter_shuts_down_stops_the_launch_too(start, tmp_path):
+    process = start(FALLS_OFF + AT_THE_VERY_END, held=0)
+    assert process.wait(30) == 130, process.stderr.read()
+    done = metalab.load_results(tmp_path / "store")
+    assert [run.status for run in done] == ["success"]
+    assert _calls(tmp_path) == ["0"]
+    again = start(WAITS, 0.01)
+    assert "finished" in again.communicate(timeout=60)[0]
+    assert sorted(_calls(tmp_path)) == [str(n) for n in range(6)]
+
+
+def _read_until(stream, text):
+    for line in stream:
         if text in line:
             return
     raise AssertionError(f"the process ended without saying {text!r}")
 
 
 def test_an_inline_run_hit_by_ctrl_c_is_recorded_as_cancelled(start, tmp_path):
-    process = start(WAITS.replace("executor=None", "executor='inline'"), 20)
+    process = start(WAITS.replace("executor=None", "executor='inline'"), 100)
     _wait_for_calls(tmp_path, 1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) != 0
+    assert process.wait(30) != 0
     results = metalab.load_results(tmp_path / "store")
     assert [run.status for run in results] == ["cancelled"]
 

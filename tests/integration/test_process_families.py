@@ -99,7 +99,7 @@ def test_workers_end_with_their_parent_and_the_next_launch_goes_on(
         assert set(groups) >= set(workers)
         done = {run.params["x"] for run in metalab.load_results(tmp_path / "store").successful}
         process.send_signal(signal.SIGKILL)
-        wait_until(lambda: not any(map(is_there, groups)), 2)
+        wait_until(lambda: not any(map(is_there, groups)))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=SECONDS)
@@ -200,7 +200,14 @@ print(len(handle.result(30).successful), handle.status.completed)
 
 def test_more_workers_than_processors_do_each_run_once(execute, tmp_path):
     assert execute("""
-results = run(plain, 200, workers=7).result(45)
+@metalab.operation
+def meeting(context, params, capture):
+    note(context, params["x"])
+    (here / f"{os.getpid()}.came").touch()
+    while len(list(here.glob("*.came"))) < 7:
+        time.sleep(0.01)
+
+results = run(meeting, 200, workers=7).result(45)
 print(len({run.record.provenance.executor_id for run in results}), len(results.successful))
 """) == ["7 200"]
     assert executed(tmp_path) == {str(x): 1 for x in range(200)}

@@ -57,23 +57,25 @@ def test_exceptions_are_tried_again_if_they_are_among_those_agreed(tmp_path, exe
 
 def test_timeouts_and_deaths_are_tried_again_as_what_they_are(tmp_path, executors):
     @metalab.operation
-    def troubled(context, params):
-        note(context, params["x"])
-        if params["x"] == 1:
+    def troubled(params):
+        if params["what"] == "hangs":
             time.sleep(60)
-        if params["x"] == 2:
+        if params["what"] == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def calls(**options):
-        before = executed(tmp_path)
-        results_of(tmp_path, experiment(tmp_path, troubled, 3), executors["process"], **options)
-        after = executed(tmp_path)
-        return [after[x] - before[x] for x in "012"]
+    def attempts(what, **options):
+        params = metalab.grid(what=[what])
+        exp = experiment(tmp_path, troubled, params=params, name=f"{what}-{len(made)}")
+        made.append(exp)
+        (run,) = results_of(tmp_path, exp, executors["process"], **options)
+        return [record.error["type"] for record in run.attempts()]
 
+    made = []
     late, dead = metalab.Retry(2, on=RunTimeoutError), metalab.Retry(2, on=WorkerDiedError)
-    assert calls(timeout=0.2, retry=late) == [1, 2, 1]
-    assert calls(timeout=0.2, retry=dead) == [0, 1, 2]
-    assert calls(timeout=0.2, retry=1) == [0, 1, 1]
+    for retry, times in ((late, 2), (dead, 1), (1, 1)):
+        assert attempts("hangs", timeout=0.2, retry=retry) == ["RunTimeoutError"] * times
+    for retry, times in ((late, 1), (dead, 2), (1, 1)):
+        assert attempts("dies", timeout=30, retry=retry) == ["WorkerDiedError"] * times
 
 
 def test_every_death_is_kept_as_an_attempt(tmp_path, executors):
@@ -104,19 +106,19 @@ def test_a_launch_stops_after_so_many_failures_and_the_next_goes_on(
             time.sleep(0.2)
             raise ValueError("not yet")
 
-    exp = experiment(tmp_path, failing, 60)
+    exp = experiment(tmp_path, failing, 400)
     options = {"executor": executors[name], "progress": False, "on_failure": on_failure}
     handle = metalab.run(exp, tmp_path / "store", **options)
     failed = len(handle.result(SECONDS).failed)
     # Those under way beside the last one are finished; processes, which are told of it by
-    # another one, have begun their next by then, or a few more where the machine is busy.
-    assert most <= failed <= (30 if name == "process" else most + 1)
+    # another one, have begun their next by then, or more where that one does not get to it.
+    assert most <= failed <= (200 if name == "process" else most + 1)
     assert sum(executed(tmp_path).values()) == failed
-    assert (handle.status.failed, handle.status.done) == (failed, 60)
+    assert (handle.status.failed, handle.status.done) == (failed, 400)
 
     (tmp_path / "mended").touch()
     results = results_of(tmp_path, exp, executors[name])
-    assert len(results.successful) == 60
+    assert len(results.successful) == 400
 
 
 def test_deaths_count_as_failures_at_which_a_launch_stops(tmp_path, executors):
@@ -125,7 +127,8 @@ def test_deaths_count_as_failures_at_which_a_launch_stops(tmp_path, executors):
         note(context, params["x"])
         if params["x"] == 40:
             os._exit(2)
-        time.sleep(0.002)
+        if params["x"] > 40 and not Path(context["journal"]).with_name("stopped").exists():
+            time.sleep(0.1)
 
     exp = experiment(tmp_path, deadly, 1000)
     executor = executors["process"]
@@ -133,6 +136,7 @@ def test_deaths_count_as_failures_at_which_a_launch_stops(tmp_path, executors):
     assert len(results.failed) == 1
     assert len(results) < 500
     assert sum(executed(tmp_path).values()) == len(results)
+    (tmp_path / "stopped").touch()
     results = results_of(tmp_path, exp, executor, retry=1)
     assert (len(results.successful), len(results.failed)) == (999, 1)
     assert executed(tmp_path) == {str(x): 2 if x == 40 else 1 for x in range(1000)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,12 +20,16 @@ import metalab
 folder, runs, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 
 @metalab.operation
-def step(params, seeds, capture):
+def step(params, seeds, capture, runtime):
     # One write of a few bytes at the end of a file is never cut in two by another one.
     journal = os.open(folder + "/executed", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(journal, b"%d\\n" % params["x"])
+    os.write(journal, b"%6d\\n" % params["x"])
+    executed = os.fstat(journal).st_size // 7
     os.close(journal)
     time.sleep(seconds)
+    # Not a variable of the script: a launch with another one would begin all anew.
+    while executed > int(os.environ["MOST"]) and not runtime.should_stop:
+        time.sleep(0.01)
     capture.metric("y", 2 * params["x"])
     capture.metric("z", seeds.rng().random())
 
@@ -44,9 +49,11 @@ def start(tmp_path):
     script, started = tmp_path / "sweep.py", []
     script.write_text(SCRIPT)
 
-    def start(runs, seconds):
+    def start(runs, seconds, most):
+        """Start a sweep that goes on only until so many runs are begun, by whomever."""
         process = subprocess.Popen(
             [sys.executable, script, tmp_path, str(runs), str(seconds)],
+            env={**os.environ, "MOST": str(most)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -68,8 +75,10 @@ def executed(folder):
 
 def wait_for(process, folder, runs, seconds=300):
     deadline = time.monotonic() + seconds
+    ended = process.poll()
     while executed(folder).total() < runs:
-        assert process.poll() is None, process.communicate()
+        assert ended is None, process.communicate()
+        ended = process.poll()  # before the next look at what it has done
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -78,7 +87,7 @@ def wait_for(process, folder, runs, seconds=300):
     ("runs", "seconds"), [(1000, 0.005), pytest.param(100_000, 0.0005, marks=pytest.mark.slow)]
 )
 def test_whatever_happens_to_a_sweep_each_run_has_one_result(start, tmp_path, runs, seconds):
-    interrupted = start(runs, seconds)
+    interrupted = start(runs, seconds, runs // 5)
     wait_for(interrupted, tmp_path, runs // 10)
     interrupted.send_signal(signal.SIGINT)
     interrupted.communicate(timeout=120)
@@ -88,13 +97,13 @@ def test_whatever_happens_to_a_sweep_each_run_has_one_result(start, tmp_path, ru
     assert set(done.values()) == {1}
     assert len(metalab.load_results(tmp_path / "store").successful) == done.total()
 
-    killed = start(runs, seconds)
+    killed = start(runs, seconds, done.total() + runs // 5)
     wait_for(killed, tmp_path, done.total() + runs // 10)
     killed.kill()
     killed.communicate(timeout=120)
     assert executed(tmp_path).total() < runs
 
-    racing = [start(runs, seconds), start(runs, seconds)]
+    racing = [start(runs, seconds, 6 * runs // 10), start(runs, seconds, 2 * runs)]
     wait_for(racing[0], tmp_path, runs // 2)
     racing[0].kill()
     out, err = racing[1].communicate(timeout=1200)

@@ -420,13 +420,13 @@ class TestHandle:
 
         @metalab.operation
         def waits():
-            release.wait(20)
+            release.wait(100)
 
         handle = metalab.run(experiment(waits), tmp_path, progress=False)
         begun = time.monotonic()
         with pytest.raises(TimeoutError, match="3 of 3 runs"):
             handle.result(timeout=0.3)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 50
         release.set()
         assert len(handle.result(30)) == 3
 

@@ -27,8 +27,10 @@ _LAUNCHER = Path(__file__).with_name("sharing_launcher.py")
 
 
 @contextmanager
-def launchers(folder, count, runs, seconds):
-    command = [sys.executable, _LAUNCHER, folder / "store", str(runs), str(seconds)]
+def launchers(folder, count, runs, seconds, *, held=None):
+    """Start launchers; none of them ends the runs from ``held`` on before it is let."""
+    numbers = [runs, seconds, *([] if held is None else [held])]
+    command = [sys.executable, _LAUNCHER, folder / "store", *map(str, numbers)]
     started = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(count)
@@ -45,6 +47,11 @@ def executed(folder):
     path = folder / "executed"
     lines = path.read_text().splitlines() if path.exists() else []
     return [tuple(map(int, line.split())) for line in lines]
+
+
+def let_go(folder):
+    """Let the runs end that are held."""
+    (folder / "go").touch()
 
 
 def wait_until(condition, seconds=60):
@@ -195,14 +202,14 @@ class TestTogether:
 
         @metalab.operation
         def gated(params):
-            gate.wait(20)
+            gate.wait(60)
 
         first = launch(experiment(gated, 1), tmp_path)
         wait_until(lambda: first.status.running)
         second = launch(experiment(gated, 1), tmp_path)
         assert not second.wait(0.3)
         second.cancel()
-        assert second.wait(10)
+        assert second.wait(30)
         gate.set()
         assert first.result(timeout=60)[0].status == "success"
 
@@ -222,9 +229,10 @@ def status(store):
 
 class TestDeath:
     def test_what_a_killed_launcher_left_is_executed_by_the_other(self, tmp_path):
-        with launchers(tmp_path, 2, runs=40, seconds=0.1) as started:
+        with launchers(tmp_path, 2, runs=40, seconds=0, held=0) as started:
             wait_until(lambda: len({pid for pid, _ in executed(tmp_path)}) == 2)
             started[0].kill()
+            let_go(tmp_path)
             out, err = started[1].communicate(timeout=60)
         assert started[1].returncode == 0, err
         assert out.split()[0] == "40"
@@ -234,9 +242,10 @@ class TestDeath:
         assert sum(counts.values()) <= 42
 
     def test_a_stopped_launcher_is_not_taken_for_dead(self, tmp_path):
-        with launchers(tmp_path, 2, runs=20, seconds=0.1) as started:
+        with launchers(tmp_path, 2, runs=20, seconds=0, held=0) as started:
             wait_until(lambda: len({pid for pid, _ in executed(tmp_path)}) == 2)
             started[0].send_signal(signal.SIGSTOP)
+            let_go(tmp_path)
             try:
                 with pytest.raises(subprocess.TimeoutExpired):
                     started[1].wait(timeout=4)
@@ -272,7 +281,9 @@ class TestDeath:
             "    capture.metric('y', 1)\n"
             "exp = metalab.Experiment(name='deadly', version='1', context={}, operation=deadly,\n"
             "    params=metalab.grid(x=[0, 1, 2]), seeds=metalab.seeds(1))\n"
-            "results = metalab.run(exp, sys.argv[1], progress=False).result()\n"
+            "# What runs for most of an interval is on record, and this is to run for less.\n"
+            "store = metalab.FileStoreConfig(sys.argv[1], commit_interval=60).connect()\n"
+            "results = metalab.run(exp, store, progress=False).result()\n"
             "print(*[run.status for run in results])\n"
         )
         script = tmp_path / "deadly.py"
@@ -326,7 +337,8 @@ class TestRace:
         """Of 16 that race for 1,000 runs, 8 are killed or stopped for a while."""
         chance = random.Random(seed)
         runs, killed = 1000, 0
-        with launchers(tmp_path, 16, runs, 0.05) as started:
+        # The last runs are held, so that no launcher has ended before its turn to be killed.
+        with launchers(tmp_path, 16, runs, 0.05, held=runs - 40) as started:
             wait_until(lambda: executed(tmp_path))
             survivors = list(started)
             while len(survivors) > 8:
@@ -338,6 +350,7 @@ class TestRace:
                 else:
                     victim.send_signal(signal.SIGSTOP)
                     threading.Timer(chance.uniform(0.1, 1), _continue, [victim]).start()
+            let_go(tmp_path)
             said = [process.communicate(timeout=120) for process in started]
         ended = [process.returncode for process in started]
         assert ended.count(-signal.SIGKILL) == killed > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -22,6 +23,7 @@ _EXIT_STATUS = 128 + 2  # what a shell reports of a process that SIGINT ended
 _open: list[Submission] = []
 _registered = threading.Lock()
 _watching = False
+_is_finished = False
 
 
 def come_first() -> None:
@@ -42,7 +44,9 @@ def keep_open(submission: Submission) -> None:
 def _watch() -> None:
     global _watching  # noqa: PLW0603  one hook for the life of the process
     # Where the interpreter is shutting down, the launch is its caller's to wait for.
-    _watching = _watching or before_exit(_finish_open)
+    if not _watching and before_exit(_finish_open):
+        _watching = True
+        atexit.register(_stop_unfinished)
 
 
 def before_exit(callback: Callable[[], object]) -> bool:
@@ -110,18 +114,31 @@ def announce(words: str) -> None:
 
 
 def _finish_open() -> None:
-    # A Ctrl-C that ended the script is meant for its runs as well.
-    if getattr(sys, "last_type", None) is KeyboardInterrupt:
-        for submission in _open.copy():
-            stop_after_interrupt(submission)
-        return
+    global _is_finished  # noqa: PLW0603  as above
     try:
-        for submission in _open.copy():  # each leaves the list as it ends
-            submission.wait()
+        # A Ctrl-C that ended the script is meant for its runs as well.
+        if getattr(sys, "last_type", None) is KeyboardInterrupt:
+            _stop_open()
+        else:
+            for submission in _open.copy():  # each leaves the list as it ends
+                submission.wait()
     except KeyboardInterrupt:
-        for submission in _open.copy():
-            stop_after_interrupt(submission)
+        _stop_open()
         _leave()
+    _is_finished = True
+
+
+def _stop_unfinished() -> None:
+    # A Ctrl-C just as the interpreter begins to shut down ends that step of it, and with it
+    # whatever was to be called there: nobody has waited for the launches, nor stopped them.
+    if _open and not _is_finished:
+        _stop_open()
+        _leave()
+
+
+def _stop_open() -> None:
+    for submission in _open.copy():
+        stop_after_interrupt(submission)
 
 
 def _leave() -> None:

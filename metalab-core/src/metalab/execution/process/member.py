@@ -36,7 +36,8 @@ __all__ = ["Ending", "Member"]
 _CHILD = "metalab.execution.process.child"
 _CRASH_TEXT = 20_000
 _FATAL = "Fatal Python error"
-_LAST_WORDS, _BETWEEN_WORDS = 0.05, 0.001  # seconds
+_LAST_WORDS, _SILENCE, _BETWEEN_WORDS = 1.0, 0.05, 0.001  # seconds
+_LAST_WORD = b" in _run_module_as_main\n"  # where the main thread began, which is told of last
 _AHEAD = 0.5  # seconds of work that a worker has before it
 _LONG = 0.5  # seconds: a task that takes as long is not given before it is wanted
 _GROWTH = 4  # tasks ahead for each that has ended: the first may be shorter than all others
@@ -190,8 +191,9 @@ class Member:
         Not asked before that is certain: the interpreter walks frames that its threads change
         meanwhile, and may die of it.
         """
-        self.verdict = self.verdict or TIMEOUT
-        self._await_words()
+        if self.verdict is None:  # else it is about to die, and says nothing more
+            self.verdict = TIMEOUT
+            self._await_words()
         self.kill(TIMEOUT)
 
     def _await_words(self) -> None:
@@ -201,8 +203,14 @@ class Member:
         while time.monotonic() < deadline and not self.has_died():
             time.sleep(_BETWEEN_WORDS)
             last, size = size, self._words_size
-            if before < size == last:
+            if size > last:
+                # Others may have its processor between any two words.
+                deadline = time.monotonic() + _SILENCE
+            if size > before and self._has_said_all(size):
                 break
+
+    def _has_said_all(self, size: int) -> bool:
+        return os.pread(self._crash, len(_LAST_WORD), max(0, size - len(_LAST_WORD))) == _LAST_WORD
 
     @property
     def _words_size(self) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LimitsContract"]
 
-_SECONDS = 1.0
+_SECONDS = 5.0  # at most: other runs have to end within that wherever this is asked
 
 
 class LimitsContract(Capabilities):
@@ -30,9 +30,10 @@ class LimitsContract(Capabilities):
 
     @asked_if(can_kill=True)
     def test_a_run_that_exceeds_its_time_is_ended(self, stage: Stage) -> None:
-        handle = stage.launch(stage.acting(5, {1: "stubborn"}), timeout=_SECONDS, retry=1)
+        seconds = min(_SECONDS, stage.patience / 4)
+        handle = stage.launch(stage.acting(5, {1: "stubborn"}), timeout=seconds, retry=1)
         assert handle.wait(stage.patience), (
-            f"a run with timeout={_SECONDS:g} was still under way after {stage.patience:g} s"
+            f"a run with timeout={seconds:g} was still under way after {stage.patience:g} s"
         )
         results = stage.results_of(handle)
         statuses = [run.status.value for run in results]

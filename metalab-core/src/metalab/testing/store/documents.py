@@ -17,13 +17,14 @@ from metalab.testing.store.samples import EXPERIMENT, HOSTILE, made, put, run_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from metalab.store.base import Store
     from metalab.testing.store.place import OpenStore
 
 __all__ = ["DocumentTests"]
 
-_TICK = 0.02  # seconds: a file's age is known to a few milliseconds
+_PAUSE = 0.02  # seconds
 
 
 _USES: list[tuple[str, Callable[[Store], object]]] = [
@@ -45,17 +46,19 @@ class DocumentTests(StorePlace):
         assert again == first, "equal manifests, whose keys come in another order, have two names"
         assert store.manifests() == {first: {"a": 1, "b": [None, "é"]}}
 
-    def test_the_newest_manifest_is_the_experiment_s(self, collection: Store, store: Store) -> None:
+    def test_the_newest_manifest_is_the_experiment_s(
+        self, collection: Store, store: Store, tmp_path: Path
+    ) -> None:
         assert store.get_experiment_manifest() is None
         store.put_manifest({"a": 1})
-        time.sleep(_TICK)
+        _tick(tmp_path)
         store.put_manifest({"a": 2})
         assert store.get_experiment_manifest() == {"a": 2}
         assert collection.get_experiment_manifest(EXPERIMENT) == {"a": 2}
 
-    def test_launches_come_back_by_name(self, store: Store) -> None:
+    def test_launches_come_back_by_name(self, store: Store, tmp_path: Path) -> None:
         store.put_launch("b", {"n": 1})
-        time.sleep(_TICK)
+        _tick(tmp_path)
         store.put_launch("a", {"n": 2})
         store.put_launch("a", {"n": 2})
         assert list(store.launches().items()) == [("b", {"n": 1}), ("a", {"n": 2})], (
@@ -157,3 +160,17 @@ class DocumentTests(StorePlace):
             if not getattr(self, capability):
                 with pytest.raises(StoreError, match="cannot"):
                     use(store)
+
+
+def _tick(folder: Path) -> None:
+    """Wait until a file that is made now is known to be younger than those there are.
+
+    Most file systems know that to a few milliseconds, some to a second or two.
+    """
+    clock = folder / "clock"
+    clock.touch()
+    before = clock.stat().st_mtime_ns
+    while clock.stat().st_mtime_ns == before:
+        time.sleep(_PAUSE)
+        clock.touch()
+    clock.unlink()
