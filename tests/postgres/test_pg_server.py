@@ -22,6 +22,7 @@ from metalab_postgres.account import account_for
 from metalab_postgres.programs import Programs, choose_programs, find_programs
 from metalab_postgres.server import Server
 from postgres.pg_scratch import scratch
+from postgres.pg_server import held_port
 
 _numbers = count()
 _as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
@@ -363,5 +364,5 @@ def test_root_of_a_container_finds_the_server_of_another_user(place, programs):
 
 @pytest.fixture
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
+    with held_port() as port:
+        yield port
