@@ -59,7 +59,8 @@ class MemoryClaims(Claims):
         self._plan = plan
 
     def owners(self):
-        mine = (claim for (plan, _, _), claim in self._shelf.claims.items() if plan == self._plan)
+        known = list(self._shelf.claims.items())  # others take some meanwhile
+        mine = (claim for (plan, _, _), claim in known if plan == self._plan)
         return {claim.unit: claim for claim in sorted(mine, key=lambda claim: claim.generation)}
 
     def take(self, claim):

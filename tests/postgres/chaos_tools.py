@@ -16,6 +16,7 @@ from core.store_tools import made, python, run_id, store_at
 from metalab.records import ArtifactDescriptor, Status
 from metalab.store.file.options import Options
 from metalab.store.file.writer import FileWriter
+from metalab.store.names import split_part
 from metalab_postgres.index import PostgresIndex
 from metalab_postgres.trouble import IndexUnavailable
 
@@ -156,7 +157,8 @@ class Chaos:
         number, process = self._writers[at]
         _kill(process)
         runs = self.store.get_working_directory() / "runs"
-        parts = sorted(runs.glob(f"launch{number}.*"), key=lambda file: file.stat().st_mtime)
+        # By number: two parts may have been written to at the same tick of the file system.
+        parts = sorted(runs.glob(f"launch{number}.*"), key=lambda file: split_part(file.name))
         last = parts[-1].read_bytes().splitlines()[-1:] if parts else []
         if last and len(last[0]) > 1:
             with parts[-1].open("ab") as file:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 _VARIABLE = "METALAB_TEST_POSTGRES"
@@ -19,9 +20,9 @@ _ENOUGH = 1 << 30  # bytes
 def begin():
     """Make the session's folder, known to the workers by the environment."""
     for left in _base().glob(f"{_PREFIX}*"):
-        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if not Path(f"/proc/{owner}").exists() and left.stat().st_uid == os.geteuid():
-            _remove(left)
+        with suppress(FileNotFoundError):  # another session that begins is removing it
+            if _is_left(left):
+                _remove(left)
     folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_base())
     Path(folder).chmod(0o711)
     os.environ[_VARIABLE] = folder
@@ -42,6 +43,11 @@ def _base():
     if memory.is_dir() and shutil.disk_usage(memory).free > _ENOUGH:
         return memory
     return Path(tempfile.gettempdir())
+
+
+def _is_left(folder):
+    owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+    return not Path(f"/proc/{owner}").exists() and folder.stat().st_uid == os.geteuid()
 
 
 def _remove(folder):

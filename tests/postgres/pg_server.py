@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -30,7 +31,7 @@ HASTY = {
 }
 _TEMPLATE, _UNFINISHED = "metalab_template", "metalab_unfinished"
 _LOCK = 8123
-_PATIENCE = 30  # seconds
+_PATIENCE = 60  # seconds
 _number = count()
 
 
@@ -49,7 +50,7 @@ class SharedServer:
     def __init__(self, major):
         place = scratch() / str(major)
         server = Server(place, settings=HASTY, initdb=INITDB)
-        self.dsn = server.start(programs=programs_by_major()[major]).dsn
+        self.dsn = _patient(server.start(programs=programs_by_major()[major]).dsn)
         self._fill_template()
 
     def create_database(self):
@@ -69,7 +70,7 @@ class SharedServer:
 
     def _execute(self, statement, *names):
         with psycopg.connect(self.dsn, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+            _when_left(connection, sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def _fill_template(self):
         with psycopg.connect(self.dsn, autocommit=True) as connection:
@@ -80,7 +81,7 @@ class SharedServer:
             connection.execute(f"drop database if exists {_UNFINISHED}")
             connection.execute(f"create database {_UNFINISHED}")
             _prepare(database_dsn(self.dsn, _UNFINISHED))
-            connection.execute(f"alter database {_UNFINISHED} rename to {_TEMPLATE}")
+            _when_left(connection, f"alter database {_UNFINISHED} rename to {_TEMPLATE}")
             connection.execute(
                 f"alter database {_TEMPLATE} is_template true allow_connections false"
             )
@@ -97,7 +98,7 @@ class DurableServer:
 
     def start(self):
         """Start it, if it does not run, and return its connection string."""
-        return self._server.start(programs=self._programs).dsn
+        return _patient(self._server.start(programs=self._programs).dsn)
 
     def stop(self):
         """End it in good order; connections are cut."""
@@ -137,9 +138,37 @@ class DurableServer:
         return [first, *(int(child) for file in threads for child in file.read_text().split())]
 
 
+@contextmanager
+def held_port():
+    """Have a port that no other process is given, and that whoever names it may listen on."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 def database_dsn(dsn, database):
     """Return a connection string of the same server for another database."""
     return dsn.replace("/metalab?", f"/{database}?", 1)
+
+
+def _patient(dsn):
+    """Have it known that this server answers, however long the machine holds it up."""
+    return f"{dsn}&connect_timeout={_PATIENCE}"
+
+
+def _when_left(connection, statement):
+    """Execute a statement about a database once those who have disconnected are gone from it.
+
+    The server itself waits for them, but for no more than five seconds.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return connection.execute(statement)
+        except psycopg.errors.ObjectInUse:
+            if time.monotonic() > deadline:
+                raise
 
 
 def _prepare(dsn):

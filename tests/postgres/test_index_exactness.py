@@ -10,6 +10,7 @@ from metalab.errors import StoreError
 from metalab.identity.values import from_jsonable
 from metalab.store.document import record_of
 from metalab.store.lines import parse_line, seal
+from metalab_postgres import changes
 from postgres.pg_tools import index_of, line, made, run_id, runs_of, store_at
 
 VALUES = {
@@ -171,6 +172,26 @@ class TestSegments:
             index.update()
             assert index.verify() == []
         assert index.status().experiments[0].runs == before - 1
+
+    def test_a_segment_may_be_compacted_between_two_looks_at_it(self, store, index, monkeypatch):
+        with store.writer("launch") as one, store.writer("launch") as other:
+            for number in range(2):
+                one.put(made(number))
+                other.put(made(number + 2))
+                if number == 0:
+                    index.update()
+        size_of, compactions = changes.size_of, []
+
+        def and_then(path):
+            size = size_of(path)
+            if not compactions:
+                compactions.append(store.compact())
+            return size
+
+        monkeypatch.setattr(changes, "size_of", and_then)
+        index.update()
+        assert len(compactions[0].merged) == 2
+        assert index.verify() == []
 
     def test_an_experiment_whose_folder_is_gone_leaves_the_index(self, pg_dsn, store, tmp_path):
         (runs_of(store) / "w.jsonl").write_bytes(line())

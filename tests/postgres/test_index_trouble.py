@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 import metalab
 from metalab.store import FileStore, PostgresStore, PostgresStoreConfig, Query
-from metalab_postgres import ingestion, migrations
+from metalab_postgres import connection, ingestion, migrations, rebuilding
 from metalab_postgres.trouble import IndexReadOnly, IndexRefused, IndexUnavailable
 from postgres import pg_tools
 from postgres.pg_tools import index_of, line, run_id, runs_of, store_at
@@ -185,7 +186,11 @@ class TestTrouble:
         assert index.verify() == []
         assert index.status().experiments[0].lines == 1
 
-    def test_a_server_that_is_stopped_and_killed_costs_nothing(self, durable_server, tmp_path):
+    def test_a_server_that_is_stopped_and_killed_costs_nothing(
+        self, durable_server, tmp_path, monkeypatch
+    ):
+        # Where the machine holds up a refusal, it is none of a server that does not answer.
+        monkeypatch.setattr(connection, "_LONGEST_PAUSE", 0.0)
         store = store_at(tmp_path)
         path = runs_of(store) / "w.jsonl"
         index = index_of(durable_server.dsn, store)
@@ -291,6 +296,36 @@ class TestSchemas:
         index.rebuild()
         left_behind = statement(pg_dsn, "SELECT count(*) FROM pg_namespace WHERE nspname ~ '~'")
         assert left_behind == [(0,)]
+
+    def test_a_rebuild_waits_for_whoever_reads_and_keeps_them_from_nothing(
+        self, pg_dsn, tmp_path, monkeypatch
+    ):
+        store = store_at(tmp_path)
+        (runs_of(store) / "w.jsonl").write_bytes(line())
+        index = index_of(pg_dsn, store)
+        index.update()
+        found = statement(
+            pg_dsn,
+            "SELECT relname FROM pg_class WHERE relnamespace = "
+            "'metalab'::regnamespace AND relkind IN ('r', 'v')",
+        )
+        read = []
+
+        def reads_on(_):
+            for (name,) in found:
+                reader.execute(f"SELECT count(*) FROM metalab.{name}")
+                read.append(name)
+            reader.commit()
+
+        # Who never reads on is sent away, and what waits for them goes on.
+        options = f"{pg_dsn}&options=-c%20idle_in_transaction_session_timeout%3D60s"
+        with psycopg.connect(options) as reader:
+            reader.execute("SELECT count(*) FROM metalab.experiments")
+            clock = SimpleNamespace(monotonic=time.monotonic, sleep=reads_on)
+            monkeypatch.setattr(rebuilding, "time", clock)
+            index.rebuild()
+        assert len(read) == len(found) > 8
+        assert index.verify() == []
 
 
 class TestMoving:

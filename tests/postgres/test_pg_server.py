@@ -17,11 +17,12 @@ import psycopg
 import pytest
 
 from metalab.errors import MetalabError
-from metalab_postgres import programs as programs_module
+from metalab_postgres import postmaster, programs as programs_module
 from metalab_postgres.account import account_for
 from metalab_postgres.programs import Programs, choose_programs, find_programs
 from metalab_postgres.server import Server
 from postgres.pg_scratch import scratch
+from postgres.pg_server import held_port
 
 _numbers = count()
 _as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
@@ -145,6 +146,35 @@ def test_the_number_of_a_dead_server_may_be_another_process_now(place, programs)
         assert _ask(server.start(programs=programs).dsn) == 1
         assert other.poll() is None
         other.kill()
+
+
+class TestEnds:
+    """A server may end by itself, at any moment."""
+
+    @pytest.fixture
+    def ended(self, tmp_path):
+        """A process that a data directory names, and that is gone."""
+        with subprocess.Popen(["true"]) as process:
+            process.wait()
+        (tmp_path / postmaster._FILE).write_text(f"{process.pid}\n")
+        return postmaster.Postmaster(process.pid, 5432, "", "", "ready")
+
+    @pytest.mark.parametrize("may_look", [True, False])
+    def test_one_that_ends_while_it_is_asked_about_does_not_run(
+        self, ended, tmp_path, monkeypatch, may_look
+    ):
+        def ends(*_):
+            raise ProcessLookupError
+
+        def is_refused(*_):
+            raise PermissionError
+
+        monkeypatch.setattr(Path, "samefile", ends if may_look else is_refused)
+        monkeypatch.setattr(Path, "read_bytes", ends)
+        assert postmaster.running(tmp_path) is None
+
+    def test_one_that_has_ended_before_it_is_told_to_has_ended(self, ended, tmp_path):
+        postmaster.end(ended, tmp_path, 1)
 
 
 @pytest.mark.one_postgres
@@ -334,5 +364,5 @@ def test_root_of_a_container_finds_the_server_of_another_user(place, programs):
 
 @pytest.fixture
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
+    with held_port() as port:
+        yield port

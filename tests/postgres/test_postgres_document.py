@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +18,7 @@ from metalab.store import PostgresStore, Query
 from metalab_postgres.server import Server
 from metalab_postgres.trouble import IndexReadOnly
 from postgres.pg_scratch import scratch
-from postgres.pg_server import HASTY, INITDB, programs_by_major
+from postgres.pg_server import HASTY, INITDB, held_port, programs_by_major
 
 pytestmark = pytest.mark.one_postgres
 
@@ -54,10 +53,14 @@ def home(tmp_path):
 
 
 @pytest.fixture
-def server(home, pg_major, monkeypatch):
+def port():
+    with held_port() as port:
+        yield port
+
+
+@pytest.fixture
+def server(home, port, pg_major, monkeypatch):
     """The server that `metalab postgres start` finds, with a port to reach it as another's."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     server = Server(home / "server", settings=HASTY, initdb=INITDB)
     served = server.start(port, programs=programs_by_major()[pg_major])
     for name in ("PGPASSWORD", "PGUSER", "PGDATABASE", "PGHOST", "PGSERVICE"):

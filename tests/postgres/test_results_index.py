@@ -10,6 +10,7 @@ import metalab
 from metalab_postgres import PostgresStore, answers
 from metalab_postgres.trouble import IndexUnavailable
 from postgres.pg_launching import launch
+from postgres.pg_tools import fresh_trouble
 
 
 @metalab.operation
@@ -81,6 +82,7 @@ def test_some_of_the_runs_are_asked_by_their_lines(store, asked):
 
 
 def test_without_a_server_the_files_answer(tmp_path, caplog):
+    fresh_trouble()  # a process is told once, whichever test it was in
     files = tmp_path / "files"
     launched(str(files), 6)
     away = PostgresStore("host=127.0.0.1 port=1 dbname=x connect_timeout=1", file_root=files)

@@ -84,6 +84,12 @@ def _has_news(path: Path, size: int | None, mark: Watermark | None) -> bool:
         if mark.reach:
             raise BeyondRepairError
         return False
-    if size < mark.reach or (size != mark.reach and not mark.is_of(path)):
-        raise BeyondRepairError
-    return mark.has_news(path, size)
+    try:
+        if size < mark.reach or (size != mark.reach and not mark.is_of(path)):
+            raise BeyondRepairError
+        return mark.has_news(path, size)
+    except OSError as error:
+        if not disk.is_gone(error):
+            raise
+        # A compaction has removed it since its size was asked.
+        return _has_news(path, None, mark)

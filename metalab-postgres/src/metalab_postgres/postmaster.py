@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,8 @@ def end(postmaster: Postmaster, data: Path, patience: float) -> None:
 
     Raises MetalabError if it has not in ``patience`` seconds.
     """
-    os.kill(postmaster.pid, signal.SIGINT)
+    with suppress(ProcessLookupError):  # it has ended by itself
+        os.kill(postmaster.pid, signal.SIGINT)
     deadline = time.monotonic() + patience
     while _serves(postmaster.pid, data):
         if time.monotonic() > deadline:
@@ -147,6 +149,8 @@ def _serves(pid: int, data: Path) -> bool:
         return (process / "cwd").samefile(data)
     except PermissionError:  # also for root, in a container without the right to trace
         return _names(process, data)
+    except ProcessLookupError:  # it ends while it is asked about
+        return False
     except FileNotFoundError:
         return not _SEES_PROCESSES and is_alive(pid)
 
@@ -154,6 +158,6 @@ def _serves(pid: int, data: Path) -> bool:
 def _names(process: Path, data: Path) -> bool:
     try:
         words = (process / "cmdline").read_bytes().split(b"\0")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it has ended, or ends meanwhile
         return False
     return b"-D" in words and os.fsencode(data) == words[words.index(b"-D") + 1]

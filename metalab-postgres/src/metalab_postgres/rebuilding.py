@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import deque
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from psycopg import sql
+from psycopg import errors, sql
 
 from metalab_postgres import schema as schemas
 from metalab_postgres.changes import BeyondRepairError, segments, size_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from psycopg import Connection
+    from psycopg import Connection, Cursor
 
     from metalab.store.indexing import OnProgress
     from metalab_postgres.connection import Link
@@ -30,6 +31,8 @@ __all__ = ["rebuild"]
 
 _LATER = ("runs_status", "runs_params")
 _BESIDE = "~"
+_PATIENCE = 30.0  # seconds for which a moment without readers is waited for
+_PAUSE = 0.01
 
 
 def rebuild(
@@ -179,8 +182,23 @@ def _taken(waiting: deque[_Job]) -> Iterator[_Job]:
 
 
 def _swap(connection: Connection[Any], schema: str, new: str) -> None:
+    """Let the new schema take the old one's place, at a moment when nobody reads that."""
+    deadline = time.monotonic() + _PATIENCE
+    # Whoever reads has locked some tables and may want others: to hold those and wait for these
+    # is a deadlock, of which one of the two would be the victim.
+    while time.monotonic() < deadline:
+        with suppress(errors.LockNotAvailable):
+            return _replace(connection, schema, new, wait=False)
+        time.sleep(_PAUSE)
+    return _replace(connection, schema, new, wait=True)
+
+
+def _replace(connection: Connection[Any], schema: str, new: str, *, wait: bool) -> None:
+    """Replace a schema; if it is read, wait for that, or raise LockNotAvailable."""
     with connection.transaction(), connection.cursor() as cursor:
         lock(cursor, schema)
+        if not wait:
+            _claim(cursor, schema)
         _copy_grants(cursor, schema, new)
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
         cursor.execute(
@@ -188,6 +206,19 @@ def _swap(connection: Connection[Any], schema: str, new: str) -> None:
                 sql.Identifier(new), sql.Identifier(schema)
             )
         )
+
+
+def _claim(cursor: Cursor[Any], schema: str) -> None:
+    """Lock all that a reader may lock; raises LockNotAvailable if one has."""
+    cursor.execute(
+        "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = %s AND c.relkind IN ('r', 'v')",
+        [schema],
+    )
+    names = [sql.Identifier(schema, name) for (name,) in cursor.fetchall()]
+    if names:
+        every = sql.SQL(", ").join(names)
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(every))
 
 
 def _copy_grants(cursor: Any, schema: str, new: str) -> None:
