@@ -213,6 +213,7 @@ def test_a_timeout_is_of_one_run_and_not_of_what_a_worker_is_given(results, tmp_
     def slow(run):
         with begun.open("a") as file:
             file.write("x")
+        time.sleep(0.15)  # in which who waits has a glance at the clock
         return run.params["x"]
 
     clock(lambda: 400 * begun.stat().st_size)  # two take longer than one may
