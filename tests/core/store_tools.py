@@ -39,8 +39,11 @@ def made(number: int = 0, status: Status = Status.SUCCESS, **fields) -> RunRecor
 
 
 def store_at(path: Path, **options):
-    """Return the experiment's store in a collection at a path."""
-    options = {"commit_interval": 0.01, "store_timeout": 20, **options}
+    """Return the experiment's store in a collection at a path.
+
+    A slow disk may need some seconds for each of the tries that are to fail.
+    """
+    options = {"commit_interval": 0.01, "store_timeout": 120, **options}
     return FileStoreConfig(path, **options).connect().scoped(EXPERIMENT)
 
 

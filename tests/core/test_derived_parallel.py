@@ -11,11 +11,13 @@ import threading
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import metalab
 from metalab.errors import PayloadError
+from metalab.results import parallel
 from metalab.results.computed import DerivedMetricWarning
 
 _LOCK = threading.Lock()
@@ -65,10 +67,23 @@ def process(run):
     return os.getpid()
 
 
-def endless(run):
-    while run.params["x"] in {2, 7}:
-        pass
-    return run.params["x"]
+def say(path, text=""):
+    """Write a file that is there in full as soon as it is there."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    part.rename(path)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Let the clock that times runs be so much later than it is; no run of a slow machine is."""
+
+    def set_forward(seconds):
+        now = SimpleNamespace(monotonic=lambda: time.monotonic() + seconds())
+        monkeypatch.setattr(parallel, "time", now)
+        monkeypatch.setattr(parallel, "_GLANCE", 0.05)
+
+    return set_forward
 
 
 def values(results):
@@ -129,9 +144,19 @@ def test_a_worker_that_dies_costs_its_run_alone(results):
     assert kept == [None if x in {3, 5} else x for x in range(12)]
 
 
-def test_a_function_that_never_returns_costs_its_run_alone(results):
-    with pytest.warns(DerivedMetricWarning, match=r"longer than timeout=1 seconds") as caught:
-        results.compute_derived(endless, workers=2, timeout=1)
+def test_a_function_that_never_returns_costs_its_run_alone(results, tmp_path, clock):
+    stuck = [tmp_path / "2", tmp_path / "7"]
+
+    def endless(run):
+        if run.params["x"] in {2, 7}:
+            say(tmp_path / str(run.params["x"]))
+            while True:
+                pass
+        return run.params["x"]
+
+    clock(lambda: 1000 * all(path.exists() for path in stuck))
+    with pytest.warns(DerivedMetricWarning, match=r"longer than timeout=500 seconds") as caught:
+        results.compute_derived(endless, workers=2, timeout=500)
     blamed = [each for each in (2, 7) for w in caught if results[each].run_id in str(w.message)]
     assert blamed == [2, 7]
     assert len(caught) == 2
@@ -139,26 +164,27 @@ def test_a_function_that_never_returns_costs_its_run_alone(results):
     assert kept == [None if x in {2, 3, 7} else x for x in range(12)]
 
 
-def test_what_was_ended_is_tried_again_and_no_process_is_left(results, tmp_path):
+def test_what_was_ended_is_tried_again_and_no_process_is_left(results, tmp_path, clock):
     seen = tmp_path / "seen"
 
     def stuck_at_first(run):
         if not seen.exists():
             child = subprocess.Popen(["sleep", "600"])
-            seen.write_text(f"{os.getpid()} {child.pid}")
+            say(seen, f"{os.getpid()} {child.pid}")
             child.wait()
         return run.params["x"]
 
-    with pytest.warns(DerivedMetricWarning, match="timeout=0.5"):
-        results[:1].compute_derived(stuck_at_first, workers=1, timeout=0.5)
+    clock(lambda: 1000 * seen.exists())
+    with pytest.warns(DerivedMetricWarning, match="timeout=500.5"):
+        results[:1].compute_derived(stuck_at_first, workers=1, timeout=500.5)
     worker, child = map(int, seen.read_text().split())
     assert not _alive(worker)
     _wait_for_the_end_of(child)
-    results[:1].compute_derived(stuck_at_first, workers=1, timeout=60)
+    results[:1].compute_derived(stuck_at_first, workers=1, timeout=500)
     assert results[0].derived == {"stuck_at_first": 0}
 
 
-def test_what_a_function_left_behind_does_not_hold_up_the_rest(results, tmp_path):
+def test_what_a_function_left_behind_does_not_hold_up_the_rest(results, tmp_path, clock):
     seen = tmp_path / "seen"
 
     def daemonic(run):
@@ -166,25 +192,32 @@ def test_what_a_function_left_behind_does_not_hold_up_the_rest(results, tmp_path
             return run.params["x"]
         if not os.fork():
             os.setsid()
-            seen.write_text(str(os.getpid()))
+            say(seen, str(os.getpid()))
             time.sleep(600)
         while True:
             time.sleep(600)
 
+    clock(lambda: 1000 * seen.exists())
     try:
-        with pytest.warns(DerivedMetricWarning, match="timeout=2 seconds"):
-            results[:3].compute_derived(daemonic, workers=1, timeout=2)
+        with pytest.warns(DerivedMetricWarning, match="timeout=500 seconds"):
+            results[:3].compute_derived(daemonic, workers=1, timeout=500)
     finally:
         os.kill(int(seen.read_text()), signal.SIGKILL)
     assert [run.derived.get("daemonic") for run in results[:3]] == [0, None, 2]
 
 
-def test_a_timeout_is_of_one_run_and_not_of_what_a_worker_is_given(results):
+def test_a_timeout_is_of_one_run_and_not_of_what_a_worker_is_given(results, tmp_path, clock):
+    begun = tmp_path / "begun"
+    begun.touch()
+
     def slow(run):
-        time.sleep(0.15)
+        with begun.open("a") as file:
+            file.write("x")
+        time.sleep(0.15)  # in which who waits has a glance at the clock
         return run.params["x"]
 
-    results.compute_derived(slow, workers=1, timeout=1)
+    clock(lambda: 400 * begun.stat().st_size)  # two take longer than one may
+    results.compute_derived(slow, workers=1, timeout=700)
     assert len([run for run in results if "slow" in run.derived]) == 11
 
 

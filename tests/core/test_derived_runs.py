@@ -124,6 +124,7 @@ class TestDeriver:
 
     def test_runs_that_follow_quickly_are_gathered(self, tmp_path, monkeypatch):
         store = self.stored(tmp_path, 500)
+        monkeypatch.setattr("metalab.results.derived._PAUSE", 600)  # however slow this machine is
         reads = []
         read = type(store).read
         monkeypatch.setattr(
@@ -133,7 +134,7 @@ class TestDeriver:
         for place in range(500):
             deriver.add(f"{place:032x}")
         deriver.flush()
-        assert len(reads) < 20
+        assert len(reads) < 5
         monkeypatch.undo()
         assert [r.derived["doubled"] for r in Results.from_store(store)] == [
             place * 2 for place in range(500)

@@ -187,7 +187,7 @@ def test_endings_come_in_the_order_they_happen_skipped_first():
         ledger.started(index, partial(_record, index))
         ledger.acknowledgement(_record(index))()
     ledger.finish()
-    reader.join(10)
+    reader.join(60)
     assert found == [2, 1, 0]
 
 

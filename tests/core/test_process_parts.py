@@ -68,7 +68,7 @@ class TestLane:
             taken[0].extend(lane.take_back())
         lane.end()
         for worker in workers:
-            worker.join(30)
+            worker.join(60)
         assert not stop.is_set()
         assert sorted(task for mine in taken for task in mine) == sorted(given)
         lane.close()
@@ -145,7 +145,7 @@ class TestTray:
 
     @staticmethod
     def resting(tray, **how):
-        resting = threading.Thread(target=tray.rest, args=(60.0,), kwargs=how, daemon=True)
+        resting = threading.Thread(target=tray.rest, args=(600.0,), kwargs=how, daemon=True)
         resting.start()
         while not tray._changed._waiters:
             time.sleep(0.001)
@@ -156,7 +156,7 @@ class TestTray:
         tray.ask_for(1, urgently=False)
         assert filling.is_alive()
         tray.ask_for(5, urgently=False)
-        filling.join(10)
+        filling.join(60)
         assert not filling.is_alive()
 
     def test_what_nobody_can_make_ready_is_not_asked_for(self, tray):
@@ -167,7 +167,7 @@ class TestTray:
         assert filling.is_alive()
         tray.take(2)
         tray.count_out(2)
-        filling.join(10)
+        filling.join(60)
         assert not filling.is_alive()
 
     def test_what_was_taken_is_not_wanted_again_before_it_is_asked_for(self, tray):
@@ -199,7 +199,7 @@ class TestChannel:
         for n in range(100):
             ours.send("n", n)
         ours.close()
-        reader.join(30)
+        reader.join(60)
         assert got[:2] == [["launch", 1, {"size": 3}], ["big", big]]
         assert got[2:] == [["n", n] for n in range(100)]
         with os.fdopen(other.take_file()) as file:
@@ -275,8 +275,8 @@ class TestHost:
         os.close(reading)
         assert process.stdout.readline() == b"ready\n"
         os.close(writing)
-        assert process.wait(20) == -9
-        deadline = time.monotonic() + 20
+        assert process.wait(60) == -9
+        deadline = time.monotonic() + 60
         while _group_lives(process.pid):
             assert time.monotonic() < deadline, "its child has outlived it"
             time.sleep(0.01)

@@ -72,7 +72,7 @@ with store.writer("w") as writer:
 def test_no_file_is_opened_for_writing_by_two_processes_or_twice(tmp_path, scenario, runs):
     script = f"{RECORDER}\n{STORE}\nroot = {str(tmp_path)!r}\nwatch(root)\n{scenario}"
     process = python(script, stdout=subprocess.PIPE)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=600)  # some dozen syncs, one after another
     assert process.returncode == 0
     opened = [line.split(" ", 1) for line in said.decode().splitlines()]
     assert len({pid for pid, _ in opened}) > 1

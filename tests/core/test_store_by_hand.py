@@ -160,7 +160,7 @@ def test_who_may_only_read_reads_all_and_is_refused_before_anything_is_run(compl
     for path in folders:
         path.chmod(0o555)
     try:
-        assert python(script).wait(30) == 0
+        assert python(script).wait(120) == 0
     finally:
         for path in folders:
             path.chmod(0o755)

@@ -252,6 +252,11 @@ class TestLookingAfter:
         main(["doctor", str(ended.root)])
         assert "3 checkpoints of" in capsys.readouterr().out
 
+    def test_the_doctor_passes_over_one_that_is_gone_since_it_was_listed(self, ended, capsys):
+        file_of(ended, "0.1.2").symlink_to("what is gone")
+        main(["doctor", str(ended.root)])
+        assert "5 checkpoints of" in capsys.readouterr().out
+
 
 def test_memory_keeps_what_later_attempts_go_on_from():
     shared = {}

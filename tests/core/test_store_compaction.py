@@ -22,7 +22,7 @@ from metalab.records import Status
 from metalab.store import FileStore
 from metalab.store.claiming import Ending
 from metalab.store.document import record_line
-from metalab.store.file import disk
+from metalab.store.file import compaction, disk
 from metalab.store.file.compaction import Compactor
 from metalab.store.file.layout import Folder
 from metalab.store.lines import (
@@ -600,6 +600,28 @@ class TestAtOnce:
         assert answer(store_at(full.root)) == before
         assert len(names(full)) == 1
 
+    @pytest.mark.parametrize("gzip", [False, True], ids=["left behind", "and its copy"])
+    def test_what_another_removes_that_ends_the_same_crash_is_no_error(
+        self, full, monkeypatch, gzip
+    ):
+        before = answer(full)
+        originals = {path: path.read_bytes() for path in segments(full)}
+        full.compact()
+        for path, content in originals.items():
+            path.write_bytes(content)
+        real, overtaken = compaction.verify, []
+
+        def verify(*args):
+            if not overtaken:
+                overtaken.append(True)
+                store_at(full.root).compact(gzip=gzip)
+            real(*args)
+
+        monkeypatch.setattr(compaction, "verify", verify)
+        assert full.compact().merged == ()
+        assert answer(store_at(full.root)) == before
+        assert len(names(full)) == 1
+
     @pytest.mark.parametrize(
         ("since", "sees"), [(False, "what is gone"), (False, "nothing"), (True, "nothing")]
     )
@@ -648,10 +670,12 @@ class TestAtOnce:
         done = threading.Event()
 
         def write():
-            for number in range(40):
-                with store_at(tmp_path).writer(f"w{number}") as writer:
-                    writer.put(made(number))
-            done.set()
+            try:
+                for number in range(40):
+                    with store_at(tmp_path).writer(f"w{number}") as writer:
+                        writer.put(made(number))
+            finally:
+                done.set()
 
         thread = threading.Thread(target=write)
         thread.start()

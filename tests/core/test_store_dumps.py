@@ -187,7 +187,7 @@ def test_what_a_killed_process_was_dumping_is_a_stray_and_no_damage(store, tmp_p
         writer.flush()
         writer.dump_artifact(made(), "a", dump, extension="bin")
     """
-    assert python(script).wait(60) == -signal.SIGKILL
+    assert python(script).wait(120) == -signal.SIGKILL
     (left,) = names_in(store, "artifacts")
     assert Path(left).name.startswith(disk.TEMPORARY)
     found = store.inspect()
@@ -228,7 +228,7 @@ def test_threads_dump_at_the_same_time(store, writer):
     def work(letter):
         def dump(file):
             file.write(letter * 400_000)
-            both.wait(30)
+            both.wait(120)
             file.write(letter * 400_000)
 
         kept[letter] = writer.dump_artifact(RECORD, "a", dump, extension="")[0]

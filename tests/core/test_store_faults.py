@@ -15,6 +15,7 @@ from core.store_tools import EXPERIMENT, made, python, run_id, segments, store_a
 from metalab.errors import StoreError
 from metalab.store.file import disk
 from metalab.testing.faults import Faulty, FullDisk, Short
+from process_tools import wait_until
 
 
 class TestAFailingDisk:
@@ -71,7 +72,7 @@ class TestAFailingDisk:
         assert log.damage == ()
 
     def test_the_next_part_says_up_to_where_the_last_is_good(self, tmp_path, monkeypatch):
-        store = store_at(tmp_path)
+        store = store_at(tmp_path, commit_interval=600)  # nothing is synced but by a flush
         with store.writer("w") as writer:
             writer.put(made(0))
             writer.flush()
@@ -95,22 +96,19 @@ class TestAFailingDisk:
         writer.flush()
         real = disk.sync
         monkeypatch.setattr(disk, "sync", Faulty(real, range(1, 10_000), errno.ENOSPC))
+        begun = time.monotonic()  # before the first failure, from which it is counted
         writer.put(made(0), lambda: acknowledged.append(0))
-        begun = time.monotonic()
         with pytest.raises(
             StoreError,
             match=r"1 lines cannot be written to the store: No space left.* free some space",
         ):
             writer.flush()
-        assert 0.2 < time.monotonic() - begun < 5
+        assert 0.3 <= time.monotonic() - begun < 60  # and not the default of minutes
         with pytest.raises(StoreError, match="No space left"):
             writer.put(made(1), lambda: acknowledged.append(1))
         assert acknowledged == []
         monkeypatch.setattr(disk, "sync", real)
-        deadline = time.monotonic() + 20
-        while acknowledged != [0, 1] and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert acknowledged == [0, 1]
+        wait_until(lambda: acknowledged == [0, 1])
         writer.put(made(2))
         writer.close()
         assert len(store.read()) == 4
@@ -158,7 +156,7 @@ class TestAFailingDisk:
             assert acknowledged == list(range(200)), acknowledged
             resource.setrlimit(resource.RLIMIT_FSIZE, before)  # for who measures coverage
         """
-        assert python(script).wait(60) == 0
+        assert python(script).wait(120) == 0
         store = store_at(tmp_path)
         assert len(store.read()) == 200
         assert store.read().damage == ()
@@ -172,8 +170,8 @@ class TestAFailingDisk:
         writer = store.writer("w")
         for n in range(150):
             writer.put(made(n), lambda n=n: acknowledged.append(n))
-        time.sleep(0.3)
-        assert 0 < len(acknowledged) < 150
+        wait_until(lambda: acknowledged)
+        assert len(acknowledged) < 150
         full.left = 1 << 30
         writer.close()
         assert acknowledged == list(range(150))

@@ -10,6 +10,8 @@ import warnings
 from core.store_tools import made, run_id, segments, store_at
 from metalab.store.file.writer import _renew_all
 
+_HUNG = 120  # seconds: a child syncs some files, of which a slow disk makes a wait each
+
 
 class TestForks:
     def test_a_forked_child_writes_to_files_of_its_own(self, tmp_path):
@@ -71,7 +73,7 @@ class TestForks:
                     warnings.simplefilter("ignore", DeprecationWarning)
                     pid = os.fork()
                 if pid == 0:
-                    signal.alarm(20)
+                    signal.alarm(_HUNG)
                     writer.append_log(made(1), "text")
                     writer.put_artifact(made(1), "a", b"x", extension="bin")
                     writer.put(made(1))
@@ -99,7 +101,7 @@ class TestForks:
                         warnings.simplefilter("ignore", DeprecationWarning)
                         pid = os.fork()
                     if pid == 0:
-                        signal.alarm(20)
+                        signal.alarm(_HUNG)
                         writer.put(made(number))
                         writer.close()
                         os._exit(0)

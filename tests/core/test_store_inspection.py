@@ -14,6 +14,7 @@ from metalab.errors import StoreError
 from metalab.records import ArtifactDescriptor
 from metalab.store.document import record_line
 from metalab.store.file import disk
+from metalab.store.file.survey import Survey
 from metalab.store.lines import Stamp, line_of
 from metalab.store.maintenance import Severity
 
@@ -330,6 +331,18 @@ class TestTheRest:
 
         monkeypatch.setattr(disk, "blocks", blocks)
         assert store.inspect().segments == 2
+
+    def test_a_part_that_is_compacted_since_it_was_read_is_no_flaw(self, store, monkeypatch):
+        first = segment(store, closed=False)
+        segment(store, part=2, prev_good=first.stat().st_size)
+        real = Survey.flaws
+
+        def flaws(survey, replaced):
+            first.unlink()
+            return real(survey, replaced)
+
+        monkeypatch.setattr(Survey, "flaws", flaws)
+        assert store.inspect().flaws == ()
 
 
 class TestStrays:

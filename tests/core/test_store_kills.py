@@ -60,7 +60,7 @@ class Nursery:
         return self
 
     def __exit__(self, *_) -> None:
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=120)
 
 
 def check_runs(store, numbers: list[int], chance: random.Random) -> None:
@@ -110,7 +110,7 @@ class TestKilledProcesses:
                 writer.put(made(n))
             os.kill(os.getpid(), signal.SIGKILL)
         """
-        assert python(script).wait(30) == -signal.SIGKILL
+        assert python(script).wait(120) == -signal.SIGKILL
         assert len(store_at(tmp_path).read()) == 100
 
     def test_a_process_that_forgets_to_close_loses_nothing(self, tmp_path):
@@ -118,7 +118,7 @@ class TestKilledProcesses:
             from core.store_tools import made, store_at
             store_at({str(tmp_path)!r}, commit_interval=30).writer("w").put(made(0))
         """
-        assert python(script).wait(30) == 0
+        assert python(script).wait(120) == 0
         assert len(store_at(tmp_path).read()) == 1
 
     def test_processes_that_write_the_same_runs_leave_one_record_each(self, tmp_path):
@@ -130,7 +130,7 @@ class TestKilledProcesses:
                     writer.put(made(n, metrics={{"pid": os.getpid()}}))
         """
         processes = [python(script) for _ in range(3)]
-        assert [process.wait(60) for process in processes] == [0, 0, 0]
+        assert [process.wait(120) for process in processes] == [0, 0, 0]
         store = store_at(tmp_path)
         assert len(segments(store)) == 3
         assert len(store.list_run_records()) == 200

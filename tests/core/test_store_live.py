@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from itertools import pairwise
 from pathlib import Path
+from threading import get_ident
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -22,6 +22,7 @@ from metalab.store.document import record_line
 from metalab.store.file import disk
 from metalab.store.file.reader import read_runs
 from metalab.store.lines import Stamp, line_of
+from process_tools import wait_until
 
 NAME = "w.0.host.01234567"
 OPEN = line_of({"t": "open", "format": 1, "writer": NAME, "part": 1})
@@ -48,24 +49,24 @@ def runs(tmp_path) -> Path:
 
 
 class _Audit:
-    """Counts what this process opens and lists while it is on; a hook can never be removed."""
+    """Counts what this thread opens and lists while it is on; a hook can never be removed."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
-        self.is_on = False
+        self.thread: int | None = None
         sys.addaudithook(self._note)
 
     def _note(self, event: str, _: tuple[object, ...]) -> None:
-        if self.is_on and event in {"open", "os.scandir", "os.listdir"}:
+        if self.thread == get_ident() and event in {"open", "os.scandir", "os.listdir"}:
             self.events.append(event)
 
     def __enter__(self) -> list[str]:
         self.events.clear()
-        self.is_on = True
+        self.thread = get_ident()
         return self.events
 
     def __exit__(self, *_: object) -> None:
-        self.is_on = False
+        self.thread = None
 
 
 audit = _Audit()
@@ -285,15 +286,12 @@ class TestRealWriters:
         process, store = writing
         log = store.read()
         process.send_signal(signal.SIGSTOP)
-        time.sleep(0.1)  # it may still be within a system call
+        os.waitpid(process.pid, os.WUNTRACED)  # none of its threads is in a system call any more
         log = store.read(log)
         assert log.damage == ()
         assert store.read(log) is log
         process.send_signal(signal.SIGCONT)
-        deadline = time.monotonic() + 10
-        while (later := store.read(log)) is log:
-            assert time.monotonic() < deadline
-        assert set(log) < set(later)
+        wait_until(lambda: set(log) < set(store.read(log)))
 
     def test_what_a_killed_writer_acknowledged_is_there_and_half_a_line_is_no_damage(self, writing):
         process, store = writing

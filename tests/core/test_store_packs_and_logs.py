@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from metalab.errors import StoreError
 from metalab.records import ArtifactDescriptor
 from metalab.store.file import disk
 from metalab.testing.faults import Faulty, Short
+from process_tools import wait_until
 
 
 class TestPacksOnAFailingDisk:
@@ -146,18 +146,23 @@ class TestPacksOnAFailingDisk:
         writer = store.writer("w")
         writer.put(made(99))
         writer.flush()
+        all_put = threading.Event()
+
+        def fail(_fd):
+            all_put.wait(60)  # else a slow machine's last ones come when the disk is given up
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
         with monkeypatch.context() as patched:
-            patched.setattr(disk, "sync", Faulty(disk.sync, range(1, 10_000)))
+            patched.setattr(disk, "sync", fail)
             for number in range(11):
                 writer.put_artifact(made(number), "a", b"%d" % number * 100, extension="bin")
+            all_put.set()
             with pytest.raises(StoreError, match="cannot be written to the store"):
                 writer.flush()
             with pytest.raises(StoreError, match="cannot be written to the store"):
                 writer.put_artifact(made(11), "a", b"x" * 100, extension="bin")
         assert len(list((store.get_working_directory() / "packs").iterdir())) < 20
-        deadline = time.monotonic() + 20
-        while writer._pack._waiting and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: not writer._pack._waiting)
         writer.close()
 
     def test_adding_waits_while_too_much_is_not_durable(self, tmp_path, monkeypatch):

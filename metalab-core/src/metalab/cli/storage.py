@@ -87,7 +87,7 @@ def _checkpoints(store: Store, log: RunLog) -> Iterator[Finding]:
     if not isinstance(store, FileStore):
         return
     folder = store.get_working_directory()
-    sizes = [disk.size_of(path) for path in checkpoints.files(folder)]
+    sizes = checkpoints.sizes(folder)
     if not sizes:
         return
     useless = len(checkpoints.useless(folder, log))

@@ -8,6 +8,7 @@ the one before is there if the newest turns out to be damaged.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from metalab.store.file.layout import Folder
     from metalab.store.reading import RunLog
 
-__all__ = ["FileCheckpoints", "files", "flaws", "has_checkpoint", "remove", "useless"]
+__all__ = ["FileCheckpoints", "flaws", "has_checkpoint", "remove", "sizes", "useless"]
 
 _FOLDER = "checkpoints"
 _KEPT = 2
@@ -123,9 +124,16 @@ class FileCheckpoints(Checkpoints):
             disk.remove(folder)
 
 
-def files(folder: Path) -> list[Path]:
-    """List the checkpoints of all runs; ``folder`` is the experiment's, here and below."""
-    return [path for path, _, _ in _all_in(folder)]
+def sizes(folder: Path) -> list[int]:
+    """List the sizes of the checkpoints of all runs; ``folder`` is the experiment's, as below.
+
+    A run under way may remove one meanwhile, and only its owner can open it.
+    """
+    found = []
+    for path, _, _ in _all_in(folder):
+        with suppress(FileNotFoundError):
+            found.append(path.stat().st_size)
+    return found
 
 
 def has_checkpoint(folder: Path, run_id: str, place: tuple[int, int]) -> bool:

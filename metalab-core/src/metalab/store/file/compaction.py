@@ -64,11 +64,11 @@ class Compactor:
             inputs, kept = choose(log, self.is_over)
             merging = self._merging(log)
             batches = [each for each in self._batches(inputs) if self._is_worth_it(each, merging)]
-            merged = [each.path for batch in batches for each in batch]
-            paths = [*_left_behind(log), *merged]
-            sizes = sum(map(disk.size_of, paths))
+            sizes = _left_behind(log)
+            sizes |= {each.path: each.size for batch in batches for each in batch}
             useless = len(checkpoints.useless(self.folder.path, log))
-        return Compaction(tuple(map(str, paths)), (), sizes, None, 0, tuple(kept), useless)
+        merged, before = tuple(map(str, sizes)), sum(sizes.values())
+        return Compaction(merged, (), before, None, 0, tuple(kept), useless)
 
     def run(self) -> Compaction:
         """Merge what may be merged; raises StoreError if the disk fails or lies."""
@@ -115,11 +115,14 @@ class Compactor:
             size = disk.size_of(path)
         except FileNotFoundError as error:
             # Another compaction has copied it, and removed it after that.
-            reason = f"another compaction is at work here: {error.filename} is merged already"
-            return Compaction(kept=(Kept(str(self.runs), reason),))
+            return Compaction(kept=(self._overtaken(error),))
         gone, kept = self._remove((each.path, each.size) for each in batch)
         before = sum(each.size for each in batch)
         return Compaction(gone, (str(path),), before, size, merged.dropped, kept)
+
+    def _overtaken(self, error: OSError) -> Kept:
+        reason = f"another compaction is at work here: {error.filename} is merged already"
+        return Kept(str(self.runs), reason)
 
     def _write(self, batch: Sequence[Input], merged: Merged) -> Path:
         """Write a batch's lines to a segment that is there in full when this returns."""
@@ -136,10 +139,12 @@ class Compactor:
     def _finish(self) -> Compaction:
         """Remove what an interrupted compaction has copied and left."""
         log = read_runs(self.runs)
-        left = _left_behind(log)
-        for copy in {name for path in left for name in log.replaced[path.name].values()}:
-            verify(self.runs / copy)
-        sizes = {path: disk.size_of(path) for path in left}
+        sizes = _left_behind(log)
+        try:
+            for copy in {name for path in sizes for name in log.replaced[path.name].values()}:
+                verify(self.runs / copy)
+        except FileNotFoundError as error:  # copied once more, and what is left goes next time
+            return Compaction(kept=(self._overtaken(error),))
         gone, kept = self._remove(sizes.items())
         return Compaction(gone, (), sum(sizes.values()), 0, 0, kept)
 
@@ -167,15 +172,17 @@ class Compactor:
         return tuple(gone), tuple(kept)
 
 
-def _left_behind(log: FileRunLog) -> list[Path]:
-    """Return the segments that lie beside their copies, as long as they were when copied."""
-    found = []
+def _left_behind(log: FileRunLog) -> dict[Path, int]:
+    """Return the segments that lie beside their copies, and their sizes: as when copied."""
+    found: dict[Path, int] = {}
     for name, sizes in sorted(log.replaced.items()):
+        path = log.folder / name
         try:
-            if disk.size_of(log.folder / name) in sizes:
-                found.append(log.folder / name)
+            size = disk.size_of(path)
         except FileNotFoundError:
             continue
+        if size in sizes:
+            found[path] = size
     return found
 
 

@@ -71,8 +71,8 @@ class Survey:
             yield Flaw("part", Severity.DAMAGE, str(path), text)
         good = self._opened.get((writer, part))
         if there is not None and good is not None and not is_compressed(there.name):
-            size = disk.size_of(there)
-            if size < good:
+            size = _size_of(there)
+            if size is not None and size < good:
                 text = f"it has {size:,} bytes, but its writer made {good:,} durable; restore it"
                 yield Flaw("part", Severity.DAMAGE, str(there), text)
 
@@ -140,6 +140,13 @@ class Survey:
             place,
         )
         self.artifacts.setdefault(found.uri, found)
+
+
+def _size_of(path: Path) -> int | None:
+    try:
+        return disk.size_of(path)
+    except FileNotFoundError:  # compacted since it was read
+        return None
 
 
 def _is_understood(opening: Mapping[str, Any]) -> bool:
