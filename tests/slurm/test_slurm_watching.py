@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import metalab
-from slurm.slurm_operations import held, quick, short
+from slurm.slurm_operations import heeding, held, quick
 from slurm.slurm_tools import (
     AWAY,
     are_begun,
@@ -95,7 +95,7 @@ class TestCancelling:
         assert len(full.result(timeout=60).successful) == 3
 
     def test_another_process_calls_it_off(self, cluster, store, tmp_path):
-        exp = experiment(held, x=range(4), folder=[str(tmp_path)])
+        exp = experiment(heeding, x=range(4), free=[0], folder=[str(tmp_path)])
         handle = run(exp, store, pilots=2)
         wait_for(lambda: handle.status.running == 2)
         text = """
@@ -114,8 +114,8 @@ class TestCancelling:
         assert not losses(store)
 
     @pytest.mark.slow
-    def test_without_the_controller_the_pilots_end_by_themselves(self, cluster, store):
-        exp = experiment(short, x=range(400), seconds=[0.2])
+    def test_without_the_controller_the_pilots_end_by_themselves(self, cluster, store, tmp_path):
+        exp = experiment(heeding, x=range(400), free=[50], folder=[str(tmp_path)])
         handle = run(exp, store, pilots=2)
         wait_for(lambda: handle.status.completed > 2)
         cluster.stop_controller()
