@@ -23,7 +23,7 @@ from slurm import slurm_ending
 from slurm.slurm_conf import ACCOUNTING_CONF, CONF, DBD_CONF, PARTITIONS, SQL
 from slurm.slurm_ending import end_cluster, end_daemon, started_at
 
-SECONDS = 60
+SECONDS = 120
 """How long anything may take before it counts as hung."""
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")

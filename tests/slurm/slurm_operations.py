@@ -91,12 +91,23 @@ def saving(params, runtime, capture):
 
 
 @metalab.operation
+def late(params, runtime):
+    """Be short, but for the last of the params, which is begun when half of a minute is over."""
+    if params["x"] == params["last"]:
+        time.sleep(30)
+    elif runtime.remaining() > 25:
+        time.sleep(1.5)
+    return {"y": params["x"]}
+
+
+@metalab.operation
 def greedy(params):
-    """Hold so many megabytes for a few seconds."""
+    """Hold so many megabytes, until that is noticed if they are more than the job may have."""
     held = bytearray(params["megabytes"] << 20)
     for place in range(0, len(held), 4096):
         held[place] = 1
-    time.sleep(4)
+    if params["megabytes"] > int(os.environ["SLURM_MEM_PER_NODE"]):
+        time.sleep(300)
     return {"held": len(held) >> 20}
 
 

@@ -246,7 +246,7 @@ def test_a_controller_that_is_away_leaves_all_unknown(make_cluster, tmp_path):
 def test_jobs_that_are_forgotten_are_not_there(make_cluster, tmp_path):
     make_cluster(nodes=1, min_job_age=2)
     pilots = Pilots(tmp_path, "pass")
-    wait_for(lambda: not pilots.jobs())
+    wait_for(lambda: not pilots.jobs(), 180)
     assert pilots.cluster.alive(pilots.array_id, 0) is False
     fate = pilots.cluster.fate(pilots.array_id, 0, time.time() - 60, pilots.log())
     assert fate.cause == "unknown"

@@ -85,7 +85,7 @@ class TestCancelling:
         handle = run(exp, store, pilots=3, cpus=16)
         wait_for(lambda: full.status.running == 3)
         handle.cancel()
-        assert handle.wait(30)
+        assert handle.wait(60)
         assert handle.status.cancelled == 5
         assert not any(job.is_alive for job in handle._submission.launch.jobs())
         again = run(exp, store, pilots=1)
@@ -106,7 +106,7 @@ class TestCancelling:
             print(handle.wait(60), handle.status.cancelled)
         """
         assert script(tmp_path / "cancel.py", text, store).split() == ["True", "4"]
-        assert handle.wait(30)
+        assert handle.wait(60)
         assert handle.status.cancelled == 4
         assert len(handle.job_ids) == 1
         (tmp_path / "go").touch()
@@ -133,4 +133,4 @@ class TestCancelling:
         again = run(exp, store, pilots=4)
         assert again.status.skipped == status.completed
         again.cancel()
-        assert again.wait(30)
+        assert again.wait(60)
