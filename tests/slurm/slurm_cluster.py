@@ -23,7 +23,7 @@ from slurm import slurm_ending
 from slurm.slurm_conf import ACCOUNTING_CONF, CONF, DBD_CONF, PARTITIONS, SQL
 from slurm.slurm_ending import end_cluster, end_daemon, started_at
 
-SECONDS = 60
+SECONDS = 120
 """How long anything may take before it counts as hung."""
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
@@ -74,7 +74,8 @@ class SlurmCluster:
         self.conf = self.folder / "slurm.conf"
         self.nodes = [f"n{number + 1}" for number in range(nodes)]
         self._daemons = {}
-        ports = _free_ports(nodes + 3)
+        self._ports = _held_ports(nodes + 3)
+        ports = [holder.getsockname()[1] for holder in self._ports]
         self._values = {
             "host": socket.gethostname().partition(".")[0],
             "user": getpass.getuser() if os.getuid() else "root",
@@ -134,8 +135,9 @@ class SlurmCluster:
     def skip_requeue_wait(self, job):
         """Let a requeued job start now, once its former processes have ended."""
         wait_for(lambda: "PENDING" in self._states_of(job), what=f"the end of {job}")
-        # A node that has not yet put the former start away loses the next; nothing tells when.
-        time.sleep(2)
+        # A node refuses what was sent in the second in which the former start was ended.
+        ended = int(time.time())
+        wait_for(lambda: int(time.time()) > ended, what="the next second")
         self.command("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def stop_controller(self):
@@ -163,6 +165,8 @@ class SlurmCluster:
         for daemon in self._daemons.values():
             daemon.wait(timeout=SECONDS)
         self._daemons.clear()
+        for holder in self._ports:
+            holder.close()
 
     def _start(self, *, accounting):
         for name in ("pids", "state", "spool", "log", "munge"):
@@ -299,18 +303,19 @@ class SlurmCluster:
         return tuple(int(part) for part in said.split(".")[:2])
 
 
-def _free_ports(count):
-    """Return ports below those that clients are given, so that none of them is taken meanwhile."""
+def _held_ports(count):
+    """Return sockets that keep ports for daemons, below those that clients are given.
+
+    Daemons share a port with whoever has it but does not listen; other clusters do not.
+    """
     held = []
     while len(held) < count:
-        listener = socket.socket()
+        holder = socket.socket()
         try:
-            listener.bind(("127.0.0.1", random.randint(20000, 31999)))
+            holder.bind(("127.0.0.1", random.randint(20000, 31999)))
         except OSError:
-            listener.close()
+            holder.close()
         else:
-            held.append(listener)
-    ports = [listener.getsockname()[1] for listener in held]
-    for listener in held:
-        listener.close()
-    return ports
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.append(holder)
+    return held

@@ -36,14 +36,16 @@ PriorityType=priority/basic
 MaxArraySize={max_array_size}
 MaxJobCount={max_job_count}
 MinJobAge={min_job_age}
-KillWait=2
+# What is asked to end may take its time for that on a slow machine.
+KillWait=30
 InactiveLimit=0
 CompleteWait=0
 MessageTimeout=10
 SlurmctldTimeout=10
-SlurmdTimeout=6
-BatchStartTimeout=30
-UnkillableStepTimeout=15
+# A node that stands still for a while has not failed.
+SlurmdTimeout=120
+BatchStartTimeout=120
+UnkillableStepTimeout=120
 ReturnToService=2
 JobRequeue=1
 PreemptType=preempt/partition_prio

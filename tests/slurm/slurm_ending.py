@@ -34,7 +34,8 @@ def end_daemon(folder, name, number=signal.SIGKILL):
     pid = daemon_of(folder, name)
     if pid is None:
         return
-    for each, patience in ((number, 5), (signal.SIGKILL, 5)):
+    # A controller that is not let save its jobs has forgotten them.
+    for each, patience in ((number, 50), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, each)
         deadline = time.monotonic() + patience
@@ -86,9 +87,11 @@ def watch(folder, owner, started):
     while started_at(owner) == started and folder.exists():
         time.sleep(0.5)
     if folder.exists():
-        subprocess.run(
-            ["scancel", f"--user={os.getuid()}"], timeout=5, check=False, capture_output=True
-        )
+        # Whether or not it comes to that in time.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                ["scancel", f"--user={os.getuid()}"], timeout=5, check=False, capture_output=True
+            )
         end_cluster(folder)
 
 

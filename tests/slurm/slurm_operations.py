@@ -41,27 +41,73 @@ def held(params):
 
 
 @metalab.operation
+def heeding(params, runtime):
+    """Be short, or from one of the params on as ``held`` until it is asked to stop."""
+    time.sleep(0.02)
+    while params["x"] >= params["free"] and not Path(params["folder"], "go").exists():
+        runtime.check_cancelled()
+        time.sleep(0.02)
+    return {"y": params["x"]}
+
+
+@metalab.operation
+def together(params):
+    """Go on once so many have begun."""
+    folder = Path(params["folder"])
+    (folder / f"begun-{params['x']}").touch()
+    while len(list(folder.glob("begun-*"))) < params["begun"]:
+        time.sleep(0.02)
+    return {"y": params["x"]}
+
+
+@metalab.operation
+def shared(params):
+    """Go on once both a job and another process have begun one."""
+    folder = Path(params["folder"])
+    (folder / ("slurm" if "SLURM_JOB_ID" in os.environ else "process")).touch()
+    while not ((folder / "slurm").exists() and (folder / "process").exists()):
+        time.sleep(0.02)
+    return {"y": params["x"]}
+
+
+@metalab.operation
 def saving(params, runtime, capture):
-    """Count to a number in several lives, saving itself when it is asked to."""
+    """Count to a number in several lives, saving itself when it is asked to.
+
+    The first does not get there, however long it has.
+    """
+    begun = Path(params["folder"], "begun")
     reached = runtime.restore() or 0
+    most = params["to"] - (not begun.exists())
     capture.metric("lives", 1)
     while reached < params["to"]:
         if runtime.should_stop:
             runtime.checkpoint(reached)
             runtime.check_cancelled()
         time.sleep(0.05)
-        reached += 1
-        Path(params["folder"], "begun").touch()
+        reached = min(reached + 1, most)
+        begun.touch()
     return {"reached": reached}
 
 
 @metalab.operation
+def late(params, runtime):
+    """Be short, but for the last of the params, which is begun when half of a minute is over."""
+    if params["x"] == params["last"]:
+        time.sleep(30)
+    elif runtime.remaining() > 25:
+        time.sleep(1.5)
+    return {"y": params["x"]}
+
+
+@metalab.operation
 def greedy(params):
-    """Hold so many megabytes for a few seconds."""
+    """Hold so many megabytes, until that is noticed if they are more than the job may have."""
     held = bytearray(params["megabytes"] << 20)
     for place in range(0, len(held), 4096):
         held[place] = 1
-    time.sleep(4)
+    if params["megabytes"] > int(os.environ["SLURM_MEM_PER_NODE"]):
+        time.sleep(300)
     return {"held": len(held) >> 20}
 
 

@@ -44,7 +44,8 @@ def lines_of(store):
     """Return all lines of a store's segments, of whatever kind."""
     found = []
     for path in Path(store).rglob("runs/*.jsonl"):
-        found += [json.loads(line) for line in path.read_bytes().splitlines()]
+        # The last line may be half written, for others are at work.
+        found += [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
     return found
 
 
@@ -87,7 +88,7 @@ def is_alive(pid):
     """Tell whether a process is there, and no zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter while it is being read
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
 

@@ -12,7 +12,7 @@ from metalab_slurm.commands import Commands, SlurmRefused, SlurmUnavailable
 from metalab_slurm.jobs import warnings_of
 from metalab_slurm.quantities import read_time
 from slurm.pilots import SLEEP, Pilots
-from slurm.slurm_cluster import wait_for
+from slurm.slurm_cluster import SECONDS, wait_for
 
 pytestmark = pytest.mark.slurm
 
@@ -27,7 +27,7 @@ def test_the_site_is_asked_once(cluster):
     client = Cluster()
     assert client.is_there()
     site = client.site()
-    assert (site.cluster, site.max_array_size, site.kill_wait) == ("scratch", 1001, 2)
+    assert (site.cluster, site.max_array_size, site.kill_wait) == ("scratch", 1001, 30)
     assert (site.min_job_age, site.job_requeue, site.has_accounting) == (60, True, False)
     assert client.site() is site
     assert client.commands.calls == {"scontrol": 1}
@@ -69,10 +69,21 @@ def test_one_question_serves_many_names(cluster, tmp_path):
     assert client.commands.calls == {"squeue": 1}
 
 
-def test_a_pilot_is_alive_while_it_has_processes(cluster, tmp_path):
+@pytest.fixture
+def lasting_look(monkeypatch):
+    """Let a look at the queue serve for as long as a slow machine takes to ask what it showed."""
+    monkeypatch.setattr("metalab_slurm.cluster._FRESH", 600.0)
+
+
+def test_a_pilot_is_alive_while_it_has_processes(cluster, tmp_path, lasting_look):
+    # The last of them is done with its end once a file is there.
     code = (
-        "import os, signal, time; os.environ['SLURM_ARRAY_TASK_ID'] == '2' and signal.signal("
-        "signal.SIGTERM, signal.SIG_IGN); print('begun', flush=True); time.sleep(300)"
+        "import os, pathlib, signal, time\n"
+        "is_last = os.environ['SLURM_ARRAY_TASK_ID'] == '2'\n"
+        "if is_last: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('begun', flush=True)\n"
+        f"go = pathlib.Path({str(tmp_path / 'go')!r})\n"
+        "while not (is_last and go.exists()): time.sleep(0.05)\n"
     )
     pilots = Pilots(tmp_path, code, array=3)
     jobs = [pilots.wait("RUNNING", task=task) for task in range(3)]
@@ -85,7 +96,9 @@ def test_a_pilot_is_alive_while_it_has_processes(cluster, tmp_path):
     ending = pilots.wait("COMPLETING", task=2)
     assert ending.restarts == 1
     assert Cluster().alive(ending.job_id, 0) is True
+    (tmp_path / "go").touch()
     pilots.wait("PENDING", task=2)
+    (tmp_path / "go").unlink()
     assert Cluster().alive(ending.job_id, 0) is False
     assert [pilots.job(task).state for task in (0, 1)] == ["RUNNING"] * 2
     cluster.skip_requeue_wait(f"{pilots.array_id}_2")
@@ -94,9 +107,12 @@ def test_a_pilot_is_alive_while_it_has_processes(cluster, tmp_path):
     assert client.alive(ending.job_id, 0) is False
     assert client.alive(ending.job_id, 1) is True
     assert client.alive("4000000", 0) is False
+    (tmp_path / "go").touch()
 
 
-def test_death_is_told_only_by_a_look_at_the_queue_that_came_after_life(cluster, tmp_path):
+def test_death_is_told_only_by_a_look_at_the_queue_that_came_after_life(
+    cluster, tmp_path, lasting_look
+):
     client = Cluster()
     assert client.alive("4000000", 0) is False
     job = Pilots(tmp_path).wait("RUNNING")
@@ -220,6 +236,7 @@ def test_a_controller_that_is_away_leaves_all_unknown(make_cluster, tmp_path):
     assert client.end_of(job.job_id) is None
     assert client.fate(job.job_id, 0, time.time()).cause == "unknown"
     assert time.monotonic() - began < 30
+    client.commands.timeout = SECONDS
     cluster.start_controller()
     assert client.jobs([pilots.name])[0].is_running
     wait_for(lambda: client.alive(job.job_id, 0))
@@ -229,7 +246,7 @@ def test_a_controller_that_is_away_leaves_all_unknown(make_cluster, tmp_path):
 def test_jobs_that_are_forgotten_are_not_there(make_cluster, tmp_path):
     make_cluster(nodes=1, min_job_age=2)
     pilots = Pilots(tmp_path, "pass")
-    wait_for(lambda: not pilots.jobs())
+    wait_for(lambda: not pilots.jobs(), 180)
     assert pilots.cluster.alive(pilots.array_id, 0) is False
     fate = pilots.cluster.fate(pilots.array_id, 0, time.time() - 60, pilots.log())
     assert fate.cause == "unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from metalab.errors import MetalabError
 from metalab_slurm.cluster import Cluster
 from metalab_slurm.commands import Commands, SlurmCrowded, SlurmRefused, SlurmUnavailable
+from slurm.slurm_cluster import wait_for
 
 SUBMISSION = "sbatch: error: Batch job submission failed: "
 LIMIT = (
@@ -97,18 +99,33 @@ def test_a_command_that_cannot_be_started_leaves_all_unknown(program, monkeypatc
         Commands().run("squeue")
 
 
-def test_a_command_that_does_not_end_is_ended(program):
-    program("sbatch", "#!/bin/sh\necho 'waiting for the controller' >&2\nexec sleep 300\n")
-    words = r"^sbatch did not answer within 0.5 s: waiting for the controller$"
+@pytest.fixture
+def hanging(program, tmp_path, monkeypatch):
+    """Write an sbatch that says something and hangs; its time is counted from what it says."""
+
+    class Heard(subprocess.Popen):
+        def communicate(self, *arguments, **options):
+            wait_for((tmp_path / "said").exists)
+            return super().communicate(*arguments, **options)
+
+    def write(words):
+        program("sbatch", f"#!/bin/sh\necho '{words}' >&2\n>{tmp_path}/said\nexec sleep 300\n")
+        monkeypatch.setattr(subprocess, "Popen", Heard)
+
+    return write
+
+
+def test_a_command_that_does_not_end_is_ended(hanging):
+    hanging("waiting for the controller")
+    words = r"^sbatch did not answer within 2 s: waiting for the controller$"
     with pytest.raises(SlurmUnavailable, match=words):
-        Commands(timeout=0.5).run("sbatch")
+        Commands(timeout=2.0).run("sbatch")
 
 
-def test_a_controller_that_is_full_may_take_fewer(program):
-    said = "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying"
-    program("sbatch", f"#!/bin/sh\necho '{said}' >&2\nexec sleep 300\n")
+def test_a_controller_that_is_full_may_take_fewer(hanging):
+    hanging("sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying")
     with pytest.raises(SlurmCrowded, match="temporarily unable to accept job"):
-        Commands(timeout=0.5).run("sbatch")
+        Commands(timeout=2.0).run("sbatch")
 
 
 def test_a_command_that_is_killed_leaves_all_unknown(program):

@@ -80,6 +80,6 @@ def test_several_processes_append_to_one_journal(journal, tmp_path):
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name]) for name in names
     ]
-    assert [writer.wait(timeout=50) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=600) for writer in writers] == [0, 0, 0]
     for name in names:
         assert journal.job_ids(name) == [str(number) for number in range(50)]

@@ -73,7 +73,7 @@ def test_what_slurm_has_forgotten_is_told_from_what_is_left(
     for job in pilots_of(store):
         kill(store, job)
     (tmp_path / "go").touch()
-    wait_for(lambda: not cluster.command("squeue", "-h", "-r", "-t", "all"))
+    wait_for(lambda: not cluster.command("squeue", "-h", "-r", "-t", "all"), 180)
     results = metalab.reconnect(store).result(timeout=120)
     assert len(results.successful) == 12, output(store)
     assert losses(store) == ["killed" if accounting else "gone"] * 3

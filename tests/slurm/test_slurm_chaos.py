@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.slurm_operations import short
+from slurm.slurm_operations import heeding
 from slurm.slurm_tools import experiment, kill, output, pilots_of, run, successes, wait_for
 
 pytestmark = pytest.mark.slurm
@@ -12,8 +12,9 @@ pytestmark = pytest.mark.slurm
 RUNS = 2000
 
 
-def test_two_thousand_runs_survive_whatever_happens_to_their_pilots(cluster, store):
-    exp = experiment(short, x=range(RUNS), seconds=[0.02])
+def test_two_thousand_runs_survive_whatever_happens_to_their_pilots(cluster, store, tmp_path):
+    # Half of them wait, or all could be over before the last pilot has begun.
+    exp = experiment(heeding, x=range(RUNS), free=[RUNS // 2], folder=[str(tmp_path)])
     handle = run(exp, store, pilots=8, cpus=5)
     wait_for(lambda: len(pilots_of(store)) == 8 and handle.status.completed > 50)
     jobs = sorted(pilots_of(store), key=int)
@@ -24,6 +25,7 @@ def test_two_thousand_runs_survive_whatever_happens_to_their_pilots(cluster, sto
     cluster.command("scancel", jobs[3])
     try:
         cluster.set_node("n2", "DOWN")
+        (tmp_path / "go").touch()
         results = handle.result(timeout=120)
     finally:
         cluster.resume_node("n2")

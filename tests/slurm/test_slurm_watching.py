@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import metalab
-from slurm.slurm_operations import held, quick, short
+from slurm.slurm_operations import heeding, held, quick
 from slurm.slurm_tools import (
     AWAY,
     are_begun,
@@ -85,7 +85,7 @@ class TestCancelling:
         handle = run(exp, store, pilots=3, cpus=16)
         wait_for(lambda: full.status.running == 3)
         handle.cancel()
-        assert handle.wait(30)
+        assert handle.wait(60)
         assert handle.status.cancelled == 5
         assert not any(job.is_alive for job in handle._submission.launch.jobs())
         again = run(exp, store, pilots=1)
@@ -95,7 +95,7 @@ class TestCancelling:
         assert len(full.result(timeout=60).successful) == 3
 
     def test_another_process_calls_it_off(self, cluster, store, tmp_path):
-        exp = experiment(held, x=range(4), folder=[str(tmp_path)])
+        exp = experiment(heeding, x=range(4), free=[0], folder=[str(tmp_path)])
         handle = run(exp, store, pilots=2)
         wait_for(lambda: handle.status.running == 2)
         text = """
@@ -106,7 +106,7 @@ class TestCancelling:
             print(handle.wait(60), handle.status.cancelled)
         """
         assert script(tmp_path / "cancel.py", text, store).split() == ["True", "4"]
-        assert handle.wait(30)
+        assert handle.wait(60)
         assert handle.status.cancelled == 4
         assert len(handle.job_ids) == 1
         (tmp_path / "go").touch()
@@ -114,8 +114,8 @@ class TestCancelling:
         assert not losses(store)
 
     @pytest.mark.slow
-    def test_without_the_controller_the_pilots_end_by_themselves(self, cluster, store):
-        exp = experiment(short, x=range(400), seconds=[0.2])
+    def test_without_the_controller_the_pilots_end_by_themselves(self, cluster, store, tmp_path):
+        exp = experiment(heeding, x=range(400), free=[50], folder=[str(tmp_path)])
         handle = run(exp, store, pilots=2)
         wait_for(lambda: handle.status.completed > 2)
         cluster.stop_controller()
@@ -133,4 +133,4 @@ class TestCancelling:
         again = run(exp, store, pilots=4)
         assert again.status.skipped == status.completed
         again.cancel()
-        assert again.wait(30)
+        assert again.wait(60)

@@ -18,4 +18,4 @@ class WrongExecutor(RightExecutor):
 
 class TestWrong(RightContract):
     kind = WrongExecutor
-    patience = 4.0
+    patience = 8.0

@@ -12,4 +12,4 @@ class WrongExecutor(RightExecutor):
 class TestWrong(RightContract):
     kind = WrongExecutor
     can_kill = True
-    patience = 4.0
+    patience = 8.0
