@@ -121,12 +121,14 @@ class TestOneLaunch:
 
             import tempfile
             with tempfile.TemporaryDirectory() as folder:
-                metalab.run(metalab.Experiment(name="wait", version="1", context={},
+                handle = metalab.run(metalab.Experiment(name="wait", version="1", context={},
                     operation=wait, params=metalab.grid(x=[1, 2]), seeds=metalab.seeds(base=0)),
-                    folder, progress=Progress(style=style)).wait()
+                    folder, progress=Progress(style=style))
+                print("launched")
+                handle.wait()
         """
         with launched(script, style) as terminal:
-            terminal.until(lambda screen: "1 running" in screen)
+            terminal.until(lambda screen: "1 running" in screen and "launched" in screen)
             terminal.interrupt()
             screen = terminal.finish(status=-signal.SIGINT)
             assert screen.is_cursor_shown
@@ -140,14 +142,16 @@ class TestOneLaunch:
 
             @metalab.operation
             def deaf():
-                time.sleep(60)
+                time.sleep(600)
 
-            metalab.run(metalab.Experiment(name="deaf", version="1", context={},
+            handle = metalab.run(metalab.Experiment(name="deaf", version="1", context={},
                 operation=deaf, params=metalab.grid(x=[1]), seeds=metalab.seeds(base=0)),
-                tempfile.mkdtemp(), progress=Progress(style=style)).wait()
+                tempfile.mkdtemp(), progress=Progress(style=style))
+            print("launched")
+            handle.wait()
         """
         with launched(script, style) as terminal:
-            terminal.until(lambda screen: "1 running" in screen)
+            terminal.until(lambda screen: "1 running" in screen and "launched" in screen)
             terminal.interrupt()
             terminal.until(lambda screen: "press Ctrl-C again" in screen)
             terminal.interrupt()
