@@ -109,6 +109,14 @@ class TestLooking:
         put(store, again, launch="later")
         assert follower.look().is_done
 
+    def test_of_launches_within_a_step_of_the_files_clock_the_one_begun_later_is_the_last(
+        self, store
+    ):
+        launched(store, "abc", seconds=+10)
+        for path in store.get_working_directory().glob("launches/*/launch.json"):
+            os.utime(path, ns=(10**18, 10**18))
+        assert list(store.launches()) == ["launch", "abc"]
+
     def test_what_another_launch_did_meanwhile_counts(self, store, follower):
         launched(store, "second", seconds=-5)
         put(store, *(made(n) for n in range(2)))
