@@ -15,6 +15,7 @@ import sys
 import termios
 import textwrap
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -35,12 +36,16 @@ def plain_environ(**changes):
 
 
 class Screen:
-    """Takes what a program writes and holds what its terminal would show."""
+    """Takes what a program writes and holds what its terminal would show.
+
+    It is whole unless it waits for the rest of a drawing, which ends where the cursor is put back.
+    """
 
     def __init__(self):
         self.rows = [""]
         self.row = self.column = 0
         self.is_cursor_shown = True
+        self.is_whole = True
         self.colours = 0
         self._kept = 0, 0
         self._rest = ""
@@ -62,8 +67,10 @@ class Screen:
             self.rows += [""] * (self.row + 1 - len(self.rows))
         elif text == "\x1b7":
             self._kept = self.row, self.column
+            self.is_whole = False
         elif text == "\x1b8":
             self.row, self.column = self._kept
+            self.is_whole = True
         elif command is None:
             assert not text.startswith("\x1b"), f"an unknown command: {text!r}"
             row = self.rows[self.row].ljust(self.column)
@@ -123,9 +130,9 @@ class Terminal:
         os.close(self._leader)
 
     def until(self, holds, seconds=30):
-        """Read until the screen is so."""
+        """Read until the screen is so; what comes in parts is never seen half drawn."""
         deadline = time.monotonic() + seconds
-        while not holds(self.screen):
+        while not (self.screen.is_whole and holds(self.screen)):
             assert self._read(deadline - time.monotonic()), "\n".join(self.screen.lines)
 
     def type(self, text="\n"):
@@ -154,6 +161,16 @@ class Terminal:
         self.raw += (text := self._decoder.decode(part))
         self.screen.feed(text)
         return bool(part)
+
+
+def read_to_end(leader):
+    """Read a terminal until nobody has it open any more, and close it: it comes in parts."""
+    said = b""
+    with suppress(OSError):  # the other side is closed, which Linux tells so
+        while part := os.read(leader, 65_536):
+            said += part
+    os.close(leader)
+    return said.decode()
 
 
 _PRELUDE = """

@@ -30,6 +30,12 @@ def git(*words, folder=None):
     return os.fsdecode(told.stdout).strip()
 
 
+@pytest.fixture(autouse=True)
+def _git_has_time(monkeypatch):
+    """On a busy machine, git may take longer than a launch waits for it."""
+    monkeypatch.setattr("metalab.surroundings.git._SECONDS", 60.0)
+
+
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     monkeypatch.delenv(NO_DIFF, raising=False)
@@ -341,7 +347,8 @@ class TestUntracked:
 
     def test_a_launch_tells_of_the_module_that_it_imported(self, repository):
         (repository / "helper.py").write_text("x = 1\n")
-        script = "import helper\nfrom metalab.surroundings import Checkout\n"
+        script = "import helper\nfrom metalab.surroundings import Checkout, git\n"
+        script += "git._SECONDS = 60.0\n"
         script += "print(sorted(Checkout().state()['untracked']))"
         (repository / "study.py").write_text(script)
         told = subprocess.run(

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import metalab
+from core.terminal_tools import read_to_end
 from metalab.cli import main
 
 FORMULA = "=1+1"
@@ -113,7 +114,6 @@ def test_a_terminal_is_shown_no_command_and_all_rows(place):
     command = [sys.executable, "-m", "metalab", "ls", place, "-e", "told", "--csv"]
     subprocess.run(command, stdout=follower, check=True, timeout=60)
     os.close(follower)
-    shown = os.read(leader, 65_536).decode()
-    os.close(leader)
+    shown = read_to_end(leader)
     assert not {"\x1b", "\u202e"} & set(shown)
     assert r"\x1b[2J\u202e" in shown

@@ -119,9 +119,13 @@ def some(**expected):
     )
 
 
+# One run waits for nobody, the next one waits; before, the first one may be seen to run.
+UNDER_WAY = some(pending=2, running=1, done=1)
+
+
 class TestRun:
     def test_it_returns_at_once_and_says_how_to_go_on(self, study):
-        told = launch()
+        told = launch("--executor-option", "held=true")
         place = f"{study / 'experiments'} -e study:1"
         assert told.startswith("study:1: 4 runs are with a process of its own (")
         assert f"`metalab watch {place}` follows, `metalab cancel {place}` ends" in told
@@ -146,8 +150,10 @@ class TestRun:
     def test_retry_takes_the_same_options(self, study):
         (study / "go").touch()
         command("run", "study.py", "--executor", "lone", "--wait", "--quiet", code=1)
+        (study / "go").unlink()  # or the run might have failed again before it is told of
         told = command("retry", "--executor", "lone", "-j", "2").stdout
         assert told.startswith("study:1: 1 run is with a process of its own")
+        (study / "go").touch()
         done = command("retry", "--executor", "lone", "--wait", "--on-code-change", "keep", code=1)
         assert "1 failed: ValueError" in done.stdout
 
@@ -210,14 +216,14 @@ class TestStatus:
         assert counts(capsys) == some(pending=4)
         assert "study:1:   its process waits (Held)" in said(capsys, "status").out
         (place_of(study) / "held").unlink()
-        wait_for(lambda: counts(capsys) == some(pending=2, running=1, done=1))
+        wait_for(lambda: counts(capsys) == UNDER_WAY)
         (study / "go").touch()
         wait_for(lambda: counts(capsys) == some(done=3, failed=1))
         wait_for(lambda: "its process has ended" in said(capsys, "status").out)
 
     def test_runs_of_a_process_that_died_are_lost(self, study, capsys):
         launch()
-        wait_for(lambda: counts(capsys)["running"] == 1)
+        wait_for(lambda: counts(capsys) == UNDER_WAY)
         os.kill(int((place_of(study) / "pid").read_text()), signal.SIGKILL)
         wait_for(lambda: counts(capsys) == some(pending=2, lost=1, done=1))
         assert "lost; the next launch tries them again" in said(capsys, "status").out
@@ -269,9 +275,10 @@ class TestStatus:
 
 
 class TestCancel:
-    def test_it_ends_a_launch_and_counts(self, study, capsys):
+    def test_it_ends_a_launch_and_counts(self, study, capsys, monkeypatch):
+        monkeypatch.setattr("metalab.cli.cancel._SECONDS", SECONDS)
         launch()
-        wait_for(lambda: counts(capsys)["running"] == 1)
+        wait_for(lambda: counts(capsys) == UNDER_WAY)
         told = document(capsys, "cancel")
         assert (told["over"], told["trouble"]) == (True, None)
         assert told["runs"] == some(pending=2, cancelled=1, done=1)
@@ -332,7 +339,7 @@ class TestWatch:
     def test_one_that_died_is_over_by_and_by(self, study, capsys, monkeypatch):
         monkeypatch.setattr("metalab.cli.vigil._CERTAIN", 0.5)
         launch()
-        wait_for(lambda: counts(capsys)["running"] == 1)
+        wait_for(lambda: counts(capsys) == UNDER_WAY)
         os.kill(int((place_of(study) / "pid").read_text()), signal.SIGKILL)
         assert "the launch is over" in said(capsys, "watch", "--interval", "0.1", code=1).err
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import metalab
-from core.terminal_tools import Terminal
+from core.terminal_tools import Terminal, read_to_end
 from metalab.cli import main
 
 COMMANDING = {"\x1b", "\x9b", "\x07", "\u202e", "\x08"}
@@ -74,8 +74,7 @@ def test_a_terminal_shows_the_escapes_and_a_dumb_one_plain_text(hostile, term):
     environ = {**os.environ, "TERM": term, "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
     subprocess.run(words, stdout=follower, env=environ, check=True, timeout=60)
     os.close(follower)
-    shown = os.read(leader, 65536).decode()
-    os.close(leader)
+    shown = read_to_end(leader)
     assert "\x1b[31mred" not in shown
     assert r"\x1b[31mred" in shown
     assert "[/]" in shown

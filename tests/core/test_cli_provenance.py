@@ -33,7 +33,9 @@ study = metalab.Experiment(
 )
 if __name__ == "__main__":
     import sys
+    from metalab.surroundings import git
 
+    git._SECONDS = 60.0  # on a busy machine, it may take longer than a launch waits for it
     metalab.run(study, sys.argv[1], progress=False).result()
 """
 

@@ -331,7 +331,7 @@ class TestStatus:
 
     def test_a_run_under_way_is_listed_with_what_it_was_given(self, store, said):
         handle = metalab.run(experiment(operation=waiting, x=[7]), store, progress=False)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (found := _running(store, said)) and time.monotonic() < deadline:
             time.sleep(0.02)
         text = said("status", store)

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import attrs
 import pytest
 
 from core.store_tools import NOW, made, run_id, store_at
+from core.terminal_tools import read_to_end
 from metalab.cli import main
 from metalab.cli.following import Follower
 from metalab.errors import StoreError, StoreNotFoundError
@@ -25,6 +26,7 @@ from metalab.store import FileStore
 from metalab.store.file import disk
 
 METALAB = str(Path(sys.executable).with_name("metalab"))
+SECONDS = 60
 ERROR = {"type": "ValueError", "message": "too far", "traceback": ""}
 
 
@@ -106,6 +108,14 @@ class TestLooking:
         assert not follower.look().is_done
         put(store, again, launch="later")
         assert follower.look().is_done
+
+    def test_of_launches_within_a_step_of_the_files_clock_the_one_begun_later_is_the_last(
+        self, store
+    ):
+        launched(store, "abc", seconds=+10)
+        for path in store.get_working_directory().glob("launches/*/launch.json"):
+            os.utime(path, ns=(10**18, 10**18))
+        assert list(store.launches()) == ["launch", "abc"]
 
     def test_what_another_launch_did_meanwhile_counts(self, store, follower):
         launched(store, "second", seconds=-5)
@@ -241,7 +251,15 @@ class TestCommand:
 
 class TestProcess:
     @pytest.fixture
-    def watching(self, store):
+    def at_work(self, store):
+        """Somebody who executes runs: without, the launch would be over."""
+        with suppress(StoreError), store.writer("launch") as writer:
+            writer.put(made(1, Status.RUNNING))
+            writer.flush()
+            yield
+
+    @pytest.fixture
+    def watching(self, store, at_work):
         """A process that watches, of which the first line has been seen."""
         process = subprocess.Popen(
             [METALAB, "watch", str(store.root), "--interval", "0.05"],
@@ -249,27 +267,28 @@ class TestProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert process.stdout.readline() == "my_exp:1.0: 0/4 runs, 1 running\n"
+        assert process.stdout.readline() == "my_exp:1.0: 0/4 runs, 2 running\n"
         yield process
         process.kill()
         process.communicate()
 
     def test_it_follows_and_ends_by_itself(self, store, watching):
         put(store, made(0), made(1))
-        assert watching.stdout.readline().startswith("my_exp:1.0: 2/4 runs, score ")
+        while not (line := watching.stdout.readline()).startswith("my_exp:1.0: 2/4 runs, score "):
+            assert line.startswith("my_exp:1.0: 1/4 runs, "), line
         put(store, made(2), made(3))
-        out, err = watching.communicate(timeout=20)
+        out, err = watching.communicate(timeout=SECONDS)
         assert out.splitlines()[-1].endswith("done")
         assert (watching.returncode, err) == (0, "")
 
     def test_ctrl_c_ends_it_with_0(self, watching):
         watching.send_signal(signal.SIGINT)
-        out, err = watching.communicate(timeout=20)
+        out, err = watching.communicate(timeout=SECONDS)
         assert (watching.returncode, out, err) == (0, "", "")
 
     def test_a_store_that_is_removed_is_said(self, store, watching):
-        shutil.rmtree(store.root)
-        _, err = watching.communicate(timeout=20)
+        store.root.rename(store.root.with_name("removed"))  # as a whole, and not file by file
+        _, err = watching.communicate(timeout=SECONDS)
         assert watching.returncode == 1
         assert "the store was removed while it was watched" in err
         assert "Traceback" not in err
@@ -280,16 +299,10 @@ class TestProcess:
         words = [METALAB, "watch", str(finished.root)]
         process = subprocess.Popen(words, stdout=child, stderr=child, env=environment)
         os.close(child)
-        shown, deadline = b"", time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                shown += os.read(parent, 65536)
-            except OSError:  # how Linux says that the other side has gone
-                break
-        os.close(parent)
-        assert process.wait(20) == 0
-        assert "4/4 runs, 1 failed, score 2.5, done" in shown.decode()
-        assert "failed: ValueError: too far" in shown.decode()
+        shown = read_to_end(parent)
+        assert process.wait(SECONDS) == 0
+        assert "4/4 runs, 1 failed, score 2.5, done" in shown
+        assert "failed: ValueError: too far" in shown
 
 
 def test_a_launch_that_ended_early_ends_the_watching_with_1(store, capsys):

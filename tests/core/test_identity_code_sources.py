@@ -100,6 +100,16 @@ class TestWithoutSource:
         (tmp_path / "study.py").write_text("# moved\n\n\ndef op():\n    return 1\n")
         assert code_fingerprint(study.op).parts == before.parts
 
+    def test_an_edit_of_the_same_size_within_a_step_of_the_files_clock_is_seen(
+        self, load, tmp_path
+    ):
+        one = load("def op():\n    return 1\n")
+        assert list(code_fingerprint(one.op).parts) == ["study:op"]
+        times = (tmp_path / "study.py").stat()
+        two = load("def op():\n    return 2\n")
+        os.utime(tmp_path / "study.py", ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert list(code_fingerprint(two.op).parts) == ["study:op"]
+
     def test_a_class_edited_since_it_was_loaded_does_not_lend_its_text(self, load, tmp_path):
         text = "class C:\n    def f(self):\n        return 1\ndef op():\n    return C().f()\n"
         study = load(text)

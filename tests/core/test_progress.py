@@ -14,6 +14,7 @@ from metalab.progress import (
     Progress,
     SimpleProgressTracker,
     create_progress_tracker,
+    surroundings,
     text,
 )
 from metalab.progress.surroundings import Surroundings
@@ -231,7 +232,8 @@ class TestChoice:
         tracker = create_progress_tracker(True, stream=io.StringIO())
         assert isinstance(tracker, SimpleProgressTracker)
 
-    def test_none_is_patient_and_true_is_not(self):
+    def test_none_is_patient_and_true_is_not(self, monkeypatch):
+        monkeypatch.setattr(surroundings, "_PATIENCE_WRITTEN", 600.0)
         for progress, lines in ((None, 0), (True, 2)):
             stream = io.StringIO()
             tracker = create_progress_tracker(progress, stream=stream)
@@ -294,6 +296,10 @@ class TestSurroundings:
         assert not Surroundings.of(None, environ={}).live
         monkeypatch.setattr(sys, "stderr", terminal)
         assert Surroundings.of(None, environ={}).live
+
+    def test_patience_is_half_a_second_on_a_terminal_and_two_elsewhere(self):
+        assert Surroundings.of(Terminal(), environ={}).patience == 0.5
+        assert Surroundings.of(io.StringIO(), environ={}).patience == 2.0
 
     def test_lines_come_less_often_the_longer_a_launch_lasts_and_seldom_under_ci(self):
         quick = Surroundings.of(io.StringIO(), environ={})

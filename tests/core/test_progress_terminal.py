@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import textwrap
 import time
 
@@ -72,18 +73,29 @@ class TestOneLaunch:
             shown = tracker("alpha")
             shown(Event.run_failed("b", error="ValueError: x"))
             for turn in range(5):
-                time.sleep(0.5)
+                pause()
                 subprocess.run([sys.executable, "-c", f"print('child', {turn})"])
             pause()
             shown.finish()
         """
+
+        def drawn_below(turns):
+            """The block is where it was pushed to: the next line goes where it stood before."""
+
+            def holds(screen):
+                above, block = screen.lines[: turns + 1], screen.lines[turns + 1 :]
+                return (
+                    above == [*(f"child {turn}" for turn in range(turns)), ""]
+                    and block[1:] == ["  failed: ValueError: x"]
+                    and block[0].startswith("alpha")
+                )
+
+            return holds
+
         with launched(script, style) as terminal:
-            terminal.until(lambda screen: "child 4" in screen and not screen.lines[5])
-            lines = terminal.screen.lines
-            assert lines[:6] == [*(f"child {turn}" for turn in range(5)), ""]
-            assert lines[6].startswith("alpha")
-            assert lines[7:] == ["  failed: ValueError: x"]
-            terminal.type()
+            for turns in range(6):
+                terminal.until(drawn_below(turns))
+                terminal.type()
             assert len(terminal.finish().lines) == 8
 
     def test_no_line_is_wider_than_the_terminal(self, style):
@@ -109,17 +121,16 @@ class TestOneLaunch:
 
             import tempfile
             with tempfile.TemporaryDirectory() as folder:
-                metalab.run(metalab.Experiment(name="wait", version="1", context={},
+                handle = metalab.run(metalab.Experiment(name="wait", version="1", context={},
                     operation=wait, params=metalab.grid(x=[1, 2]), seeds=metalab.seeds(base=0)),
-                    folder, progress=Progress(style=style)).wait()
+                    folder, progress=Progress(style=style))
+                print("launched")
+                handle.wait()
         """
         with launched(script, style) as terminal:
-            terminal.until(lambda screen: "1 running" in screen)
+            terminal.until(lambda screen: "1 running" in screen and "launched" in screen)
             terminal.interrupt()
-            terminal.process.wait(30)
-            while terminal.process.poll() is None or terminal._read(0.2):
-                pass
-            screen = terminal.screen
+            screen = terminal.finish(status=-signal.SIGINT)
             assert screen.is_cursor_shown
             assert (screen.row, screen.column) == (len(screen.rows) - 1, 0)
             assert not any("left" in line or "running" in line for line in screen.lines)
@@ -131,14 +142,16 @@ class TestOneLaunch:
 
             @metalab.operation
             def deaf():
-                time.sleep(60)
+                time.sleep(600)
 
-            metalab.run(metalab.Experiment(name="deaf", version="1", context={},
+            handle = metalab.run(metalab.Experiment(name="deaf", version="1", context={},
                 operation=deaf, params=metalab.grid(x=[1]), seeds=metalab.seeds(base=0)),
-                tempfile.mkdtemp(), progress=Progress(style=style)).wait()
+                tempfile.mkdtemp(), progress=Progress(style=style))
+            print("launched")
+            handle.wait()
         """
         with launched(script, style) as terminal:
-            terminal.until(lambda screen: "1 running" in screen)
+            terminal.until(lambda screen: "1 running" in screen and "launched" in screen)
             terminal.interrupt()
             terminal.until(lambda screen: "press Ctrl-C again" in screen)
             terminal.interrupt()
@@ -196,6 +209,8 @@ class TestSurroundings:
 
     def test_a_launch_that_is_over_in_a_moment_leaves_no_trace(self):
         script = """
+            from metalab.progress import surroundings
+            surroundings._PATIENCE_DRAWN = 600.0  # whatever a moment is on a busy machine
             shown = create_progress_tracker(None)
             shown.start(1, 0, "alpha")
             shown(Event.run_finished("a"))

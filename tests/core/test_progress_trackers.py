@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 from metalab.errors import MissingExtraError
@@ -48,7 +49,15 @@ class Terminal(io.StringIO):
         return True
 
 
-def eventually(holds, seconds=5.0):
+class Clock:
+    now, asked = 0.0, 0
+
+    def __call__(self):
+        self.asked += 1
+        return self.now
+
+
+def eventually(holds, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never happened"
@@ -67,7 +76,8 @@ class TestPlainLines:
         assert first == "mvp:1.0: 2 of 3 runs to do, 1 done before"
         assert last.startswith("mvp:1.0: 3/3 runs, 1 skipped, took ")
 
-    def test_a_patient_tracker_says_nothing_of_a_short_success(self):
+    def test_a_patient_tracker_says_nothing_of_a_short_success(self, monkeypatch):
+        monkeypatch.setattr(surroundings, "_PATIENCE_WRITTEN", 600.0)
         stream = io.StringIO()
         tracker = SimpleProgressTracker(stream=stream, patient=True)
         tracker.start(1, 0, "mvp:1.0")
@@ -75,7 +85,8 @@ class TestPlainLines:
         tracker.finish()
         assert not stream.getvalue()
 
-    def test_a_patient_tracker_tells_failures_at_any_rate(self):
+    def test_a_patient_tracker_tells_failures_at_any_rate(self, monkeypatch):
+        monkeypatch.setattr(surroundings, "_PATIENCE_WRITTEN", 600.0)
         stream = io.StringIO()
         tracker = SimpleProgressTracker(stream=stream, patient=True)
         tracker.start(1, 0, "mvp:1.0")
@@ -88,12 +99,16 @@ class TestPlainLines:
     def test_a_patient_tracker_speaks_up_when_a_launch_lasts_though_nothing_happens(
         self, monkeypatch
     ):
-        monkeypatch.setattr(surroundings, "_PATIENCE_WRITTEN", 0.05)
         monkeypatch.setattr(LiveTracker, "interval", 0.01)
+        clock = Clock()
         stream = io.StringIO()
         tracker = SimpleProgressTracker(stream=stream, patient=True)
+        monkeypatch.setattr(tracker._tally, "_clock", clock)
         tracker.start(1, 0, "slow:1")
+        clock.now, asked = 1.9, clock.asked
+        eventually(lambda: clock.asked > asked + 10)  # several drawings later
         assert not stream.getvalue()
+        clock.now = 2.0
         eventually(lambda: stream.getvalue() == "slow:1: 1 of 1 runs to do\n")
         tracker.finish()
 
@@ -250,21 +265,32 @@ class TestFaults:
         assert "Mine" in caplog.text
 
     def test_drawing_goes_on_beside_a_launch_and_never_in_it(self, monkeypatch):
-        class Slow(io.StringIO):
+        entered, leave = threading.Event(), threading.Event()
+
+        class Stuck(io.StringIO):
             def write(self, part):
-                time.sleep(0.2)
+                if threading.current_thread() is not threading.main_thread():
+                    entered.set()
+                    leave.wait()
                 return super().write(part)
 
         monkeypatch.setattr(surroundings, "_PAUSE", 0.0)
         monkeypatch.setattr(LiveTracker, "interval", 0.001)
-        tracker = SimpleProgressTracker(stream=Slow())
-        tracker.start(2, 0, "e:1")
-        time.sleep(0.05)
-        began = time.perf_counter()
-        for number in range(500):
-            tracker(Event.run_finished(str(number)))
-        assert time.perf_counter() - began < 0.15
+        stream = Stuck()
+        tracker = SimpleProgressTracker(stream=stream)
+        tracker.start(500, 0, "e:1")
+        assert entered.wait(60)
+        launch = threading.Thread(
+            target=lambda: [tracker(Event.run_finished(str(number))) for number in range(500)],
+            daemon=True,
+        )
+        launch.start()
+        launch.join(60)
+        is_through = not launch.is_alive()  # though a line is still being written
+        leave.set()
+        assert is_through
         tracker.finish()
+        assert "e:1: 500/500 runs" in stream.getvalue()
 
 
 class TestRich:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import re
+import time
 import warnings
 from functools import cached_property
 from hashlib import sha256
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Definition", "Source", "plain_qualname", "source_of"]
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+# A file changed this recently may change again without its time telling.
+_SETTLED_NS = 2_000_000_000
 _COMPREHENSION = re.compile(r"<(?:dictcomp|genexpr|listcomp|setcomp)>\.(?:<locals>\.)?")
 
 
@@ -83,18 +86,26 @@ def source_of(filename: str, namespace: Mapping[str, Any] | None = None) -> Sour
     """
     file = Path(filename)
     try:
-        found = file.stat()
-        stamp: object = (found.st_mtime_ns, found.st_size, found.st_ino)
+        stamp: object = _stamp_of(file)
         read = file.read_bytes
     except (OSError, ValueError):
         text = "".join(linecache.getlines(filename, dict(namespace) if namespace else None))
         stamp, read = text, text.encode
     if (known := _sources.get(filename)) is None or known[0] != stamp:
+        data = stamp if isinstance(stamp, bytes) else read()
         known = _sources[filename] = (
             stamp,
-            _parse(read(), filename, real=not isinstance(stamp, str)),
+            _parse(data, filename, real=not isinstance(stamp, str)),
         )
     return known[1]
+
+
+def _stamp_of(file: Path) -> object:
+    """Return what tells that a file has changed: its state, or while that may not, its content."""
+    found = file.stat()
+    if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
+        return file.read_bytes()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _parse(data: bytes, filename: str, *, real: bool) -> Source | None:

@@ -200,9 +200,12 @@ class FileStore(Store):
         folder = self._folder.path / "launches"
         with disk.explained(f"{folder} cannot be read"):
             paths = [folder / name / "launch.json" for name in disk.names(folder)]
-            paths = [path for path in paths if path.is_file()]
-            paths.sort(key=lambda path: path.stat().st_mtime_ns)
-            return {layout.launch_in(path.parent): layout.read_json(path) for path in paths}
+            kept = {path: layout.read_json(path) for path in paths if path.is_file()}
+            # Times of files have coarse steps, on some file systems of a second.
+            paths = sorted(
+                kept, key=lambda path: (path.stat().st_mtime_ns, str(kept[path].get("started")))
+            )
+            return {layout.launch_in(path.parent): kept[path] for path in paths}
 
     def launch_folder(self, launch: str) -> Path:
         """Return a launch's folder; see Store.launch_folder."""
