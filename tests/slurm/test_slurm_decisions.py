@@ -107,7 +107,7 @@ def watch(store, monkeypatch):
     """Follow an experiment of four runs."""
     # What a slow machine takes of its own is then no part of what is measured.
     monkeypatch.setattr(submission, "time", SimpleNamespace(monotonic=now))
-    names = {"Event": Rest, "Thread": threading.Thread}
+    names = {"Event": Rest, "Lock": threading.Lock, "Thread": threading.Thread}
     monkeypatch.setattr(submission, "threading", SimpleNamespace(**names))
     started = []
 
@@ -259,6 +259,40 @@ class TestReplacing:
         ):
             handle.result(timeout=30)
         assert not queue.placed
+
+
+class TestResubmitting:
+    def test_it_is_heard_while_the_launch_is_being_given_up(self, watch, monkeypatch):
+        handle, queue = watch()
+        gave_up = []
+
+        def last_words(launch):
+            gave_up.append(len(launch.placed))
+            if len(gave_up) == 1:
+                handle.resubmit()
+            return ""
+
+        monkeypatch.setattr(submission, "last_words", last_words)
+        queue.says = []
+        with pytest.raises(ExperimentFailedError, match="3 times in a row"):
+            handle.result(timeout=30)
+        assert gave_up == [2, 5]
+
+    def test_it_is_refused_once_nobody_would_hear_it(self, watch):
+        handle, queue = watch()
+        ledger = handle._submission._batch.ledger
+        finish, refused = ledger.finish, []
+
+        def finish_late():
+            with pytest.raises(MetalabError, match="has ended"):
+                handle.resubmit()
+            refused.append(handle.is_complete)
+            finish()
+
+        ledger.finish = finish_late
+        queue.accepts, queue.says = SlurmRefused("over"), []
+        assert handle.wait(30)
+        assert refused == [False]
 
 
 class TestCallingOff:

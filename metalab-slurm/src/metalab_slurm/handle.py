@@ -46,14 +46,14 @@ class SlurmRunHandle(RunHandle):
         Raises MetalabError if nothing is left, if this handle has ended (reconnect first), or if
         the store is a copy, another user's, or not to be written to.
         """
-        if self._slurm is None or self.is_complete:
+        slurm = None if self.is_complete else self._slurm
+        if slurm is not None and (words := hindrance(slurm.launch)):
+            raise MetalabError(f"no job can be submitted from here. {words}")
+        if slurm is None or not slurm.resubmit():
             raise MetalabError(
                 "this handle has ended; metalab.reconnect(store).resubmit() goes on with what is "
                 "left, and so does metalab.run"
             )
-        if words := hindrance(self._slurm.launch):
-            raise MetalabError(f"no job can be submitted from here. {words}")
-        self._slurm.resubmit()
 
     @property
     def _slurm(self) -> SlurmSubmission | None:

@@ -50,6 +50,8 @@ class SlurmSubmission(Submission):
         self._awake = threading.Event()
         self._done = threading.Event()
         self._error: BaseException | None = None
+        self._closing = threading.Lock()
+        self._is_closed = False
         self._wants_cancel = self._wants_pilots = False
         self._jobs: Sequence[Job] = ()
         self._asked_at = float("-inf")
@@ -77,10 +79,17 @@ class SlurmSubmission(Submission):
         self._wants_cancel = True
         self._awake.set()
 
-    def resubmit(self) -> None:
-        """Submit pilots for what is left, though others may be at work; returns at once."""
-        self._wants_pilots = True
+    def resubmit(self) -> bool:
+        """Have pilots submitted for what is left, though others may be at work; returns at once.
+
+        False if the launch has ended, and nobody is left who would.
+        """
+        with self._closing:
+            if self._is_closed:
+                return False
+            self._wants_pilots = True
         self._awake.set()
+        return True
 
     def error(self) -> BaseException | None:
         """Return what stopped the launch, if that was no run's own failure."""
@@ -104,7 +113,7 @@ class SlurmSubmission(Submission):
         last_news = time.monotonic()
         try:
             self._look()  # a launch that is over has no need of the queue
-            while not self._is_over():
+            while not (self._is_over() and self._closes()):
                 began = time.monotonic()
                 has_news = self._look()
                 ended = time.monotonic()
@@ -116,8 +125,15 @@ class SlurmSubmission(Submission):
         except BaseException as error:  # noqa: BLE001  result() raises it where the user waits
             self._error = self._error or error
         finally:
+            self._is_closed = True
             self._batch.ledger.finish()
             self._done.set()
+
+    def _closes(self) -> bool:
+        """Whether nobody has asked for further pilots while the launch was found to be over."""
+        with self._closing:
+            self._is_closed = not (self._wants_pilots and self._is_open)
+            return self._is_closed
 
     @property
     def _is_open(self) -> bool:
@@ -132,6 +148,7 @@ class SlurmSubmission(Submission):
             self._cancel()
         if self._wants_pilots:
             self._wants_pilots = self._is_called_off = False
+            self._error = None
             self.launch.revive()
             if not self._place():
                 return True

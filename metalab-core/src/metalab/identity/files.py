@@ -17,9 +17,8 @@ from metalab.identity.hashcache import cached_hash, remember_hash
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["dir_files", "dir_hash", "file_hash"]
+__all__ = ["dir_files", "dir_hash", "file_hash", "is_settled"]
 
-# A file changed this recently may change again without its times telling.
 _SETTLED_NS = 2_000_000_000
 
 
@@ -66,6 +65,11 @@ def dir_files(path: str | os.PathLike[str], pattern: str = "*") -> list[str]:
     return sorted(name for name in _walk(root, "", ()) if _matches(name.split("/"), parts))
 
 
+def is_settled(found: os.stat_result) -> bool:
+    """Whether a further change would show in a file's times, whose steps may be coarse."""
+    return time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED_NS
+
+
 def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
     here = folder.stat()
     place = (here.st_dev, here.st_ino)
@@ -92,8 +96,7 @@ def _hash_now(path: Path) -> str:
         before = os.fstat(file.fileno())
         digest = file_digest(file, "sha256").hexdigest()
         after = os.fstat(file.fileno())
-    last_change = max(after.st_mtime_ns, after.st_ctime_ns)
-    if _state(before) == _state(after) and time.time_ns() - last_change > _SETTLED_NS:
+    if _state(before) == _state(after) and is_settled(after):
         remember_hash(_state(after), digest)
     return digest
 

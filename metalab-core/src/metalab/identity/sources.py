@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-import time
 import warnings
 from functools import cached_property
 from hashlib import sha256
@@ -15,6 +14,7 @@ from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any
 
 from metalab.identity.bytecode import bytecode_digest, codes_within
+from metalab.identity.files import is_settled
 from metalab.identity.scopes import ModuleScope
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Definition", "Source", "plain_qualname", "source_of"]
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
-# A file changed this recently may change again without its time telling.
-_SETTLED_NS = 2_000_000_000
 _COMPREHENSION = re.compile(r"<(?:dictcomp|genexpr|listcomp|setcomp)>\.(?:<locals>\.)?")
 
 
@@ -103,9 +101,9 @@ def source_of(filename: str, namespace: Mapping[str, Any] | None = None) -> Sour
 def _stamp_of(file: Path) -> object:
     """Return what tells that a file has changed: its state, or while that may not, its content."""
     found = file.stat()
-    if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
-        return file.read_bytes()
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    if is_settled(found):
+        return found.st_mtime_ns, found.st_size, found.st_ino
+    return file.read_bytes()
 
 
 def _parse(data: bytes, filename: str, *, real: bool) -> Source | None:
