@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import psycopg
@@ -10,7 +11,8 @@ import pytest
 import metalab
 from detached_executor import LoneExecutor, end_processes
 from metalab.store import PostgresStoreConfig
-from metalab_postgres.connection import link_to
+from metalab_postgres.connection import Link, link_to
+from metalab_postgres.dsn import Dsn
 
 RUNS = 20
 _PATIENCE = 60.0
@@ -76,3 +78,18 @@ def test_one_process_of_a_launch_connects(pg_dsn, sessions, lone, tmp_path, kind
     assert counted == (RUNS,)
     waits_for(2, sessions)
     assert sessions() == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "everybodys", "seconds"), [("", "7", 7.0), ("connect_timeout=2 ", "60", 2.0)]
+)
+def test_a_server_that_never_answers_is_given_up_when_libpq_is_told_to(
+    monkeypatch, own, everybodys, seconds
+):
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", everybodys)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        dsn = Dsn.of(f"{own}host=127.0.0.1 port={mute.getsockname()[1]} dbname=x user=x")
+        began = time.monotonic()
+        with pytest.raises(psycopg.errors.ConnectionTimeout):
+            Link(dsn).another()
+        assert seconds - 0.1 < time.monotonic() - began < seconds + 30.0

@@ -70,6 +70,7 @@ def server(home, port, pg_major, monkeypatch):
     monkeypatch.setenv("PGPASSFILE", str(home / ".pgpass"))
     monkeypatch.setenv("PGSERVICEFILE", str(home / ".pg_service.conf"))
     monkeypatch.setenv("PGPORT", str(port))
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "60")
     yield served
     server.stop()
 

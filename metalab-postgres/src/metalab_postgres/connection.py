@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Link", "link_to"]
 
 _IDLE = 30.0
-_CONNECT_TIMEOUT = 5
+_TIMEOUT = 5
 _PATIENCE = 20  # how many times as long as a long vain attempt took no other is made
 _LONGEST_PAUSE = 60.0
 _LONG = 1.0
@@ -82,10 +82,10 @@ class Link:
 
     def another(self) -> Connection[Any]:
         """Return a connection of its caller's own, who closes it; for parallel rebuilding."""
+        # What stands in a connection string goes before libpq's variables.
+        patience = {} if "PGCONNECT_TIMEOUT" in os.environ else {"connect_timeout": _TIMEOUT}
         connection = psycopg.connect(
-            self.dsn.conninfo(
-                connect_timeout=_CONNECT_TIMEOUT, fallback_application_name="metalab"
-            ),
+            self.dsn.conninfo(fallback_application_name="metalab", **patience),
             autocommit=True,
             # A prepared plan may be one made for other settings and statistics.
             prepare_threshold=None,
