@@ -274,6 +274,7 @@ class TestFaults:
                     leave.wait()
                 return super().write(part)
 
+        monkeypatch.delenv("CI", raising=False)
         monkeypatch.setattr(surroundings, "_PAUSE", 0.0)
         monkeypatch.setattr(LiveTracker, "interval", 0.001)
         stream = Stuck()
