@@ -87,9 +87,13 @@ def wait_until(condition, seconds=SECONDS):
         time.sleep(0.005)
 
 
-def is_there(pid):
-    """Tell whether a process lives; one that nobody has waited for does not."""
+def is_there(pid, *, parent=None):
+    """Tell whether a process lives; one that nobody has waited for does not.
+
+    With a ``parent`` it has to be a child of that one: numbers are used again.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
+        state, its, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):  # the latter while it is being read
         return False
+    return state != "Z" and parent in {None, int(its)}

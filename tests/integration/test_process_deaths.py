@@ -22,6 +22,7 @@ from process_tools import (
     SECONDS,
     executed,
     experiment,
+    is_there,
     note,
     results_of,
     wait_until,
@@ -361,15 +362,6 @@ def test_a_poisonous_run_among_a_thousand_fast_ones(tmp_path, executor):
     assert (handle.status.running, handle.status.pending) == (0, 0)
 
 
-def is_own(pid):
-    """Tell whether a process lives and is a child of this one, and not one with a number anew."""
-    try:
-        state, parent, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z" and int(parent) == os.getpid()
-
-
 @pytest.mark.parametrize("every", [20, pytest.param(4, marks=pytest.mark.slow)])
 def test_deaths_by_the_dozen_cost_nothing_but_attempts(tmp_path, executor, every):
     """Each so-manyth run kills its worker once, and somebody else kills some at any moment."""
@@ -395,7 +387,7 @@ def test_deaths_by_the_dozen_cost_nothing_but_attempts(tmp_path, executor, every
         wait_until(lambda before=before: handle.is_complete or len(executed(tmp_path)) > before)
         time.sleep(moments.uniform(0, 0.02))
         pids = {int(line.partition(":")[2]) for line in executed(tmp_path)}
-        for pid in sorted(filter(is_own, pids))[-1:]:
+        for pid in sorted(pid for pid in pids if is_there(pid, parent=os.getpid()))[-1:]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     results = handle.result(SECONDS)

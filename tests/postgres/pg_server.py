@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -136,15 +135,6 @@ class DurableServer:
         first = postmaster.running(self._server.data).pid
         threads = Path(f"/proc/{first}/task").glob("*/children")
         return [first, *(int(child) for file in threads for child in file.read_text().split())]
-
-
-@contextmanager
-def held_port():
-    """Have a port that no other process is given, and that whoever names it may listen on."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
 
 
 def database_dsn(dsn, database):

@@ -21,8 +21,8 @@ from metalab_postgres import postmaster, programs as programs_module
 from metalab_postgres.account import account_for
 from metalab_postgres.programs import Programs, choose_programs, find_programs
 from metalab_postgres.server import Server
+from port_tools import held_port
 from postgres.pg_scratch import scratch
-from postgres.pg_server import held_port
 
 _numbers = count()
 _as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")

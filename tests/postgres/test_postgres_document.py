@@ -17,8 +17,9 @@ from document_tools import FENCE, NEEDS_SERVER, ROOT, blocks, run
 from metalab.store import PostgresStore, Query
 from metalab_postgres.server import Server
 from metalab_postgres.trouble import IndexReadOnly
+from port_tools import held_port
 from postgres.pg_scratch import scratch
-from postgres.pg_server import HASTY, INITDB, held_port, programs_by_major
+from postgres.pg_server import HASTY, INITDB, programs_by_major
 
 pytestmark = pytest.mark.one_postgres
 

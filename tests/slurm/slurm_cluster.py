@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from port_tools import hold_port
 from slurm import slurm_ending
 from slurm.slurm_conf import ACCOUNTING_CONF, CONF, DBD_CONF, PARTITIONS, SQL
 from slurm.slurm_ending import end_cluster, end_daemon, started_at
@@ -310,12 +311,6 @@ def _held_ports(count):
     """
     held = []
     while len(held) < count:
-        holder = socket.socket()
-        try:
-            holder.bind(("127.0.0.1", random.randint(20000, 31999)))
-        except OSError:
-            holder.close()
-        else:
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            held.append(holder)
+        with contextlib.suppress(OSError):  # it is taken
+            held.append(hold_port(random.randint(20000, 31999)))
     return held

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import metalab
 from metalab.store import FileStore
+from process_tools import is_there
 from slurm.slurm_cluster import wait_for
 
 QUICK = {"memory": "300M", "time": "10", "poll": 2.0}
@@ -81,16 +82,12 @@ def kill(store, job):
     """Kill a pilot, and return once its workers are gone with it."""
     pids = [line["pid"] for line in opened(store) if line["owner"].startswith(f"{job}+")]
     os.kill(pilots_of(store)[job], signal.SIGKILL)
-    wait_for(lambda: not any(map(is_alive, pids)))
+    wait_for(lambda: not any(map(is_there, pids)))
 
 
-def is_alive(pid):
-    """Tell whether a process is there, and no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):  # the latter while it is being read
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+def until_there(gate):
+    """Return options of pilots that begin once there is a file."""
+    return {"setup": (f"until [ -e {gate} ]; do sleep 0.1; done",)}
 
 
 def output(store):

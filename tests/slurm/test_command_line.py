@@ -16,6 +16,8 @@ from slurm.slurm_tools import kill, pilots_of
 
 pytestmark = pytest.mark.slurm
 
+# One run waits for nobody, the next one waits; before, the first one may be seen to run.
+UNDER_WAY = {"pending": 2, "running": 1, "done": 1}
 METALAB = str(Path(sys.executable).with_name("metalab"))
 
 STUDY = """
@@ -165,7 +167,7 @@ def test_cancelling_ends_what_waits_and_what_runs(study, cluster):
 @pytest.mark.slow
 def test_where_the_controller_is_away_files_are_told_and_pilots_end(study, cluster):
     submit(options=["memory=200", "pilots=1"])
-    wait_for(lambda: runs() == {"pending": 2, "running": 1, "done": 1})
+    wait_for(lambda: runs() == UNDER_WAY)
     cluster.stop_controller()
     try:
         told = jobs()
@@ -185,7 +187,7 @@ def test_where_the_controller_is_away_files_are_told_and_pilots_end(study, clust
 
 def test_a_requeued_launch_is_watched_to_its_end(study, cluster, watching):
     submit(options=["memory=200", "pilots=1"])
-    wait_for(lambda: runs() == {"pending": 2, "running": 1, "done": 1})
+    wait_for(lambda: runs() == UNDER_WAY)
     (number,) = jobs()["job_ids"]
     watcher = watching()
     cluster.command("scontrol", "requeue", f"{number}_0")
@@ -200,7 +202,7 @@ def test_a_requeued_launch_is_watched_to_its_end(study, cluster, watching):
 
 def test_runs_of_a_dead_pilot_are_lost(study, cluster):
     submit(options=["memory=200", "pilots=1"])
-    wait_for(lambda: runs() == {"pending": 2, "running": 1, "done": 1})
+    wait_for(lambda: runs() == UNDER_WAY)
     place = study / "experiments"
     (job,) = pilots_of(place)
     kill(place, job)

@@ -15,6 +15,7 @@ from slurm.slurm_tools import (
     pilots_of,
     run,
     successes,
+    until_there,
     wait_for,
 )
 
@@ -156,8 +157,7 @@ def test_what_cannot_be_imported_ends_the_launch_in_words(cluster, store, tmp_pa
     import fleeting
 
     gate = tmp_path / "gate"
-    later = (f"until [ -e {gate} ]; do sleep 0.1; done",)
-    handle = run(experiment(fleeting.op, "gone", x=[1]), store, pilots=1, setup=later)
+    handle = run(experiment(fleeting.op, "gone", x=[1]), store, pilots=1, **until_there(gate))
     (tmp_path / "fleeting.py").rename(tmp_path / "elsewhere.py")
     gate.touch()
     with pytest.raises(metalab.MetalabError, match="No module named 'fleeting'"):

@@ -27,6 +27,7 @@ from slurm.slurm_tools import (
     script,
     store_of,
     successes,
+    until_there,
 )
 
 pytestmark = pytest.mark.slurm
@@ -254,9 +255,8 @@ class TestWhatIsSent:
         monkeypatch.syspath_prepend(str(tmp_path))
         op = __import__(module.stem).op
         gate = tmp_path / "gate"
-        later = (f"until [ -e {gate} ]; do sleep 0.1; done",)
         exp = experiment(op, x=[1])
-        handle = run(exp, store, pilots=1, snapshot=snapshot, setup=later)
+        handle = run(exp, store, pilots=1, snapshot=snapshot, **until_there(gate))
         # Of another size: Python takes a file of the same second and size for the same.
         module.write_text(text.replace("1}", "22}"))
         gate.touch()

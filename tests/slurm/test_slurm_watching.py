@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 import metalab
+from process_tools import is_there
 from slurm.slurm_operations import heeding, held, quick
 from slurm.slurm_tools import (
     AWAY,
     are_begun,
     experiment,
-    is_alive,
     kill,
     losses,
     opened,
@@ -122,7 +122,7 @@ class TestCancelling:
         try:
             handle.cancel()
             pids = [line["pid"] for line in opened(store)]
-            wait_for(lambda: not any(map(is_alive, pids)))
+            wait_for(lambda: not any(map(is_there, pids)))
         finally:
             cluster.start_controller()
         assert handle.wait(60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from right import RightContract, RightExecutor
+from right import SOON, RightContract, RightExecutor
 
 
 class WrongExecutor(RightExecutor):
@@ -15,4 +15,4 @@ class WrongExecutor(RightExecutor):
 
 class TestWrong(RightContract):
     kind = WrongExecutor
-    patience = 8.0
+    patience = SOON

@@ -60,6 +60,10 @@ class RightExecutor(Executor):
             submission.wait()
 
 
+SOON = 8.0
+"""Seconds after which what hangs is given up; on a slow machine a launch needs some to begin."""
+
+
 class RightContract(ExecutorContract):
     """The contract, for executors that are like it but for one thing."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from right import RightContract, RightExecutor
+from right import SOON, RightContract, RightExecutor
 
 
 class WrongExecutor(RightExecutor):
@@ -12,4 +12,4 @@ class WrongExecutor(RightExecutor):
 class TestWrong(RightContract):
     kind = WrongExecutor
     can_kill = True
-    patience = 8.0
+    patience = SOON

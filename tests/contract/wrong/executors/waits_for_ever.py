@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from right import RightContract, RightExecutor
+from right import SOON, RightContract, RightExecutor
 
 from metalab.execution.local import LocalSubmission
 
@@ -18,4 +18,4 @@ class WrongExecutor(RightExecutor):
 
 class TestWrong(RightContract):
     kind = WrongExecutor
-    patience = 8.0
+    patience = SOON
